@@ -1,0 +1,2 @@
+//! The `twoway` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! twoway-tests
