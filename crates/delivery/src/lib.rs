@@ -1,1 +1,9 @@
-//! delivery
+//! What should happen next: pure functions of state, event and time.
+//!
+//! Nothing here does I/O, reads a clock or draws random numbers; whoever calls brings the time and the chance.
+
+pub mod arrival;
+pub mod consent;
+pub mod report;
+pub mod schedule;
+pub mod transfer;

@@ -90,6 +90,18 @@ impl fmt::Debug for Domain {
     }
 }
 
+impl serde::Serialize for Domain {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Domain {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::from_text(deserializer)
+    }
+}
+
 impl Mailbox {
     /// Octets in a local part (RFC 5321 section 4.5.3.1.1).
     pub const LOCAL_OCTETS_MAX: usize = 64;
@@ -217,6 +229,12 @@ impl fmt::Debug for Mailbox {
 impl serde::Serialize for Mailbox {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Mailbox {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::from_text(deserializer)
     }
 }
 

@@ -95,6 +95,12 @@ macro_rules! time_ordered_id {
                 serializer.collect_str(self)
             }
         }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                crate::from_text(deserializer)
+            }
+        }
     };
 }
 
@@ -175,6 +181,12 @@ impl FromStr for NoticeId {
 impl serde::Serialize for NoticeId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for NoticeId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::from_text(deserializer)
     }
 }
 

@@ -10,3 +10,13 @@ pub mod id;
 pub mod notice;
 pub mod status;
 pub mod time;
+
+/// Reads a value from its text, for all the types here that are written as text.
+fn from_text<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+    D: serde::Deserializer<'de>,
+{
+    let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
+    text.parse().map_err(serde::de::Error::custom)
+}

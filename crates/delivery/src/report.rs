@@ -1,0 +1,139 @@
+//! What the author is told: the status of each recipient, and which outcomes become a report (RFC 3461, 3464).
+
+use mail::address::ReversePath;
+use mail::envelope::ReportWish;
+use mail::status::Status;
+use serde::{Deserialize, Serialize};
+
+use crate::transfer::{NoticeLine, Outcome, Transfer};
+
+/// Something worth telling the author about one recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Report {
+    /// The destination confirmed that it has the message durably.
+    Delivered,
+    /// Given up for good: a server said so, or nobody could be reached for days.
+    Failed {
+        /// Whose refusal, and why.
+        status: Status,
+        /// In words; the peer's, where a peer refused.
+        text: String,
+    },
+    /// Noticed, and not collected before it expired. Says nothing of why.
+    Expired,
+    /// Nobody took the notice yet; it is tried on.
+    DelayedUnnoticed,
+    /// Noticed, and not collected yet.
+    DelayedUncollected,
+    /// Handed to the destination, which never said that it is safe. Not a failure, and never called one.
+    HandedOver,
+    /// Passed on by ordinary SMTP, to where no confirmation comes back from.
+    Relayed,
+}
+
+/// Whether this outcome becomes a report to the author (RFC 3461 section 4.1), sent to the reverse-path.
+pub fn is_wanted(report: &Report, wish: ReportWish, reverse_path: &ReversePath) -> bool {
+    if *reverse_path == ReversePath::Null {
+        // RFC 5321 section 4.5.5: never a report about a report.
+        return false;
+    }
+    match report {
+        // RFC 3461 section 5.2.2: "relayed" answers a wish for success where the next hop knows no DSN.
+        Report::Delivered | Report::Relayed => wish.success(),
+        // Whoever asked for success or failure wants to know that neither could be learnt.
+        Report::HandedOver => wish.success() || wish.failure(),
+        Report::Failed { .. } | Report::Expired => wish.failure(),
+        Report::DelayedUnnoticed | Report::DelayedUncollected => wish.delay(),
+    }
+}
+
+/// What became of a message for one recipient, as the author sees it.
+///
+/// Waiting, ignored and blocked look alike: the origin does not know which it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SentStatus {
+    /// Here, and nobody has heard of it.
+    Kept,
+    /// The destination knows of it, or may.
+    Noticed,
+    /// Confirmed.
+    Delivered,
+    /// Collected; no confirmation came.
+    HandedOver,
+    /// Not collected in time.
+    Expired,
+    /// Refused, or nobody could be reached.
+    Failed,
+    /// Taken back by the author.
+    Withdrawn,
+    /// Passed on by ordinary SMTP.
+    Relayed,
+}
+
+impl SentStatus {
+    /// The status of a transfer.
+    pub fn of(transfer: &Transfer) -> Self {
+        match transfer {
+            Transfer::Notifying { line: NoticeLine::Unsent, .. } | Transfer::Relaying { .. } => Self::Kept,
+            // The 250 may be on its way, or lost: the author is told what is certain.
+            Transfer::Notifying { line: NoticeLine::MayHaveLeft { .. }, .. } => Self::Kept,
+            // Served is not told apart: the recipient's server has the octets, and has not vouched for them.
+            Transfer::Waiting { .. } | Transfer::Served { .. } => Self::Noticed,
+            Transfer::Uncertain { .. } => Self::HandedOver,
+            Transfer::Ended { outcome, .. } => match outcome {
+                Outcome::Delivered => Self::Delivered,
+                Outcome::Failed { .. } => Self::Failed,
+                Outcome::Expired => Self::Expired,
+                Outcome::Withdrawn => Self::Withdrawn,
+                Outcome::Relayed => Self::Relayed,
+                Outcome::Closed => Self::HandedOver,
+            },
+        }
+    }
+
+    /// As programs read it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Noticed => "noticed",
+            Self::Delivered => "delivered",
+            Self::HandedOver => "handed-over",
+            Self::Expired => "expired",
+            Self::Failed => "failed",
+            Self::Withdrawn => "withdrawn",
+            Self::Relayed => "relayed",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_follow_the_authors_wish() {
+        let author: ReversePath = "alice@a.test".parse().unwrap();
+        let failed = Report::Failed { status: Status::permanent(1, 1), text: "no such mailbox".to_owned() };
+        let success_only = ReportWish::On { success: true, failure: false, delay: false };
+        let table = [
+            (Report::Delivered, ReportWish::Unsaid, false),
+            (Report::Delivered, success_only, true),
+            (Report::Relayed, success_only, true),
+            (Report::HandedOver, ReportWish::Unsaid, true),
+            (Report::HandedOver, success_only, true),
+            (Report::HandedOver, ReportWish::Never, false),
+            (failed.clone(), ReportWish::Unsaid, true),
+            (failed.clone(), success_only, false),
+            (failed.clone(), ReportWish::Never, false),
+            (Report::Expired, ReportWish::Unsaid, true),
+            (Report::DelayedUncollected, ReportWish::Unsaid, true),
+            (Report::DelayedUnnoticed, success_only, false),
+        ];
+        for (report, wish, wanted) in table {
+            assert_eq!(is_wanted(&report, wish, &author), wanted, "{report:?} {wish:?}");
+            assert!(!is_wanted(&report, wish, &ReversePath::Null), "{report:?} to the empty path");
+        }
+    }
+}

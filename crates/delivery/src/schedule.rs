@@ -1,0 +1,143 @@
+//! When to try again, and for how long: every timer of the exchange in one place.
+
+use std::time::Duration;
+
+use mail::time::Timestamp;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The timers of both state machines. `Default` is the protocol's; the configuration may change each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timers {
+    /// Before each attempt to give a notice; the last is repeated.
+    pub notice: Vec<Duration>,
+    /// How long a notice that no server took is tried.
+    pub notice_give_up: Duration,
+    /// After the acceptance of a notice: when it is given again, in case the destination lost it.
+    pub notice_repeat: Vec<Duration>,
+    /// Before each attempt to retrieve (and to confirm, and to decline); the last is repeated.
+    pub retrieve: Vec<Duration>,
+    /// Between attempts to retrieve, once they have gone on for a day.
+    pub retrieve_late: Duration,
+    /// How long the origin keeps a message for its destination, from the first accepted notice.
+    pub retention: Duration,
+    /// How long the origin waits for a confirmation after a served message expired.
+    pub confirm_grace: Duration,
+    /// How long after EXPIRES the destination still confirms, or retrieves what it has begun to.
+    /// Shorter than `confirm_grace`, so that the origin still listens.
+    pub settle_grace: Duration,
+    /// How long a connection may hold a retrieval without progress.
+    pub lease: Duration,
+    /// How long outcomes (and, after EXPIRES, the keys that recognise repeats) are kept.
+    pub memory: Duration,
+    /// How long without an accepted notice until the author is told of the delay.
+    pub delay_notifying: Duration,
+    /// How long uncollected until the author is told of the delay.
+    pub delay_waiting: Duration,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            notice: vec![Duration::ZERO, MINUTE * 5, MINUTE * 15, MINUTE * 30, HOUR, HOUR * 2, HOUR * 4],
+            notice_give_up: DAY * 5,
+            notice_repeat: vec![DAY, DAY * 3, DAY * 7],
+            retrieve: vec![Duration::ZERO, MINUTE, MINUTE * 2, MINUTE * 5, MINUTE * 15, MINUTE * 30, HOUR],
+            retrieve_late: HOUR * 6,
+            retention: DAY * 14,
+            confirm_grace: DAY * 6,
+            settle_grace: DAY * 5,
+            lease: MINUTE * 2,
+            memory: DAY * 30,
+            delay_notifying: HOUR * 4,
+            delay_waiting: DAY * 3,
+        }
+    }
+}
+
+/// Chance, brought by the caller: stretches a delay by -25 % to +25 %, so that peers do not retry in step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Jitter(u8);
+
+impl Jitter {
+    /// No change.
+    pub const NONE: Self = Self(128);
+
+    /// From one random octet.
+    pub const fn new(random: u8) -> Self {
+        Self(random)
+    }
+
+    /// The delay, stretched.
+    pub fn stretch(self, delay: Duration) -> Duration {
+        // 128 is 1; 0 is 3/4; 255 is just under 5/4.
+        delay.saturating_mul(384 + u32::from(self.0)) / 512
+    }
+}
+
+/// What a transition is told besides its event.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment<'a> {
+    /// The time.
+    pub now: Timestamp,
+    /// Chance for one delay.
+    pub jitter: Jitter,
+    /// The timers in force.
+    pub timers: &'a Timers,
+}
+
+impl Moment<'_> {
+    /// When to give a notice again after `attempts` failures.
+    pub fn next_notice(&self, attempts: u32) -> Timestamp {
+        self.now + self.jitter.stretch(step(&self.timers.notice, attempts))
+    }
+
+    /// When to retrieve, confirm or decline again after `attempts` failures since `since`.
+    pub fn next_retrieval(&self, attempts: u32, since: Timestamp) -> Timestamp {
+        let early = step(&self.timers.retrieve, attempts);
+        let delay = if self.now.since(since) >= DAY { early.max(self.timers.retrieve_late) } else { early };
+        self.now + self.jitter.stretch(delay)
+    }
+
+    /// When a notice accepted at `since` is given again after so many repeats; never, after the last.
+    pub fn next_repeat(&self, since: Timestamp, repeats: u32) -> Timestamp {
+        let repeat = usize::try_from(repeats).ok().and_then(|index| self.timers.notice_repeat.get(index));
+        repeat.map_or(Timestamp::FAR_FUTURE, |delay| since + *delay)
+    }
+}
+
+/// The delay before attempt number `attempts` (the first is 0): the list's last is repeated.
+fn step(delays: &[Duration], attempts: u32) -> Duration {
+    let index = usize::try_from(attempts).unwrap_or(usize::MAX);
+    delays.get(index).or(delays.last()).copied().unwrap_or(MINUTE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_as_the_protocol_says() {
+        let timers = Timers::default();
+        let start = Timestamp::from_millis(1_000_000);
+        let at = |now| Moment { now, jitter: Jitter::NONE, timers: &timers };
+        let minutes = |attempts| at(start).next_notice(attempts).since(start).as_secs() / 60;
+        assert_eq!([0, 1, 2, 3, 4, 5, 6, 7, 30].map(minutes), [0, 5, 15, 30, 60, 120, 240, 240, 240]);
+        let minutes = |attempts| at(start).next_retrieval(attempts, start).since(start).as_secs() / 60;
+        assert_eq!([0, 1, 2, 3, 4, 5, 6, 7, 30].map(minutes), [0, 1, 2, 5, 15, 30, 60, 60, 60]);
+        let later = start + DAY;
+        assert_eq!(at(later).next_retrieval(30, start).since(later), HOUR * 6);
+        assert_eq!([0, 1, 2].map(|repeats| at(later).next_repeat(start, repeats)), [start + DAY, start + DAY * 3, start + DAY * 7]);
+        assert_eq!(at(later).next_repeat(start, 3), Timestamp::FAR_FUTURE);
+    }
+
+    #[test]
+    fn jitter_stays_within_a_quarter() {
+        let delay = Duration::from_secs(1_000);
+        assert_eq!(Jitter::NONE.stretch(delay), delay);
+        assert_eq!(Jitter::new(0).stretch(delay), Duration::from_secs(750));
+        assert!(Jitter::new(255).stretch(delay) < Duration::from_secs(1_250));
+    }
+}
