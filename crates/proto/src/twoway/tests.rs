@@ -1,3 +1,5 @@
+//! Round trips of every verb, and what each decoder refuses.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice)]
 
 use std::time::Duration;

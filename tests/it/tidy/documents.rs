@@ -1,0 +1,97 @@
+//! What is written for people: links that lead somewhere, a code map of code that exists.
+
+use super::{assert_none, files, root};
+use std::fs;
+
+fn documents() -> Vec<(std::path::PathBuf, String)> {
+    files(root(), ".md")
+}
+
+/// The text without fenced code blocks.
+fn prose(text: &str) -> String {
+    let mut fenced = false;
+    let mut prose = String::new();
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        } else if !fenced {
+            prose.push_str(line);
+            prose.push('\n');
+        }
+    }
+    prose
+}
+
+#[test]
+fn every_link_leads_to_a_file() {
+    let mut faults = Vec::new();
+    for (path, text) in documents() {
+        for target in prose(&text).split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next()) {
+            let file = target.split('#').next().unwrap_or(target);
+            let elsewhere = target.contains("://") || target.starts_with("mailto:") || file.is_empty();
+            if !elsewhere && !root().join(&path).parent().unwrap().join(file).exists() {
+                faults.push(format!("{}: {target} is not there", path.display()));
+            }
+        }
+    }
+    assert_none(&faults);
+}
+
+#[test]
+fn every_decision_is_titled_by_what_was_decided_and_not_when() {
+    let mut faults = Vec::new();
+    for (path, text) in documents().into_iter().filter(|(path, _)| path.starts_with("docs/decisions")) {
+        let title = text.lines().next().unwrap_or_default();
+        let dated =
+            |text: &str| text.split(|character: char| !character.is_ascii_digit()).any(|run| run.len() == 4 && run.starts_with("20"));
+        if !title.starts_with("# ") || dated(title) || dated(&path.to_string_lossy()) {
+            faults.push(format!("{}: expected `# ` and a title without a date", path.display()));
+        }
+    }
+    assert_none(&faults);
+}
+
+#[test]
+fn the_architecture_names_every_crate_and_only_files_that_exist() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let mut faults = Vec::new();
+    for entry in fs::read_dir(root().join("crates")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if !text.contains(&format!("crates/{name}")) {
+            faults.push(format!("crates/{name} is not in the code map"));
+        }
+    }
+    let quoted = text.split('`').skip(1).step_by(2).filter(|quoted| quoted.contains('/') && !quoted.contains([' ', '*', '<', '{', '\n']));
+    for path in quoted.filter(|path| ["crates/", "tests/", "docs/", "bench/", "spec/", "fuzz/"].iter().any(|start| path.starts_with(start)))
+    {
+        if !root().join(path).exists() {
+            faults.push(format!("ARCHITECTURE.md names {path}, which is not there"));
+        }
+    }
+    assert_none(&faults);
+}
+
+/// Of `enum NAME {` in the file at `path`: its variants, in order.
+fn variants(path: &str, name: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(path)).unwrap();
+    let (_, body) = text.split_once(&format!("pub enum {name} {{\n")).unwrap();
+    let (body, _) = body.split_once("\n}").unwrap();
+    let own_lines = body.lines().filter_map(|line| line.strip_prefix("    ")).filter(|line| line.starts_with(char::is_uppercase));
+    own_lines.map(|line| line.split([' ', ',', '(']).next().unwrap().to_owned()).collect()
+}
+
+/// The states that the table below `heading` has rows for.
+fn states_in_table(heading: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (_, section) = text.split_once(&format!("\n### {heading}\n")).unwrap();
+    let rows = section.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|')).skip(2);
+    let mut states: Vec<String> = rows.map(|row| row[2..].split([' ', ',']).next().unwrap().to_owned()).collect();
+    states.dedup();
+    states
+}
+
+#[test]
+fn the_state_tables_have_the_states_of_the_code() {
+    assert_eq!(states_in_table("Transfer"), variants("crates/delivery/src/transfer.rs", "Transfer"));
+    assert_eq!(states_in_table("Arrival"), variants("crates/delivery/src/arrival.rs", "Stage"));
+}
