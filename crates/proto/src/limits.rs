@@ -1,0 +1,110 @@
+//! Every limit of the sessions, with its default and its reason: whatever a peer can make grow has one here.
+
+use std::time::Duration;
+
+/// What a session grants its peer. The defaults suit a server on the open Internet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Of one message's content. RFC 5321 section 4.5.3.1.7 asks for at least 64 KiB; 50 MiB is what the big providers take.
+    pub message_octets_max: u64,
+    /// Of one refused message (too large, bad line ends) that are read and thrown away before the session closes: RFC 5321
+    /// and 3030 want the content consumed, but not for ever.
+    pub discarded_octets_max: u64,
+    /// Recipients of one transaction. RFC 5321 section 4.5.3.1.8 asks for at least 100.
+    pub recipients_max: usize,
+    /// Commands in one session; a client with more to say connects again, which lets load move to another server.
+    pub commands_max: u32,
+    /// Commands that the session itself refused with 5yz: after so many the peer is lost or searching.
+    pub errors_max: u32,
+    /// Failed AUTH commands in one session: guessing has to pay for a new connection.
+    pub auth_failures_max: u32,
+    /// Unread input. The driver stops reading while the session has work, so only a driver that does not meets this.
+    pub buffered_octets_max: usize,
+    /// Unwritten output after which the session asks for it to be written before it goes on: replies are longer than commands.
+    pub output_octets_max: usize,
+    /// Octets in one content event: what a session holds of a message at one time.
+    pub content_chunk_octets_max: usize,
+    /// Extension commands yielded and not yet answered: the largest batch of one commit.
+    pub unanswered_max: usize,
+    /// RETRIEVE commands yielded and not yet answered: each holds a lease and a read of the store.
+    pub unanswered_retrievals_max: usize,
+    /// NOTICE commands in one session, announced as NOTICEMAX.
+    pub notices_max: u64,
+    /// ASSERT commands in one session: each costs DNS queries.
+    pub assertions_max: u64,
+    /// How long a notice is kept at most, announced as KEEPMAX; whole seconds.
+    pub keep_max: Duration,
+    /// Octets in one reply line as a client reads it. RFC 5321 section 4.5.3.1.5 says 512; some servers write more.
+    pub reply_line_octets_max: usize,
+    /// Lines in one reply as a client reads it: PENDING may list 100 messages.
+    pub reply_lines_max: usize,
+    /// Commands a client has sent without an answer; more would only fill the server's buffers.
+    pub pipelined_max: usize,
+    /// How long to wait for what.
+    pub timeouts: Timeouts,
+}
+
+/// How long a driver waits in each phase of a session. Sessions have no clock: these are for their drivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Server: for the next command (RFC 5321 section 4.5.3.2.7).
+    pub command: Duration,
+    /// Server: for the next octets of content; the client's own limit for a block (RFC 5321 section 4.5.3.2.5).
+    pub content: Duration,
+    /// Both: for the peer to take the octets we write.
+    pub write: Duration,
+    /// Both: for the TLS handshake. Ours; a person waits behind many of them.
+    pub handshake: Duration,
+    /// Client: for the greeting (RFC 5321 section 4.5.3.2.1).
+    pub greeting: Duration,
+    /// Client: for the reply to MAIL, RCPT and every other command (RFC 5321 sections 4.5.3.2.2 and 4.5.3.2.3).
+    pub reply: Duration,
+    /// Client: for the 354 after DATA (RFC 5321 section 4.5.3.2.4).
+    pub data_initiation: Duration,
+    /// Client: for the reply after the final dot or the last chunk: giving up early doubles the message
+    /// (RFC 5321 section 4.5.3.2.6).
+    pub data_end: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_octets_max: 52_428_800,
+            discarded_octets_max: 104_857_600,
+            recipients_max: 1000,
+            commands_max: 10_000,
+            errors_max: 20,
+            auth_failures_max: 3,
+            buffered_octets_max: 256 * 1024,
+            output_octets_max: 64 * 1024,
+            content_chunk_octets_max: 64 * 1024,
+            unanswered_max: 256,
+            unanswered_retrievals_max: 4,
+            notices_max: 500,
+            assertions_max: 10,
+            keep_max: Duration::from_secs(30 * 86_400),
+            reply_line_octets_max: 2048,
+            reply_lines_max: 200,
+            pipelined_max: 1000,
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        const fn minutes(number: u64) -> Duration {
+            Duration::from_secs(number * 60)
+        }
+        Self {
+            command: minutes(5),
+            content: minutes(3),
+            write: minutes(3),
+            handshake: minutes(1),
+            greeting: minutes(5),
+            reply: minutes(5),
+            data_initiation: minutes(2),
+            data_end: minutes(10),
+        }
+    }
+}
