@@ -3,7 +3,12 @@
 //! Nothing here does I/O, reads a clock or draws random numbers; whoever calls brings the time and the chance.
 
 pub mod arrival;
+pub mod authority;
 pub mod consent;
+pub mod dns;
+pub mod exchange;
+pub mod policy;
 pub mod report;
 pub mod schedule;
+pub mod spf;
 pub mod transfer;

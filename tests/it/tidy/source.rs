@@ -126,8 +126,8 @@ fn only_tests_may_panic() {
 
 #[test]
 fn declared_names_are_found_where_they_stand() {
-    assert_eq!(declared("    pub(crate) struct QueueInfo {", &["struct"]), Some("QueueInfo"));
+    assert_eq!(declared("    pub(crate) struct ContactAttempt {", &["struct"]), Some("ContactAttempt"));
     assert_eq!(declared("pub const fn keep<T>(", &["fn"]), Some("keep"));
     assert_eq!(declared("// fn keep", &["fn"]), None);
-    assert_eq!(words("QueueInfo"), ["Queue", "Info"]);
+    assert_eq!(words("ContactAttempt"), ["Contact", "Attempt"]);
 }
