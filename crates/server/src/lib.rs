@@ -1,1 +1,5 @@
-//! server
+//! All I/O: sessions, workers, the command line; and the [`world`] they reach the outside through.
+
+pub mod events;
+pub mod node;
+pub mod world;
