@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
@@ -10,11 +9,11 @@ use std::task::{Poll, Waker};
 use delivery::schedule::{Jitter, Moment, Timers};
 use mail::address::Domain;
 use mail::id::{AccountId, EntryId, MailId, MessageId, NoticeId, Partition};
-use mail::time::Timestamp;
 use proto::limits::Limits;
 use store::Store;
 
 use crate::events::Events;
+use crate::retrievals::Retrievals;
 use crate::world::World;
 
 /// What an administrator decided, as sessions and workers need it.
@@ -51,6 +50,8 @@ pub struct Node {
     pub settings: Settings,
     /// Who is told what happens.
     pub events: Events,
+    /// Who is retrieving what from us.
+    pub retrievals: Retrievals,
     /// Set once: finish what is under way, begin nothing.
     pub stop: Signal,
     /// Something became due: workers look before their timer says so.
@@ -145,6 +146,3 @@ impl Signal {
         })
     }
 }
-
-#[expect(dead_code, reason = "shape only")]
-fn shapes(_: IpAddr, _: SocketAddr, _: Timestamp) {}

@@ -1,0 +1,62 @@
+//! Runs decisions that rest on DNS: asks the world what they ask, within a time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use delivery::dns::{Answer, Decision, Question, Step};
+use mail::time::Timestamp;
+
+use crate::world::{First, World, first};
+
+/// All questions of one decision together (protocol section 2).
+const INQUIRY_MAX: Duration = Duration::from_secs(5);
+
+/// How long an answer is believed within one session, whatever its own lifetime.
+const BELIEVED_FOR: Duration = Duration::from_secs(60);
+
+/// Answers one session remembers: a batch of notices asks about one domain again and again.
+const ANSWERS_MAX: usize = 256;
+
+/// What one session or job has learnt from DNS.
+#[derive(Default)]
+pub struct Inquirer {
+    answers: BTreeMap<Question, Answer>,
+    since: Option<Timestamp>,
+}
+
+impl Inquirer {
+    /// Decides, asking DNS for each fact that is missing. What is not answered in time is a temporary failure.
+    pub async fn decide<D: Decision>(&mut self, world: &dyn World, mut step: Step<D>) -> D::Verdict {
+        let now = world.now();
+        if self.answers.len() > ANSWERS_MAX || self.since.is_none_or(|since| now.since(since) > BELIEVED_FOR) {
+            self.answers.clear();
+            self.since = Some(now);
+        }
+        let deadline = now + INQUIRY_MAX;
+        loop {
+            match step {
+                Step::Done(verdict) => return verdict,
+                Step::Ask(question, inquiry) => {
+                    let answer = self.ask(world, question, deadline).await;
+                    step = inquiry.answer(answer);
+                }
+            }
+        }
+    }
+
+    async fn ask(&mut self, world: &dyn World, question: Question, deadline: Timestamp) -> Answer {
+        if let Some(answer) = self.answers.get(&question) {
+            return answer.clone();
+        }
+        match first(world.ask(question.clone()), world.sleep_until(deadline)).await {
+            First::Left(answer) => {
+                // Trouble is asked about again: it may have passed by the next command.
+                if !matches!(answer, Answer::Temporary(_)) {
+                    self.answers.insert(question, answer.clone());
+                }
+                answer
+            }
+            First::Right(()) => Answer::Temporary(format!("{question} was not answered in time")),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The ports: one file for each sort of session, and what all sessions share.
+
+pub mod conversation;
+pub mod exchange;
+pub mod incoming;
+pub mod login;
+pub mod notices;
+pub mod retrievals;
+pub mod submission;
+
+use std::sync::Arc;
+
+use proto::smtp::server::{Channel, Config, Role};
+use tracing::Instrument as _;
+
+use crate::listen::conversation::Conversation;
+use crate::node::Node;
+use crate::world::{Wire, WireError};
+
+/// What a port is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Port 587: users hand in their mail; STARTTLS.
+    Submission,
+    /// Port 465: the same, TLS from the start.
+    Submissions,
+    /// Port 25: other servers; STARTTLS.
+    Exchange,
+    /// The retrieval service: other servers; TLS from the start.
+    Retrieval,
+}
+
+impl Service {
+    /// For logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Submission => "submission",
+            Self::Submissions => "submissions",
+            Self::Exchange => "exchange",
+            Self::Retrieval => "retrieval",
+        }
+    }
+
+    const fn role(self) -> Role {
+        match self {
+            Self::Submission | Self::Submissions => Role::Submission,
+            Self::Exchange => Role::Exchange,
+            Self::Retrieval => Role::Retrieval,
+        }
+    }
+
+    const fn is_tls_from_the_start(self) -> bool {
+        matches!(self, Self::Submissions | Self::Retrieval)
+    }
+}
+
+/// Holds one session, from the greeting to the end of the connection.
+pub async fn serve(node: Arc<Node>, service: Service, wire: Box<dyn Wire>) {
+    let session = data_encoding::HEXLOWER.encode(&node.world.random::<6>());
+    let span = tracing::info_span!("session", id = session, port = service.as_str(), peer = %wire.peer());
+    let held = async {
+        match hold(node, service, wire).await {
+            Ok(()) => tracing::debug!("session ended"),
+            Err(error) => tracing::debug!(%error, "session broke"),
+        }
+    };
+    held.instrument(span).await;
+}
+
+async fn hold(node: Arc<Node>, service: Service, mut wire: Box<dyn Wire>) -> Result<(), WireError> {
+    let handshake_max = node.settings.limits.timeouts.handshake;
+    let (channel, tls) = if service.is_tls_from_the_start() {
+        let facts = wire.start_tls_as_server(node.world.after(handshake_max)).await?;
+        (Channel::Tls, Some(facts))
+    } else {
+        (Channel::Upgradable, None)
+    };
+    let config = Config {
+        role: service.role(),
+        hostname: node.settings.hostname.clone(),
+        postmaster_domain: node.settings.domains.first().unwrap_or(&node.settings.hostname).clone(),
+        limits: node.settings.limits,
+    };
+    let conversation = Conversation::new(node, wire, tls, Arc::new(config), channel);
+    match service {
+        Service::Submission | Service::Submissions => submission::serve(conversation).await,
+        Service::Exchange | Service::Retrieval => exchange::serve(conversation).await,
+    }
+}

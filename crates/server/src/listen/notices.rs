@@ -1,0 +1,146 @@
+//! NOTICE, at the destination: who may give it, whether there is such a mailbox, one commit for the batch.
+//!
+//! What the recipient thinks of the sender is not looked at here: the reply can't depend on it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use delivery::authority::{Role, Verdict};
+use delivery::discovery::{self, RetrievalService};
+use mail::notice::Notice;
+use mail::status::Status;
+use proto::smtp::reply::Reply;
+use proto::smtp::replies;
+use store::{Account, Evidence, NewArrival};
+
+use crate::events::Event;
+use crate::inquiry::Inquirer;
+use crate::listen::conversation::Conversation;
+use crate::listen::exchange::{authority, dns_trouble, store_trouble};
+
+/// Consent is decided so much later at the latest, at random: not even its commit times a reply.
+const DECISION_DELAY_MAX: Duration = Duration::from_millis(50);
+
+/// Records the notices of a batch in one commit, and says what is to be answered to each, in order.
+pub async fn record(conversation: &Conversation, inquirer: &mut Inquirer, batch: Vec<Notice>) -> Vec<Reply> {
+    let mut accounts = BTreeMap::new();
+    let mut arrivals = Vec::with_capacity(batch.len());
+    let mut replies = Vec::with_capacity(batch.len());
+    for notice in batch {
+        match admit(conversation, inquirer, &mut accounts, &notice).await {
+            Ok((account, evidence)) => {
+                replies.push(None);
+                arrivals.push(arrival(conversation, notice, &account, evidence));
+            }
+            Err(reply) => replies.push(Some(reply)),
+        }
+    }
+    let recorded = commit(conversation, arrivals).await;
+    replies.into_iter().map(|refusal| refusal.unwrap_or_else(|| recorded.clone())).collect()
+}
+
+/// Commits, and only then says 250.
+async fn commit(conversation: &Conversation, arrivals: Vec<NewArrival>) -> Reply {
+    if arrivals.is_empty() {
+        return replies::ok();
+    }
+    let node = &conversation.node;
+    let told: Vec<_> = arrivals
+        .iter()
+        .map(|arrival| {
+            let notice = &arrival.notice;
+            Event::Noted { transfer: notice.id.clone(), from: notice.from.clone(), to: notice.to.clone() }
+        })
+        .collect();
+    match node.store.record_notices(arrivals).await {
+        Ok(()) => {
+            told.iter().for_each(|event| node.events.tell(event));
+            node.due.raise();
+            replies::ok()
+        }
+        Err(error) => {
+            tracing::warn!(%error, "notices were not recorded");
+            store_trouble()
+        }
+    }
+}
+
+/// Whether a notice is to be recorded, for whom and by what proof; or what to answer.
+async fn admit(
+    conversation: &Conversation,
+    inquirer: &mut Inquirer,
+    accounts: &mut BTreeMap<String, Option<Account>>,
+    notice: &Notice,
+) -> Result<(Account, Evidence), Reply> {
+    let node = &conversation.node;
+    if !node.is_local(notice.to.domain()) {
+        return Err(not_our_domain());
+    }
+    let evidence = match authority(conversation, inquirer, Role::Send, &notice.from).await? {
+        Verdict::Authorised { by, evidence } => Evidence { rule: by.as_str().to_owned(), detail: evidence.to_string() },
+        Verdict::Refused(_) | Verdict::Temporary(_) => return Err(dns_trouble()),
+    };
+    let world = &*node.world;
+    match inquirer.decide(world, discovery::retrieval_service(notice.from.domain())).await {
+        RetrievalService::Hosts(_) => {}
+        RetrievalService::NullMx => return Err(sends_nothing()),
+        RetrievalService::None => return Err(no_retrieval_service()),
+        RetrievalService::Temporary(reason) => {
+            tracing::info!(reason, "retrieval service unknown");
+            return Err(dns_trouble());
+        }
+    }
+    let account = match accounts.get(&notice.to.key()) {
+        Some(known) => known.clone(),
+        None => {
+            let found = node.store.resolve(&notice.to).await.map_err(|error| {
+                tracing::warn!(%error, "recipient not looked up");
+                store_trouble()
+            })?;
+            accounts.insert(notice.to.key(), found.clone());
+            found
+        }
+    };
+    let account = account.ok_or_else(no_such_mailbox)?;
+    if notice.size_octets > node.settings.limits.message_octets_max {
+        return Err(replies::message_too_large());
+    }
+    if notice.expires <= world.now() {
+        return Err(expired_already());
+    }
+    Ok((account, evidence))
+}
+
+fn arrival(conversation: &Conversation, mut notice: Notice, account: &Account, evidence: Evidence) -> NewArrival {
+    let node = &conversation.node;
+    let now = node.world.now();
+    notice.expires = notice.expires.min(now + node.settings.limits.keep_max);
+    let [chance] = node.world.random::<1>();
+    let decide_at = now + DECISION_DELAY_MAX * u32::from(chance) / 255;
+    // NAME and SUBJECT are claims: kept only where rule (b) or (c) vouches for the notifier.
+    if evidence.rule == delivery::authority::Rule::Address.as_str() {
+        notice.name = None;
+        notice.subject = None;
+    }
+    NewArrival { account: account.id, notice, evidence, decide_at, now }
+}
+
+fn not_our_domain() -> Reply {
+    Reply::new(550, Some(Status::permanent(1, 2)), "no mail for that domain here")
+}
+
+fn no_such_mailbox() -> Reply {
+    Reply::new(550, Some(Status::permanent(1, 1)), "no such mailbox")
+}
+
+fn sends_nothing() -> Reply {
+    Reply::new(550, Some(Status::permanent(7, 27)), "the sender's domain publishes a null MX and no retrieval service")
+}
+
+fn no_retrieval_service() -> Reply {
+    Reply::new(550, Some(Status::permanent(4, 4)), "the sender's domain publishes no usable retrieval service")
+}
+
+fn expired_already() -> Reply {
+    Reply::new(554, Some(Status::permanent(4, 7)), "EXPIRES is past")
+}

@@ -1,0 +1,14 @@
+//! Mail for domains without the extension, by ordinary SMTP. Nothing is pushed yet: it waits, and its status says so.
+
+use delivery::transfer::TransferEvent;
+use store::{Lease, StoreError, TransferRecord};
+
+use crate::node::Node;
+
+/// The transfer's status until ordinary SMTP is spoken.
+const NOT_PUSHED: &str = "the recipient's server does not speak two-way mail; nothing has been pushed to it";
+
+/// Puts the attempt off.
+pub async fn defer(node: &Node, lease: &Lease, record: &TransferRecord) -> Result<(), StoreError> {
+    super::settle(node, lease, record, TransferEvent::RelayDeferred, Some(NOT_PUSHED.to_owned())).await
+}

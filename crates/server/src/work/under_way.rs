@@ -1,0 +1,112 @@
+//! Which jobs are being done at this moment, and over how many connections to whom.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mail::address::Domain;
+use mail::id::NoticeId;
+use store::ArrivalKey;
+
+use crate::node::{Node, Signal};
+
+/// Connections to one peer at a time (protocol section 4).
+const CONNECTIONS_PER_PEER: usize = 4;
+
+/// Connections to all peers at a time: each may hold a large message's buffers.
+const CONNECTIONS_MAX: usize = 256;
+
+/// What is under way in this node.
+#[derive(Clone, Default)]
+pub struct UnderWay(Arc<Mutex<Jobs>>);
+
+#[derive(Default)]
+struct Jobs {
+    transfers: BTreeSet<NoticeId>,
+    arrivals: BTreeSet<ArrivalKey>,
+    connections: BTreeMap<Peer, usize>,
+}
+
+/// Notices go to a domain's exchange, retrievals to its retrieval service.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Peer {
+    Exchange(Domain),
+    Retrieval(Domain),
+}
+
+/// A batch of jobs of one peer. Whatever ends it, the jobs are free again.
+pub struct Claim {
+    under_way: UnderWay,
+    peer: Peer,
+    transfers: Vec<NoticeId>,
+    arrivals: Vec<ArrivalKey>,
+    due: Signal,
+}
+
+impl UnderWay {
+    /// How many transfers are under way.
+    pub fn transfers(&self) -> usize {
+        self.jobs().transfers.len()
+    }
+
+    /// How many arrivals are under way.
+    pub fn arrivals(&self) -> usize {
+        self.jobs().arrivals.len()
+    }
+
+    /// Whether this transfer is under way.
+    pub fn has_transfer(&self, id: &NoticeId) -> bool {
+        self.jobs().transfers.contains(id)
+    }
+
+    /// Whether this arrival is under way.
+    pub fn has_arrival(&self, key: &ArrivalKey) -> bool {
+        self.jobs().arrivals.contains(key)
+    }
+
+    /// Takes transfers to one domain, if one more connection to it is allowed.
+    pub fn claim_transfers(&self, node: &Node, domain: &Domain, ids: impl Iterator<Item = NoticeId>) -> Option<Claim> {
+        self.claim(node, Peer::Exchange(domain.clone()), ids.collect(), vec![])
+    }
+
+    /// Takes arrivals from one domain, if one more connection to it is allowed.
+    pub fn claim_arrivals(&self, node: &Node, origin: &Domain, keys: impl Iterator<Item = ArrivalKey>) -> Option<Claim> {
+        self.claim(node, Peer::Retrieval(origin.clone()), vec![], keys.collect())
+    }
+
+    fn claim(&self, node: &Node, peer: Peer, transfers: Vec<NoticeId>, arrivals: Vec<ArrivalKey>) -> Option<Claim> {
+        let mut jobs = self.jobs();
+        let open = jobs.connections.get(&peer).copied().unwrap_or(0);
+        if open >= CONNECTIONS_PER_PEER || jobs.connections.values().sum::<usize>() >= CONNECTIONS_MAX {
+            return None;
+        }
+        jobs.connections.insert(peer.clone(), open + 1);
+        jobs.transfers.extend(transfers.iter().cloned());
+        jobs.arrivals.extend(arrivals.iter().cloned());
+        Some(Claim { under_way: self.clone(), peer, transfers, arrivals, due: node.due.clone() })
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut jobs = self.under_way.jobs();
+        for id in &self.transfers {
+            jobs.transfers.remove(id);
+        }
+        for key in &self.arrivals {
+            jobs.arrivals.remove(key);
+        }
+        let open = jobs.connections.get(&self.peer).copied().unwrap_or(0);
+        if open > 1 {
+            jobs.connections.insert(self.peer.clone(), open - 1);
+        } else {
+            jobs.connections.remove(&self.peer);
+        }
+        drop(jobs);
+        // What waited for a free connection, or failed and is due at once.
+        self.due.raise();
+    }
+}
