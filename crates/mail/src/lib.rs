@@ -7,9 +7,12 @@ pub mod address;
 pub mod digest;
 pub mod envelope;
 pub mod id;
+pub mod message;
 pub mod notice;
 pub mod status;
+pub mod submission;
 pub mod time;
+pub mod trace;
 
 /// Reads a value from its text, for all the types here that are written as text.
 fn from_text<'de, T, D>(deserializer: D) -> Result<T, D::Error>
