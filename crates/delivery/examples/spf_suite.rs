@@ -29,7 +29,7 @@ struct Case {
 }
 
 fn main() -> Result<ExitCode, Problem> {
-    let [_, path, cases_min] = std::env::args().collect::<Vec<_>>().try_into().map_err(|_| "usage: spf_suite CASES CASES_MIN")?;
+    let [_, path, cases_min] = std::env::args().collect::<Vec<_>>().try_into().map_err(|_arguments| "usage: spf_suite CASES CASES_MIN")?;
     let (mut passed, mut failed) = (0_u32, 0_u32);
     for line in fs::read_to_string(path)?.lines() {
         let case: Case = serde_json::from_str(line)?;

@@ -5,8 +5,12 @@
 pub mod arrival;
 pub mod authority;
 pub mod consent;
+pub mod dialling;
+pub mod discovery;
 pub mod dns;
 pub mod exchange;
+pub mod peer;
+pub mod pin;
 pub mod policy;
 pub mod report;
 pub mod schedule;
