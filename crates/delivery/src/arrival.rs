@@ -256,11 +256,11 @@ impl Arrival {
 impl Stage {
     fn on(self, event: ArrivalEvent, expires: Timestamp, at: Moment<'_>) -> Self {
         match self {
-            Self::Noted { decide_at } => Self::on_noted(decide_at, event, expires, at),
-            Self::Listed => Self::on_listed(event, expires, at),
+            Self::Noted { decide_at } => Self::on_noted(decide_at, &event, expires, at),
+            Self::Listed => Self::on_listed(&event, expires, at),
             Self::Dropped { by } => Self::on_dropped(by, event, expires, at),
             stage @ Self::Due { .. } => stage.on_due(event, expires, at),
-            stage @ (Self::Stored { .. } | Self::Declining { .. }) => stage.on_telling(event, expires, at),
+            stage @ (Self::Stored { .. } | Self::Declining { .. }) => stage.on_telling(&event, expires, at),
             Self::Ended(outcome) => Self::on_ended(outcome, event, at),
         }
     }
@@ -275,9 +275,9 @@ impl Stage {
         }
     }
 
-    fn on_noted(decide_at: Timestamp, event: ArrivalEvent, expires: Timestamp, at: Moment<'_>) -> Self {
+    fn on_noted(decide_at: Timestamp, event: &ArrivalEvent, expires: Timestamp, at: Moment<'_>) -> Self {
         match event {
-            ArrivalEvent::Decided(verdict) => Self::decided(verdict, at),
+            ArrivalEvent::Decided(verdict) => Self::decided(*verdict, at),
             ArrivalEvent::Dismissed => Self::Dropped { by: DroppedBy::Recipient },
             ArrivalEvent::TimePassed if expires <= at.now => Self::Dropped { by: DroppedBy::Rule },
             ArrivalEvent::Evicted
@@ -292,7 +292,7 @@ impl Stage {
         }
     }
 
-    fn on_listed(event: ArrivalEvent, expires: Timestamp, at: Moment<'_>) -> Self {
+    fn on_listed(event: &ArrivalEvent, expires: Timestamp, at: Moment<'_>) -> Self {
         match event {
             ArrivalEvent::Decided(Verdict::Retrieve) if at.now < expires => Self::due(at),
             ArrivalEvent::Decided(Verdict::Drop) | ArrivalEvent::Evicted => Self::Dropped { by: DroppedBy::Rule },
@@ -351,7 +351,7 @@ impl Stage {
     }
 
     /// Stored and Declining: the origin is to be told, and nothing else matters any more.
-    fn on_telling(self, event: ArrivalEvent, expires: Timestamp, at: Moment<'_>) -> Self {
+    fn on_telling(self, event: &ArrivalEvent, expires: Timestamp, at: Moment<'_>) -> Self {
         match event {
             ArrivalEvent::OriginKnows => self.told(),
             ArrivalEvent::TimePassed if self.is_over(expires, at) => self.told(),

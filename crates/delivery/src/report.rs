@@ -5,7 +5,7 @@ use mail::envelope::ReportWish;
 use mail::status::Status;
 use serde::{Deserialize, Serialize};
 
-use crate::transfer::{NoticeLine, Outcome, Transfer};
+use crate::transfer::{Outcome, Transfer};
 
 /// Something worth telling the author about one recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,9 +76,8 @@ impl SentStatus {
     /// The status of a transfer.
     pub fn of(transfer: &Transfer) -> Self {
         match transfer {
-            Transfer::Notifying { line: NoticeLine::Unsent, .. } | Transfer::Relaying { .. } => Self::Kept,
-            // The 250 may be on its way, or lost: the author is told what is certain.
-            Transfer::Notifying { line: NoticeLine::MayHaveLeft { .. }, .. } => Self::Kept,
+            // Also if a NOTICE line may have left: its 250 may be on its way, or lost; the author is told what is certain.
+            Transfer::Notifying { .. } | Transfer::Relaying { .. } => Self::Kept,
             // Served is not told apart: the recipient's server has the octets, and has not vouched for them.
             Transfer::Waiting { .. } | Transfer::Served { .. } => Self::Noticed,
             Transfer::Uncertain { .. } => Self::HandedOver,

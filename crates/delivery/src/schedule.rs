@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use mail::time::Timestamp;
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 /// The timers of both state machines. `Default` is the protocol's; the configuration may change each.
 #[derive(Debug, Clone, PartialEq, Eq)]

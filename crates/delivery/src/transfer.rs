@@ -438,5 +438,5 @@ impl Delay {
 
 /// Outcomes outlive the destination's memory of the notice: `max(30 d, EXPIRES + 7 d)`.
 fn forget_at(expires: Timestamp, at: Moment<'_>) -> Timestamp {
-    (at.now + at.timers.memory).max(expires + std::time::Duration::from_secs(7 * 86_400))
+    (at.now + at.timers.memory).max(expires + std::time::Duration::from_hours(7 * 24))
 }
