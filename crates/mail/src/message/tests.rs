@@ -1,3 +1,5 @@
+//! Header sections with every oddity that must survive, and the edits we make to them.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice)]
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Commands as they come, and what each decoder refuses.
+
 use mail::address::ReversePath;
 use mail::envelope::{Body, ReportWish, ReturnWish};
 
