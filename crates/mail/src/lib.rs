@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod digest;
+pub mod dsn;
 pub mod envelope;
 pub mod id;
 pub mod message;
