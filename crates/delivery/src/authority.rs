@@ -128,10 +128,11 @@ pub enum Refusal {
     TooManyQueries(Domain),
 }
 
-/// Questions to DNS for one decision, those of SPF not counted: it has limits of its own.
-pub const QUERIES_MAX: usize = 20;
-/// Operators of one domain that are asked about: each may cost an SPF check of its own.
-pub const OPERATORS_MAX: usize = 4;
+/// Questions to DNS for one decision, those of SPF not counted: it has limits of its own. A notice may cost 20 in all,
+/// and two of them go to finding the retrieval service.
+pub const QUERIES_MAX: usize = 18;
+/// Operators of one domain that are asked about: each may cost an SPF check of its own, of more than a hundred queries.
+pub const OPERATORS_MAX: usize = 2;
 
 impl Authority {
     /// Asks whether the session may act in this role for the domain of `mailbox`: the notice's FROM for

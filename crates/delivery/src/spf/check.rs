@@ -153,7 +153,7 @@ impl<'a> Evaluation<'a> {
     fn ptr(&mut self, target: &Target, domain: &Name) -> Result<Option<Matched>, Stop> {
         self.count_lookup()?;
         let Some(target) = self.target(target, domain)? else { return Ok(None) };
-        // Errors of this lookup are the client's doing, so they are no match; only its silence is counted.
+        // RFC 7208 section 5.5: an error here is no match, and not the domain's fault.
         self.count_void(self.facts.get(&Name::reverse(self.ip), Kind::Ptr)?)?;
         let named = self.validated_names()?.into_iter().any(|name| name.is_within(&target));
         Ok(named.then_some(Matched::Reach(Reach::Named)))
@@ -242,7 +242,9 @@ impl<'a> Evaluation<'a> {
         let mut texts = self.facts.get(&name, Kind::Txt)?.texts();
         let (Some(text), None) = (texts.next(), texts.next()) else { return Ok(None) };
         let explanation = str::from_utf8(text).ok().and_then(MacroString::parse_explanation);
-        explanation.map(|text| text.expand(|letter| self.value(letter, domain))).transpose()
+        let expanded = explanation.map(|text| text.expand(|letter| self.value(letter, domain))).transpose()?;
+        // Macros may bring in what the record itself may not hold.
+        Ok(expanded.filter(|text| text.bytes().all(|byte| (b' '..=b'~').contains(&byte))))
     }
 
     /// RFC 7208 section 7.2
@@ -416,7 +418,9 @@ mod tests {
         let curious = Check { explain, ..quiet.clone() };
         let run = |check| Inquiry::begin(check).finish(|question| zone.answer(question));
         assert_eq!(run(quiet), Outcome::Fail { explanation: None });
-        assert_eq!(run(curious), Outcome::Fail { explanation: Some("192.0.2.1 is not a.test's. 1 mx.b.test".into()) });
+        assert_eq!(run(curious.clone()), Outcome::Fail { explanation: Some("192.0.2.1 is not a.test's. 1 mx.b.test".into()) });
+        let forged = Explain::To { receiver: "mx\r\n250 ok".into(), now: Timestamp::EPOCH };
+        assert_eq!(run(Check { explain: forged, ..curious }), Outcome::Fail { explanation: None });
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub enum Outcome {
     Pass(Owed),
     /// The client may not.
     Fail {
-        /// Why, in the domain's own words: printable ASCII apart from what the sender's local part brings in.
+        /// Why, in the domain's own words: printable ASCII, of any length.
         explanation: Option<String>,
     },
     /// The client probably may not.
