@@ -111,7 +111,8 @@ fn authserv_id(value: &str) -> Option<String> {
     }
     let id = match rest.strip_prefix('"') {
         Some(quoted) => quoted.split_once('"')?.0.replace('\\', ""),
-        None => rest.split([' ', '\t', '\r', ';', '(']).next()?.to_owned(),
+        // RFC 2045 section 5.1: white space and tspecials end a token; who reads on might still find our name.
+        None => rest.split(|character: char| character.is_whitespace() || "()<>@,;:\\\"/[]?=".contains(character)).next()?.to_owned(),
     };
     (!id.is_empty()).then_some(id)
 }
@@ -192,6 +193,8 @@ mod tests {
             ("Authentication-Results: b.test.; none", true),
             ("Authentication-Results:", true),
             ("Authentication-Results: (", true),
+            ("Authentication-Results: mx.b.test/1; spf=pass", true),
+            ("Authentication-Results: \"mx.b.test; spf=pass", true),
             ("Authentication-Results: mx.a.test; spf=pass b.test", false),
             ("Authentication-Results: not-b.test; none", false),
             ("X-Authentication-Results: b.test; none", false),

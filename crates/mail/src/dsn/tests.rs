@@ -1,3 +1,5 @@
+//! Reports read back by an independent reader, part by part.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice)]
 
 use mail_parser::{MessageParser, MimeHeaders, PartType};
