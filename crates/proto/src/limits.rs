@@ -82,7 +82,7 @@ impl Default for Limits {
             unanswered_retrievals_max: 4,
             notices_max: 500,
             assertions_max: 10,
-            keep_max: Duration::from_secs(30 * 86_400),
+            keep_max: Duration::from_hours(30 * 24),
             reply_line_octets_max: 2048,
             reply_lines_max: 200,
             pipelined_max: 1000,
@@ -93,18 +93,15 @@ impl Default for Limits {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        const fn minutes(number: u64) -> Duration {
-            Duration::from_secs(number * 60)
-        }
         Self {
-            command: minutes(5),
-            content: minutes(3),
-            write: minutes(3),
-            handshake: minutes(1),
-            greeting: minutes(5),
-            reply: minutes(5),
-            data_initiation: minutes(2),
-            data_end: minutes(10),
+            command: Duration::from_mins(5),
+            content: Duration::from_mins(3),
+            write: Duration::from_mins(3),
+            handshake: Duration::from_mins(1),
+            greeting: Duration::from_mins(5),
+            reply: Duration::from_mins(5),
+            data_initiation: Duration::from_mins(2),
+            data_end: Duration::from_mins(10),
         }
     }
 }

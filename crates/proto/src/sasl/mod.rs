@@ -163,7 +163,7 @@ impl fmt::Debug for Secret {
 /// Prepares a user name or password so that two ways to type it are one.
 ///
 /// In NFC without control characters, and not empty: the `OpaqueString` of RFC 8265 less its tables of unassigned and
-/// exotic characters. RFC 5802 names SASLprep (NFKC and Unicode 3.2), which RFC 8265 replaces; they differ for
+/// exotic characters. RFC 5802 names `SASLprep` (NFKC and Unicode 3.2), which RFC 8265 replaces; they differ for
 /// compatibility characters only, such as ligatures.
 pub fn prepared(text: &str) -> Option<String> {
     let usable = !text.is_empty() && !text.chars().any(char::is_control);

@@ -1,6 +1,6 @@
 //! Message content on the wire: what DATA and BDAT may carry, dots in and out (RFC 5321 section 4.5.2, RFC 3030).
 
-use super::input::BareLineEnd;
+pub use super::input::BareLineEnd;
 
 /// Follows the line ends of content that must consist of whole lines' ends: CRLF, and neither alone.
 ///
@@ -110,7 +110,7 @@ impl DotReader {
         self.bare
     }
 
-    fn give(&self, octets: &[u8], out: &mut Vec<u8>) {
+    fn give(self, octets: &[u8], out: &mut Vec<u8>) {
         if self.bare.is_none() {
             out.extend_from_slice(octets);
         }
@@ -121,7 +121,7 @@ impl DotReader {
         self.place = match (self.place, octet) {
             (LineStart, b'.') => Dot,
             (Dot, b'\r') => DotCr,
-            (DotCr, b'\n') => End,
+            (DotCr, b'\n') | (End, _) => End,
             (Cr, b'\n') => {
                 self.give(b"\r\n", out);
                 LineStart
@@ -145,7 +145,6 @@ impl DotReader {
                 self.give(&[octet], out);
                 Within
             }
-            (End, _) => End,
         };
     }
 }

@@ -49,7 +49,7 @@ impl Input {
     }
 
     pub(crate) fn consume(&mut self, count: usize) {
-        self.start = (self.start + count).min(self.octets.len());
+        self.start = self.start.saturating_add(count).min(self.octets.len());
         self.scanned = 0;
     }
 

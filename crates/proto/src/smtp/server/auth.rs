@@ -83,11 +83,11 @@ impl Session {
                 None
             }
             Turn::Password { username, password } => {
-                self.ask(Question::Password { username: username.clone() }, Event::Password { username, password })
+                Some(self.ask(Question::Password { username: username.clone() }, Event::Password { username, password }))
             }
             Turn::Verifier(awaiting) => {
                 let username = awaiting.username().to_owned();
-                self.ask(Question::Verifier(awaiting), Event::Scram { username })
+                Some(self.ask(Question::Verifier(awaiting), Event::Scram { username }))
             }
             Turn::Authenticated { username } => {
                 self.user = Some(username);

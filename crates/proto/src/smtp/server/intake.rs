@@ -236,7 +236,7 @@ impl Session {
     /// Yields the message.
     pub(super) fn complete(&mut self) -> Option<Step> {
         match self.transaction.take() {
-            Some(transaction) => self.ask(Question::Message, Event::Message(Box::new(transaction.envelope))),
+            Some(transaction) => Some(self.ask(Question::Message, Event::Message(Box::new(transaction.envelope)))),
             None => self.lost_transaction(),
         }
     }

@@ -461,6 +461,7 @@ enum Charset {
 }
 
 /// What is no whole line, without the line's octets.
+#[derive(Clone, Copy)]
 enum OddLine {
     Partial,
     TooLong,

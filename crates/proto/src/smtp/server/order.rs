@@ -31,16 +31,10 @@ impl Session {
             Command::Auth { mechanism, initial } => self.auth(&mechanism, initial),
             Command::Mail(mail) => match self.mail_refusal(&mail, charset) {
                 Some(reply) => self.refuse(&reply),
-                None => self.ask(Question::Mail(mail.clone()), Event::Mail(mail)),
+                None => Some(self.ask(Question::Mail(mail.clone()), Event::Mail(mail))),
             },
             Command::Rcpt(rcpt) => self.rcpt(rcpt, charset),
-            Command::Data => match self.data_refusal() {
-                Some(reply) => self.refuse(&reply),
-                None => {
-                    self.phase = Phase::Data(DotReader::default());
-                    self.say(&replies::start_content())
-                }
-            },
+            Command::Data => self.data(),
             Command::Bdat(chunk) => self.bdat(chunk),
             Command::Twoway(command) => self.twoway(command),
         }
@@ -59,9 +53,9 @@ impl Session {
     }
 
     /// Yields an event that is answered before anything else happens.
-    pub(super) fn ask(&mut self, question: Question, event: Event) -> Option<Step> {
+    pub(super) fn ask(&mut self, question: Question, event: Event) -> Step {
         self.phase = Phase::Deciding(question);
-        Some(Step::Event(event))
+        Step::Event(event)
     }
 
     /// Ends the transaction, if one is open.
@@ -121,7 +115,15 @@ impl Session {
             },
         };
         let recipient = Recipient { mailbox, report: rcpt.report, original: rcpt.original };
-        self.ask(Question::Recipient(recipient.clone()), Event::Recipient(recipient))
+        Some(self.ask(Question::Recipient(recipient.clone()), Event::Recipient(recipient)))
+    }
+
+    fn data(&mut self) -> Option<Step> {
+        if let Some(reply) = self.data_refusal() {
+            return self.refuse(&reply);
+        }
+        self.phase = Phase::Data(DotReader::default());
+        self.say(&replies::start_content())
     }
 
     fn data_refusal(&self) -> Option<Reply> {
