@@ -10,6 +10,7 @@ mod freemail;
 use serde::{Deserialize, Serialize};
 
 pub use decide::{Decision, Question, Reason, decide};
+pub(crate) use entry::registered;
 pub use entry::{Caution, Entry, EntryList, Who, WhoError, keys_for};
 
 /// What happens to notices from senders nobody decided about.

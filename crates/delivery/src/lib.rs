@@ -5,6 +5,7 @@
 pub mod arrival;
 pub mod authority;
 pub mod consent;
+pub mod contacts;
 pub mod dialling;
 pub mod discovery;
 pub mod dns;
