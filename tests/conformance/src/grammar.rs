@@ -93,6 +93,16 @@ pub(crate) fn collecting(line: &str) -> Result<Collecting, String> {
     }
 }
 
+/// ```abnf
+/// pending = "PENDING FROM:" path SP "TO:" path [ SP "AFTER=" id ] CRLF
+/// ```
+pub(crate) fn pending(line: &str) -> Result<(), String> {
+    let (_from, rest) = path(verb(line, "PENDING FROM:")?)?;
+    let (_to, rest) = path(verb(rest, " TO:")?)?;
+    let right = rest.is_empty() || verb(rest, " AFTER=").is_ok_and(is_id);
+    if right { Ok(()) } else { Err(format!("unexpected: {rest:?}")) }
+}
+
 /// The status codes of DECLINE: `( "4" / "5" ) "." 1*3DIGIT "." 1*3DIGIT`.
 pub(crate) fn is_status(text: &str) -> bool {
     let parts: Vec<&str> = text.split('.').collect();
@@ -228,6 +238,15 @@ mod tests {
         }
         assert!(collecting(&format!("RETRIEVE ID={ID} TO:<b@b.test> OFFSET=-1")).is_err());
         assert!(collecting(&format!("CONFIRM ID={ID} TO:<b@b.test> now")).is_err());
+    }
+
+    #[test]
+    fn pending_is_a_pair_and_perhaps_an_id() {
+        assert!(pending("PENDING FROM:<ann@c.test> TO:<bob@b.test>").is_ok());
+        assert!(pending(&format!("PENDING FROM:<ann@c.test> TO:<bob@b.test> AFTER={ID}")).is_ok());
+        for bad in ["PENDING", "PENDING FROM:<> TO:<bob@b.test>", "PENDING FROM:<ann@c.test> TO:<bob@b.test> AFTER=x"] {
+            assert!(pending(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -3,6 +3,9 @@
 use crate::crypto::fresh_word;
 use anyhow::Result;
 
+/// A body of this size does not fit into the buffers between two servers.
+pub(crate) const LARGE: usize = 8_000_000;
+
 /// A whole message; fields that submission would add are there already, so that it has no reason to change it.
 pub(crate) fn message(from: &str, to: &str, subject: &str, body: &[u8]) -> Result<Vec<u8>> {
     let domain = from.rsplit('@').next().unwrap_or(from);

@@ -27,6 +27,8 @@ pub(crate) enum Serving {
     CutAfter(usize),
     /// Says that there are so many octets.
     ClaimingOctets(u64),
+    /// Refuses with this reply.
+    Refusing(&'static str),
     /// Says this instead, and hangs up.
     Saying(Vec<u8>),
     /// Says this after the content.
@@ -251,6 +253,11 @@ impl Peer {
     /// MAIL commands so far.
     pub(crate) fn pushes(&self) -> usize {
         self.book.read().pushes
+    }
+
+    /// Waits for more of them.
+    pub(crate) fn wait_pushes(&self, more_than: usize, within: Duration) -> bool {
+        self.book.wait(within, |pages| (pages.pushes > more_than).then_some(())).is_some()
     }
 
     /// Commands of the server under test that broke the grammar.

@@ -119,11 +119,18 @@ impl Attending<'_> {
         };
         let verb = line.split(' ').next().unwrap_or_default().to_ascii_uppercase();
         match verb.as_str() {
-            "NOTICE" | "RETRIEVE" | "CONFIRM" | "DECLINE" if !self.secured => {
+            "NOTICE" | "PENDING" | "RETRIEVE" | "CONFIRM" | "DECLINE" if !self.secured => {
                 self.services.book.write(|pages| pages.violations.push(format!("before TLS: {line}")));
                 self.say("530 5.7.0 STARTTLS first")?;
             }
             "NOTICE" => self.notice(line, &octets)?,
+            "PENDING" => {
+                self.dialogue.said(Voice::Client, &octets);
+                if let Err(error) = grammar::pending(line) {
+                    self.services.book.write(|pages| pages.violations.push(format!("{error}: {line}")));
+                }
+                self.say("250 2.0.0 0")?;
+            }
             "RETRIEVE" | "CONFIRM" | "DECLINE" => return self.collecting(line, &octets),
             _ => {
                 self.dialogue.said(Voice::Client, &octets);
@@ -149,7 +156,6 @@ impl Attending<'_> {
                 self.say("550 5.7.1 nothing is pushed here")?;
             }
             "HELO" | "RSET" | "NOOP" => self.say("250 2.0.0 ok")?,
-            "PENDING" => self.say("250 2.0.0 0")?,
             "ASSERT" => self.say("550 5.7.1 decided by address here")?,
             _ => self.say("500 5.5.1 unknown command")?,
         }
@@ -274,6 +280,10 @@ impl Attending<'_> {
             Serving::NotAtAll => {
                 self.wire.closes_within(IDLE);
                 return Ok(Next::End);
+            }
+            Serving::Refusing(reply) => {
+                self.say(reply)?;
+                return Ok(Next::Command);
             }
             Serving::Saying(instead) => {
                 self.dialogue.said(Voice::Server, &instead);

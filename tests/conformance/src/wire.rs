@@ -13,6 +13,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// A peer that takes nothing for this long has left.
 const WRITE_PATIENCE: Duration = Duration::from_mins(1);
 
+/// What the operating system keeps for us unread.
+const RECEIVE_OCTETS: usize = 128 * 1024;
 /// Octets taken from the operating system at a time.
 const CHUNK_OCTETS: usize = 16 * 1024;
 
@@ -71,6 +73,8 @@ impl Wire {
     /// Dials `to` from `from`: who may act for a domain is decided by the address.
     pub(crate) fn dial(from: IpAddr, to: SocketAddr, within: Duration) -> Result<Self, WireError> {
         let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
+        // Small, so that a large message is still under way when we stop reading.
+        socket.set_recv_buffer_size(RECEIVE_OCTETS)?;
         socket.bind(&SocketAddr::new(from, 0).into())?;
         socket.connect_timeout(&to.into(), within)?;
         Self::accepted(socket.into())

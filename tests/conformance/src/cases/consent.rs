@@ -78,16 +78,14 @@ fn repeat_is_one(lab: &Lab<'_>) -> Result<()> {
 
 fn allowing_releases(lab: &Lab<'_>) -> Result<()> {
     let account = lab.screened()?;
-    let before = lab.honest()?.collecting_connections();
-    let offers = [lab.honest()?.offer(account)?, lab.honest()?.offer(account)?];
-    let [one, other] = offers;
-    // Both are from the first one's sender.
+    let (one, other) = (unasked(lab)?, unasked(lab)?);
+    // Both are from the first one's sender, in the notice and in From.
     let mut other = other.content(one.octets.clone());
     other.notice = other.notice.claiming_from(&one.notice.from);
     lab.give(&one)?;
     lab.give(&other)?;
     lab.until("one row that counts two", || Ok(lab.contact(&one.sender)?.filter(|row| number(row, "count") == Some(2))))?;
-    lab.trace.note(format!("{} connections to the origin so far", one.peer.collecting_connections() - before));
+    ensure!(one.peer.seen(&one.notice.id).is_empty(), "fetched before it was allowed");
     lab.order(&["contacts", &account.address, "allow", &one.sender])?;
     lab.see_confirmed(&one)?;
     lab.see_confirmed(&other)?;
@@ -97,7 +95,7 @@ fn allowing_releases(lab: &Lab<'_>) -> Result<()> {
 
 fn allowed_beforehand(lab: &Lab<'_>) -> Result<()> {
     let account = lab.screened()?;
-    let offered = lab.honest()?.offer(account)?;
+    let offered = unasked(lab)?;
     lab.order(&["allow", &account.address, "add", &offered.sender])?;
     lab.give(&offered)?;
     lab.see_confirmed(&offered).map(|_seen| ())

@@ -80,8 +80,7 @@ fn id_case(lab: &Lab<'_>) -> Result<()> {
 
 fn gone(lab: &Lab<'_>) -> Result<()> {
     let peer = lab.honest()?;
-    let gone = b"554 5.4.7 it expired\r\n".to_vec();
-    let offered = peer.offer(lab.open()?)?.served(&[Serving::Saying(gone)]);
+    let offered = peer.offer(lab.open()?)?.served(&[Serving::Refusing("554 5.4.7 it expired")]);
     lab.give(&offered)?;
     lab.see_retrieve(&offered)?;
     let more = peer.wait_seen(&offered.notice.id, lab.bounds.quiet, |seen| seen.len() > 1);

@@ -164,7 +164,7 @@ fn stalls(lab: &Lab<'_>) -> Result<()> {
 
 fn refuses_own_notice(lab: &Lab<'_>) -> Result<()> {
     let peer = lab.hostile()?;
-    let offered = peer.offer(lab.open()?)?.served(&[Serving::Saying(b"550 5.7.1 not for you\r\n".to_vec())]);
+    let offered = peer.offer(lab.open()?)?.served(&[Serving::Refusing("550 5.7.1 not for you")]);
     lab.give(&offered)?;
     lab.see_retrieve(&offered)?;
     lab.next_message_arrives(peer)?;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::case::{Case, Need};
 use crate::crypto::fresh_word;
 use crate::lab::{Kept, Lab};
-use crate::message::message;
+use crate::message::{LARGE, long_body, message};
 use crate::peer::Answer;
 use crate::stamp::{DAY, now};
 
@@ -157,7 +157,7 @@ fn takes_back(lab: &Lab<'_>) -> Result<()> {
 
 fn no_taking_back_under_lease(lab: &Lab<'_>) -> Result<()> {
     let peer = lab.honest()?;
-    let kept = lab.kept_with(peer, &crate::message::long_body(3_000_000), &[Answer::Saying("250 2.0.0 noted")])?;
+    let kept = lab.kept_with(peer, &long_body(LARGE), &[Answer::Saying("250 2.0.0 noted")])?;
     let mut session = lab.retrieval(peer)?;
     session.say(&format!("RETRIEVE ID={} TO:<{}>", kept.id, kept.to))?;
     session.expect("250 2.0.0")?;
@@ -197,8 +197,7 @@ fn nothing_is_pushed(lab: &Lab<'_>, author: &str) -> Result<()> {
     // A server may also keep an old session in use, where the keyword was offered; then this says nothing.
     let asked = peer.wait_secured_ehlos(before, lab.bounds.patience);
     lab.trace.note(if asked { "the server came and asked what we offer" } else { "the server did not come" });
-    std::thread::sleep(lab.bounds.quiet);
-    ensure!(peer.pushes() == 0, "the message was pushed with MAIL");
+    ensure!(!peer.wait_pushes(0, lab.bounds.quiet), "the message was pushed with MAIL");
     if lab.target.command.is_some() && asked {
         lab.status(&to, "kept")?;
     }

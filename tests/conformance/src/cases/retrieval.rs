@@ -8,14 +8,12 @@ use crate::case::Case;
 use crate::crypto::{digest, fresh_id};
 use crate::grammar::xtext;
 use crate::lab::{Kept, Lab};
-use crate::message::long_body;
+use crate::message::{LARGE, long_body};
 use crate::peer::{Answer, Peer};
 use crate::reply::Reply;
 use crate::session::{Served, Session};
 
 const NOTED: &[Answer] = &[Answer::Saying("250 2.0.0 noted")];
-/// Large enough that it does not fit into the buffers between two servers.
-const LARGE: usize = 8_000_000;
 
 pub(crate) const CASES: &[Case] = &[
     Case::honest("retrieve-whole", "3 RETRIEVE", "SIZE, DIGEST and MAILFROM are right, and exactly so many octets follow", whole),
