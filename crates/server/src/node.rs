@@ -1,18 +1,21 @@
 //! One running server: what its sessions and workers share.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 
+use delivery::dialling::Dialling;
+use delivery::report::SentStatus;
 use delivery::schedule::{Jitter, Moment, Timers};
+use delivery::transfer::{Outcome, Transfer};
 use mail::address::Domain;
 use mail::id::{AccountId, EntryId, MailId, MessageId, NoticeId, Partition};
 use proto::limits::Limits;
-use store::Store;
+use store::{Settle, Settled, Store, StoreError};
 
-use crate::events::Events;
+use crate::budgets::Budgets;
+use crate::events::{Event, Events};
 use crate::retrievals::Retrievals;
 use crate::world::World;
 
@@ -27,17 +30,8 @@ pub struct Settings {
     pub timers: Timers,
     /// Everything that has a limit.
     pub limits: Limits,
-    /// What only a laboratory may do.
-    pub lab: Lab,
-}
-
-/// What only a laboratory may do.
-#[derive(Debug, Clone, Default)]
-pub struct Lab {
-    /// Whether addresses that are not global may be dialled and believed.
-    pub enabled: bool,
-    /// The port to dial instead of 25, by MX host.
-    pub mx_ports: BTreeMap<Domain, u16>,
+    /// What addresses and ports may be dialled.
+    pub dialling: Dialling,
 }
 
 /// One running server. Sessions and workers hold it in an `Arc`.
@@ -52,6 +46,12 @@ pub struct Node {
     pub events: Events,
     /// Who is retrieving what from us.
     pub retrievals: Retrievals,
+    /// Peers that fail are left alone for a while.
+    pub budgets: Budgets,
+    /// What the passwords of unknown users are checked against: a hash of nobody's, in PHC form.
+    pub decoy_hash: String,
+    /// What the SCRAM verifiers of unknown users are derived from; kept, so that they stay the same.
+    pub decoy_secret: [u8; 32],
     /// Set once: finish what is under way, begin nothing.
     pub stop: Signal,
     /// Something became due: workers look before their timer says so.
@@ -93,6 +93,35 @@ impl Node {
     /// The id of a notice of this account's.
     pub fn new_notice_id(&self, account: AccountId) -> NoticeId {
         NoticeId::new(Partition::of(account), self.world.random())
+    }
+
+    /// Records an event of a transfer, and tells what came of it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn settle(&self, settle: Settle) -> Result<Option<Settled>, StoreError> {
+        let (id, detail) = (settle.id.clone(), settle.detail.clone().unwrap_or_default());
+        let settled = self.store.settle(settle).await?;
+        if let Some(settled) = &settled {
+            self.tell(id, detail, settled);
+        }
+        Ok(settled)
+    }
+
+    fn tell(&self, transfer: NoticeId, detail: String, settled: &Settled) {
+        match (&settled.before, &settled.after) {
+            // A repeat: told the first time.
+            (Transfer::Ended { .. }, _) | (Transfer::Served { .. }, Transfer::Served { .. }) => {}
+            (_, Transfer::Served { .. }) => self.events.tell(&Event::Served { transfer }),
+            (_, Transfer::Ended { outcome: Outcome::Delivered, .. }) => {
+                self.events.tell(&Event::Confirmed { transfer, reported: settled.reported });
+            }
+            (_, after @ Transfer::Ended { .. }) => {
+                let status = SentStatus::of(after).as_str();
+                self.events.tell(&Event::Ended { transfer, status, detail });
+            }
+            (_, Transfer::Notifying { .. } | Transfer::Waiting { .. } | Transfer::Uncertain { .. } | Transfer::Relaying { .. }) => {}
+        }
     }
 
     /// Whether mail for this domain lives here.

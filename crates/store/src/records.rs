@@ -1,7 +1,6 @@
 //! What goes into the store and comes out: plain values, one for each kind of row.
 
 use mail::address::{Domain, Mailbox, ReversePath};
-use mail::digest::ContentDigest;
 use mail::envelope::{Body, Recipient, ReturnWish};
 use mail::id::{AccountId, EntryId, MailId, MessageId, NoticeId};
 use mail::notice::Notice;
@@ -9,6 +8,7 @@ use mail::time::Timestamp;
 
 use delivery::arrival::{Arrival, ArrivalEvent};
 use delivery::consent::{Entry, EntryList, Legacy, Screening, Who};
+pub use delivery::pin::Pin;
 use delivery::schedule::Jitter;
 use delivery::transfer::{Transfer, TransferEvent};
 
@@ -427,13 +427,6 @@ pub struct StoredMail {
     pub content: StoredContent,
     /// How many octets of the content `head` stands for.
     pub skip_octets: u64,
-}
-
-/// A domain seen with the extension: without it, until then, something is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pin {
-    /// Until when.
-    pub until: Timestamp,
 }
 
 /// The right to run the jobs of partitions, and to write as a job.

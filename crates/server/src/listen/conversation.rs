@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use proto::smtp::reply::Reply;
 use proto::smtp::replies;
+use proto::smtp::reply::Reply;
 use proto::smtp::server::{Channel, Config, Event, Misuse, Session, Step};
 
 use crate::node::Node;
@@ -103,11 +103,7 @@ impl Conversation {
         let deadline = self.node.world.after(self.session.timeout());
         let read = self.wire.read(&mut self.buffer, deadline);
         // Between transactions a shutdown ends the session; a message under way is finished first.
-        let outcome = if self.session.envelope().is_some() {
-            First::Left(read.await)
-        } else {
-            first(read, self.node.stop.raised()).await
-        };
+        let outcome = if self.session.envelope().is_some() { First::Left(read.await) } else { first(read, self.node.stop.raised()).await };
         match outcome {
             First::Left(Ok(0)) => Err(WireError::Lost("the client hung up".to_owned())),
             First::Left(Ok(octets)) => {

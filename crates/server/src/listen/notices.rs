@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use delivery::authority::{Role, Verdict};
-use delivery::discovery::{self, RetrievalService};
+use delivery::discovery::{self, Route};
 use mail::notice::Notice;
 use mail::status::Status;
-use proto::smtp::reply::Reply;
 use proto::smtp::replies;
+use proto::smtp::reply::Reply;
 use store::{Account, Evidence, NewArrival};
 
 use crate::events::Event;
@@ -77,15 +77,16 @@ async fn admit(
         return Err(not_our_domain());
     }
     let evidence = match authority(conversation, inquirer, Role::Send, &notice.from).await? {
-        Verdict::Authorised { by, evidence } => Evidence { rule: by.as_str().to_owned(), detail: evidence.to_string() },
+        Verdict::Authorised { by, evidence } => Evidence { rule: by.to_string(), detail: evidence.to_string() },
         Verdict::Refused(_) | Verdict::Temporary(_) => return Err(dns_trouble()),
     };
     let world = &*node.world;
-    match inquirer.decide(world, discovery::retrieval_service(notice.from.domain())).await {
-        RetrievalService::Hosts(_) => {}
-        RetrievalService::NullMx => return Err(sends_nothing()),
-        RetrievalService::None => return Err(no_retrieval_service()),
-        RetrievalService::Temporary(reason) => {
+    let domain = notice.from.domain();
+    let chance = u64::from_be_bytes(world.random());
+    match inquirer.decide(world, discovery::retrieval_service(domain, &node.settings.dialling, chance)).await {
+        Route::Targets(_) => {}
+        Route::Nowhere(why) => return Err(Reply::new(550, Some(why.status()), why.to_string())),
+        Route::Temporary(reason) => {
             tracing::info!(reason, "retrieval service unknown");
             return Err(dns_trouble());
         }
@@ -118,7 +119,7 @@ fn arrival(conversation: &Conversation, mut notice: Notice, account: &Account, e
     let [chance] = node.world.random::<1>();
     let decide_at = now + DECISION_DELAY_MAX * u32::from(chance) / 255;
     // NAME and SUBJECT are claims: kept only where rule (b) or (c) vouches for the notifier.
-    if evidence.rule == delivery::authority::Rule::Address.as_str() {
+    if evidence.rule == delivery::authority::Rule::Address.to_string() {
         notice.name = None;
         notice.subject = None;
     }
@@ -131,14 +132,6 @@ fn not_our_domain() -> Reply {
 
 fn no_such_mailbox() -> Reply {
     Reply::new(550, Some(Status::permanent(1, 1)), "no such mailbox")
-}
-
-fn sends_nothing() -> Reply {
-    Reply::new(550, Some(Status::permanent(7, 27)), "the sender's domain publishes a null MX and no retrieval service")
-}
-
-fn no_retrieval_service() -> Reply {
-    Reply::new(550, Some(Status::permanent(4, 4)), "the sender's domain publishes no usable retrieval service")
 }
 
 fn expired_already() -> Reply {

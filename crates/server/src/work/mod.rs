@@ -3,10 +3,11 @@
 //! The table of transfers and arrivals is the truth; what is held in memory only keeps a job from being begun
 //! twice at a time. A job that is lost (a crash, a panic) is still due, and is found again.
 
+pub mod accept;
 pub mod decide;
+mod fetch;
 pub mod local;
 pub mod notify;
-pub mod peers;
 pub mod relay;
 pub mod retrieve;
 pub mod sweep;
@@ -43,8 +44,23 @@ const RETRIEVALS_PER_CONNECTION: usize = 16;
 
 /// Starts the jobs of this node.
 pub fn start(node: &Arc<Node>) {
-    node.world.spawn("dispatch", Box::pin(dispatch(Arc::clone(node))));
-    node.world.spawn("sweep", Box::pin(sweep::run(Arc::clone(node))));
+    node.world.spawn("work", Box::pin(run(Arc::clone(node))));
+}
+
+/// Finds out how the store was left before the first lease changes that; then works.
+async fn run(node: Arc<Node>) {
+    let left = loop {
+        match node.store.last_seen().await {
+            Ok(left) => break left,
+            Err(error) => tracing::warn!(%error, "jobs wait for the store"),
+        }
+        wait(&node, None).await;
+        if node.stop.is_raised() {
+            return;
+        }
+    };
+    node.world.spawn("sweep", Box::pin(sweep::run(Arc::clone(&node), left)));
+    dispatch(node).await;
 }
 
 /// Looks for what is due until the node stops.

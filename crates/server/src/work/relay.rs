@@ -6,7 +6,7 @@ use store::{Lease, StoreError, TransferRecord};
 use crate::node::Node;
 
 /// The transfer's status until ordinary SMTP is spoken.
-const NOT_PUSHED: &str = "the recipient's server does not speak two-way mail; nothing has been pushed to it";
+pub const NOT_PUSHED: &str = "the recipient's server does not speak two-way mail; nothing has been pushed to it";
 
 /// Puts the attempt off.
 pub async fn defer(node: &Node, lease: &Lease, record: &TransferRecord) -> Result<(), StoreError> {

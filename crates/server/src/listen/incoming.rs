@@ -1,0 +1,146 @@
+//! Content on its way in from a submitter: its header section is held back and edited, its body streams on.
+
+use mail::address::Mailbox;
+use mail::id::{AccountId, MessageId};
+use mail::message::HeaderSection;
+use mail::submission;
+use mail::trace::{Received, received_field};
+use store::StoreError;
+use store::content::{ContentWriter, StoredContent};
+
+use crate::node::Node;
+
+/// Octets of a header section. More is held in memory for nobody.
+const HEADER_OCTETS_MAX: usize = 256 * 1024;
+
+/// Octets of the header section that reports return.
+const RETURNED_HEADER_OCTETS_MAX: usize = 16 * 1024;
+
+/// A message on its way in.
+pub struct Incoming {
+    account: AccountId,
+    message: MessageId,
+    state: State,
+}
+
+enum State {
+    /// The header section is not complete.
+    Header(Vec<u8>),
+    /// The body streams on.
+    Body(Box<Written>),
+    /// What comes is thrown away.
+    Refused(Refusal),
+}
+
+/// What is already on its way to the store.
+struct Written {
+    facts: HeaderFacts,
+    writer: ContentWriter,
+}
+
+/// What the header section says.
+#[derive(Debug, Clone)]
+pub struct HeaderFacts {
+    /// The responsible address.
+    pub from: Mailbox,
+    /// Decoded.
+    pub subject: String,
+    /// As sent, as much as reports return of it.
+    pub header: Vec<u8>,
+    /// A person wrote it, so far as one can tell (RFC 3834): it was not made by a program in answer to another message.
+    pub origin: Authorship,
+}
+
+/// Who wrote a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authorship {
+    /// Nothing says that it was a program.
+    Person,
+    /// `Auto-Submitted` says so.
+    Program,
+}
+
+/// Why a message is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// There is no single responsible address.
+    #[error(transparent)]
+    Author(#[from] mail::message::AuthorError),
+    /// Over [`HEADER_OCTETS_MAX`].
+    #[error("the header section is longer than {HEADER_OCTETS_MAX} octets")]
+    HeaderTooLong,
+    /// Ours.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Incoming {
+    /// Nothing of it is here yet.
+    pub fn new(account: AccountId, message: MessageId) -> Self {
+        Self { account, message, state: State::Header(Vec::new()) }
+    }
+
+    /// Takes the next octets. What is wrong with them is told at the end.
+    pub async fn take(&mut self, node: &Node, octets: &[u8], trace: &Received<'_>) {
+        let next = match std::mem::replace(&mut self.state, State::Header(Vec::new())) {
+            State::Header(mut header) => {
+                header.extend_from_slice(octets);
+                match HeaderSection::find_end(&header) {
+                    Some(_) => self.begin(node, &header, trace).await,
+                    None if header.len() > HEADER_OCTETS_MAX => Err(Refusal::HeaderTooLong),
+                    None => Ok(State::Header(header)),
+                }
+            }
+            State::Body(mut written) => match written.writer.write(octets).await {
+                Ok(()) => Ok(State::Body(written)),
+                Err(error) => Err(Refusal::Store(error)),
+            },
+            refused @ State::Refused(_) => Ok(refused),
+        };
+        self.state = next.unwrap_or_else(State::Refused);
+    }
+
+    /// All of it is here.
+    ///
+    /// # Errors
+    /// It is not taken, and says why.
+    pub async fn finish(self, node: &Node, trace: &Received<'_>) -> Result<(HeaderFacts, StoredContent), Refusal> {
+        let state = match self.state {
+            State::Header(header) => {
+                let mut whole = Self { state: State::Header(Vec::new()), ..self };
+                whole.begin(node, &header, trace).await?
+            }
+            other => other,
+        };
+        match state {
+            State::Body(written) => Ok((written.facts, written.writer.finish().await?)),
+            State::Refused(refusal) => Err(refusal),
+            State::Header(_) => Err(Refusal::HeaderTooLong),
+        }
+    }
+
+    /// The header section is complete: reads it, edits it, and starts to write.
+    async fn begin(&mut self, node: &Node, front: &[u8], trace: &Received<'_>) -> Result<State, Refusal> {
+        let section = HeaderSection::read(front);
+        let facts = facts(&section)?;
+        let edit = submission::edit(&section, trace.at, self.message, &node.settings.hostname);
+        let head = edit.prepend(received_field(trace)).finish();
+        let mut writer = ContentWriter::new(&node.store, self.account);
+        writer.write(&head.apply(front)).await?;
+        Ok(State::Body(Box::new(Written { facts, writer })))
+    }
+}
+
+fn facts(section: &HeaderSection<'_>) -> Result<HeaderFacts, Refusal> {
+    let author = section.author()?;
+    let auto = section.named("Auto-Submitted").next().map(mail::message::Field::text);
+    // RFC 3834 section 5: absent or "no" is a person.
+    let is_person = auto.is_none_or(|value| value.trim().to_ascii_lowercase().starts_with("no"));
+    let header = section.octets();
+    Ok(HeaderFacts {
+        from: author.mailbox,
+        subject: section.subject().unwrap_or_default(),
+        header: header.get(..RETURNED_HEADER_OCTETS_MAX).unwrap_or(header).to_vec(),
+        origin: if is_person { Authorship::Person } else { Authorship::Program },
+    })
+}

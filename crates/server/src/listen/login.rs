@@ -1,0 +1,60 @@
+//! Who a submitter is: passwords against Argon2, SCRAM against its verifier; unknown users take as long as known ones.
+
+use argon2::password_hash::PasswordVerifier as _;
+use argon2::{Argon2, PasswordHash};
+use mail::address::Mailbox;
+use proto::sasl::Secret;
+use proto::sasl::scram::{Nonce, Verifier};
+use proto::smtp::replies;
+use proto::smtp::reply::Reply;
+use store::{Credentials, StoreError};
+
+use crate::node::Node;
+
+/// Checks a password; says what to answer.
+pub async fn password(node: &Node, username: &str, password: Secret) -> Reply {
+    let credentials = match find(node, username).await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::warn!(%error, "credentials were not looked up");
+            return replies::auth_unavailable();
+        }
+    };
+    let known = credentials.is_some();
+    let hash = credentials.map_or_else(|| node.decoy_hash.clone(), |credentials| credentials.password_hash);
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let work = Box::new(move || {
+        let matches =
+            PasswordHash::new(&hash).is_ok_and(|hash| Argon2::default().verify_password(password.reveal().as_bytes(), &hash).is_ok());
+        // Nobody waits any more if the client has gone.
+        drop(sender.send(matches));
+    });
+    node.world.compute(work).await;
+    if known && receiver.await.unwrap_or(false) { replies::authenticated() } else { replies::auth_failed() }
+}
+
+/// The verifier for SCRAM; for unknown users a decoy that is always the same for the same name.
+///
+/// # Errors
+/// The store's.
+pub async fn scram(node: &Node, username: &str) -> Result<(Verifier, Nonce), StoreError> {
+    let found = find(node, username).await?;
+    let verifier = found.map_or_else(
+        || Verifier::decoy(username, &node.decoy_secret),
+        |Credentials { scram, .. }| Verifier {
+            salt: scram.salt,
+            iterations: scram.iterations,
+            stored_key: scram.stored_key,
+            server_key: scram.server_key,
+        },
+    );
+    Ok((verifier, Nonce::from_entropy(node.world.random())))
+}
+
+/// A username is an address of the account.
+async fn find(node: &Node, username: &str) -> Result<Option<Credentials>, StoreError> {
+    match username.parse::<Mailbox>() {
+        Ok(address) => node.store.credentials(&address).await,
+        Err(_not_an_address) => Ok(None),
+    }
+}

@@ -1,0 +1,284 @@
+//! RETRIEVE, CONFIRM, DECLINE and PENDING, at the origin.
+//!
+//! Who asks is settled before any id is looked up. Not authorised, unknown id and wrong recipient are answered alike.
+
+use delivery::authority::{Role, Rule, Verdict};
+use delivery::transfer::{Transfer, TransferEvent};
+use futures_util::future::join_all;
+use mail::address::Mailbox;
+use mail::id::NoticeId;
+use mail::notice::Notice;
+use mail::status::Status;
+use proto::smtp::replies;
+use proto::smtp::reply::Reply;
+use proto::twoway::pending::{self, Pending, Summary};
+use proto::twoway::retrieve::{Announcement, Retrieve};
+use proto::twoway::{Confirm, Decline};
+use store::content::ContentReader;
+use store::{Settle, Settled, StoreError, TransferRecord, Writer};
+
+use crate::inquiry::Inquirer;
+use crate::listen::conversation::{Conversation, misuse};
+use crate::listen::exchange::{authority, not_authorised, store_trouble};
+use crate::retrievals::RetrievalLease;
+use crate::world::WireError;
+
+/// Content up to this size is read before Served is committed, so that a run of small messages is one commit.
+const SMALL_OCTETS_MAX: u64 = 256 * 1024;
+
+/// One RETRIEVE that will be served.
+struct Serving {
+    record: TransferRecord,
+    offset: u64,
+    lease: RetrievalLease,
+    content: Content,
+}
+
+/// What is still to be read of it.
+enum Content {
+    /// Nothing: it is here. Served is committed.
+    Small(Vec<u8>),
+    /// All from the offset on.
+    Large(ContentReader),
+}
+
+/// Serves a run of RETRIEVEs in order.
+pub async fn retrieve(conversation: &mut Conversation, inquirer: &mut Inquirer, run: Vec<Retrieve>) -> Result<(), WireError> {
+    let mut prepared = Vec::with_capacity(run.len());
+    for command in run {
+        prepared.push(prepare(conversation, inquirer, command).await);
+    }
+    let node = std::sync::Arc::clone(&conversation.node);
+    let commits = prepared.into_iter().map(|serving| async {
+        match serving {
+            Ok(serving) if matches!(serving.content, Content::Small(_)) => commit_served(&node, &serving.record.id).await.map(|()| serving),
+            other => other,
+        }
+    });
+    for serving in join_all(commits).await {
+        match serving {
+            Ok(serving) => serve(conversation, serving).await?,
+            Err(reply) => conversation.reply(&reply)?,
+        }
+    }
+    Ok(())
+}
+
+/// Finds what is asked for, takes its lease, and reads it if it is small; or says what to answer.
+async fn prepare(conversation: &Conversation, inquirer: &mut Inquirer, command: Retrieve) -> Result<Serving, Reply> {
+    let node = &conversation.node;
+    let record = find(conversation, inquirer, &command.id, &command.to).await?;
+    if !record.transfer.may_be_retrieved() {
+        return Err(gone());
+    }
+    if command.offset > record.content.size_octets {
+        return Err(offset_past_end(record.content.size_octets));
+    }
+    let lease = node.retrievals.take(&record.id, node.world.now(), node.settings.timers.lease).ok_or_else(being_retrieved)?;
+    let mut reader = ContentReader::new(&node.store, &record.content, command.offset);
+    let content = if record.content.size_octets - command.offset <= SMALL_OCTETS_MAX {
+        let mut octets = Vec::new();
+        loop {
+            let piece = reader.next().await.map_err(|error| trouble(&error))?;
+            if piece.is_empty() {
+                break;
+            }
+            octets.extend_from_slice(&piece);
+        }
+        Content::Small(octets)
+    } else {
+        Content::Large(reader)
+    };
+    Ok(Serving { record, offset: command.offset, lease, content })
+}
+
+/// Writes the reply and the octets. The last of them leave only after Served is committed.
+async fn serve(conversation: &mut Conversation, serving: Serving) -> Result<(), WireError> {
+    let Serving { record, offset, lease, content } = serving;
+    let announcement =
+        Announcement { size_octets: record.content.size_octets, digest: record.content.digest, mail_from: record.reverse_path.clone() };
+    let reply = Reply::new(250, Some(Status::success(0, 0)), announcement.encode());
+    let octets = record.content.size_octets - offset;
+    conversation.session.reply_with_octets(&reply, octets).map_err(misuse)?;
+    let done = match content {
+        Content::Small(content) => {
+            conversation.session.write_octets(&content).map_err(misuse)?;
+            conversation.flush().await.map_err(Broken::Wire)
+        }
+        Content::Large(reader) => stream(conversation, &record.id, reader, lease).await,
+    };
+    match done {
+        Ok(()) => Ok(()),
+        Err(Broken::Wire(error)) => Err(error),
+        Err(Broken::Other(reason)) => {
+            // The octets that were announced can't be sent: the destination must not take what follows for them.
+            conversation.abort().await;
+            Err(WireError::Lost(reason))
+        }
+    }
+}
+
+/// Why a message could not be served to its end.
+enum Broken {
+    Wire(WireError),
+    Other(String),
+}
+
+/// Writes content piece by piece, one behind: the last piece waits for the commit.
+async fn stream(
+    conversation: &mut Conversation,
+    id: &NoticeId,
+    mut reader: ContentReader,
+    mut lease: RetrievalLease,
+) -> Result<(), Broken> {
+    let node = std::sync::Arc::clone(&conversation.node);
+    let mut piece = reader.next().await.map_err(|error| Broken::Other(error.to_string()))?;
+    loop {
+        let next = reader.next().await.map_err(|error| Broken::Other(error.to_string()))?;
+        if next.is_empty() {
+            commit_served(&node, id).await.map_err(|reply| Broken::Other(reply.text().to_owned()))?;
+        }
+        conversation.session.write_octets(&piece).map_err(|error| Broken::Wire(misuse(error)))?;
+        conversation.flush().await.map_err(Broken::Wire)?;
+        if next.is_empty() {
+            return Ok(());
+        }
+        if !lease.renew(node.world.now(), node.settings.timers.lease) {
+            return Err(Broken::Other("no progress, and another connection has begun to retrieve this".to_owned()));
+        }
+        piece = next;
+    }
+}
+
+/// Commits Served; or says what to answer if the message expired or was withdrawn in the meantime.
+async fn commit_served(node: &crate::node::Node, id: &NoticeId) -> Result<(), Reply> {
+    match settle(node, id, TransferEvent::AboutToServeLastOctet, "handed to the recipient's server".to_owned()).await? {
+        Some(Settled { after: Transfer::Served { .. } | Transfer::Uncertain { .. }, .. }) => Ok(()),
+        Some(_) | None => Err(gone()),
+    }
+}
+
+/// Records confirmations, together; what is to be answered to each, in order.
+pub async fn confirm(conversation: &Conversation, inquirer: &mut Inquirer, run: Vec<Confirm>) -> Vec<Reply> {
+    let mut found = Vec::with_capacity(run.len());
+    for command in run {
+        found.push(find(conversation, inquirer, &command.id, &command.to).await);
+    }
+    let node = &conversation.node;
+    let commits = found.into_iter().map(|found| async {
+        let record = found?;
+        settle(node, &record.id, TransferEvent::Confirmed, "confirmed by the recipient's server".to_owned()).await
+    });
+    join_all(commits).await.into_iter().map(|outcome| outcome.map_or_else(|refusal| refusal, |_settled| replies::ok())).collect()
+}
+
+/// Records that the content is refused for good.
+pub async fn decline(conversation: &Conversation, inquirer: &mut Inquirer, command: Decline) -> Reply {
+    let declined = async {
+        let record = find(conversation, inquirer, &command.id, &command.to).await?;
+        let text = format!("declined by the recipient's server: {}", command.text.as_str());
+        let event = TransferEvent::Declined { status: command.status.status(), text: text.clone() };
+        settle(&conversation.node, &record.id, event, text).await
+    };
+    declined.await.map_or_else(|refusal: Reply| refusal, |_settled| replies::ok())
+}
+
+/// Says what waits, to those who proved who they are; to those who are known by a shared address only how much,
+/// and gives the notices again, to the servers that receive the recipient's mail.
+pub async fn pending(conversation: &Conversation, inquirer: &mut Inquirer, command: Pending) -> Reply {
+    let asked = async {
+        let rule = match authority(conversation, inquirer, Role::Receive, &command.to).await? {
+            Verdict::Authorised { by, .. } => by,
+            Verdict::Refused(_) | Verdict::Temporary(_) => return Err(not_authorised()),
+        };
+        let node = &conversation.node;
+        let waiting = node.store.waiting(&command.from, &command.to, command.after.as_ref(), pending::LINES_MAX + 1).await;
+        let mut waiting = waiting.map_err(|error| trouble(&error))?;
+        let more = (waiting.len() > pending::LINES_MAX).then(|| waiting.truncate(pending::LINES_MAX));
+        let more = more.and_then(|()| waiting.last()).map(|record| record.id.clone());
+        let count = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
+        let summary = Summary { count, more };
+        if rule == Rule::Address {
+            for record in &waiting {
+                settle_quietly(node, &record.id, TransferEvent::NoticeAskedFor).await?;
+            }
+            node.due.raise();
+            return Ok(Reply::new(250, Some(Status::success(0, 0)), summary.encode()));
+        }
+        let mut reply = Reply::new(250, Some(Status::success(0, 0)), summary.encode());
+        let lines = waiting.iter().map(|record| pending::encode_line(&notice_of(record, node.moment())).into());
+        reply.lines.splice(0..0, lines);
+        Ok(reply)
+    };
+    asked.await.unwrap_or_else(|refusal: Reply| refusal)
+}
+
+/// The notice of a transfer, as it is given (again).
+pub fn notice_of(record: &TransferRecord, at: delivery::schedule::Moment<'_>) -> Notice {
+    Notice {
+        from: record.from.clone(),
+        to: record.recipient.mailbox.clone(),
+        id: record.id.clone(),
+        size_octets: record.content.size_octets,
+        date: record.kept,
+        expires: record.transfer.notice_expires(at),
+        body: record.body,
+        smtputf8: record.smtputf8,
+        require_tls: false,
+        name: None,
+        subject: None,
+        kind: mail::notice::Kind::Mail,
+        reference: None,
+        list: None,
+    }
+}
+
+/// The transfer that a session may act on: it receives for that recipient, and the id is that recipient's.
+async fn find(conversation: &Conversation, inquirer: &mut Inquirer, id: &NoticeId, to: &Mailbox) -> Result<TransferRecord, Reply> {
+    authority(conversation, inquirer, Role::Receive, to).await?;
+    let found = conversation.node.store.transfer(id).await.map_err(|error| trouble(&error))?;
+    found.filter(|record| record.recipient.mailbox == *to).ok_or_else(not_authorised)
+}
+
+async fn settle(node: &crate::node::Node, id: &NoticeId, event: TransferEvent, detail: String) -> Result<Option<Settled>, Reply> {
+    let settle = Settle {
+        id: id.clone(),
+        event,
+        detail: Some(detail),
+        report: node.new_mail_id(),
+        now: node.world.now(),
+        jitter: node.jitter(),
+        writer: Writer::Session,
+    };
+    node.settle(settle).await.map_err(|error| trouble(&error))
+}
+
+async fn settle_quietly(node: &crate::node::Node, id: &NoticeId, event: TransferEvent) -> Result<(), Reply> {
+    let settle = Settle {
+        id: id.clone(),
+        event,
+        detail: None,
+        report: node.new_mail_id(),
+        now: node.world.now(),
+        jitter: node.jitter(),
+        writer: Writer::Session,
+    };
+    node.settle(settle).await.map(|_settled| ()).map_err(|error| trouble(&error))
+}
+
+fn trouble(error: &StoreError) -> Reply {
+    tracing::warn!(%error, "the store did not answer");
+    store_trouble()
+}
+
+fn gone() -> Reply {
+    Reply::new(554, Some(Status::permanent(4, 7)), "expired or withdrawn")
+}
+
+fn offset_past_end(size_octets: u64) -> Reply {
+    Reply::new(501, Some(Status::permanent(5, 4)), format!("OFFSET is past the end of {size_octets} octets"))
+}
+
+fn being_retrieved() -> Reply {
+    Reply::new(450, Some(Status::temporary(3, 0)), "another connection is retrieving this, try again later")
+}

@@ -1,0 +1,254 @@
+//! Sessions we open with other servers: dialling a target, greeting it, TLS, commands and replies.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use delivery::discovery::{self, Addresses, Target, Tls};
+use delivery::peer::Peer;
+use mail::address::Domain;
+use mail::time::Timestamp;
+use proto::smtp::client::{Event, Misbehaved, Misuse, Session, Step};
+use proto::smtp::command::Command;
+use proto::smtp::reply::Reply;
+use proto::twoway::{self, Capability};
+
+use crate::inquiry::Inquirer;
+use crate::node::Node;
+use crate::world::{TlsFacts, Wire, WireError};
+
+/// How long a connection may take to come about, for each address.
+const CONNECT_MAX: Duration = Duration::from_secs(30);
+
+/// Octets read at once.
+const READ_OCTETS: usize = 64 * 1024;
+
+/// Why a session with a peer came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum PeerError {
+    /// No address of it could be reached. Their trouble or the network's; passes.
+    #[error("{host}: {reason}")]
+    Unreachable {
+        /// The host.
+        host: Domain,
+        /// What was tried and failed.
+        reason: String,
+    },
+    /// It has failed too often; it is left alone for a while.
+    #[error("{host} has failed too often and rests until {until}")]
+    Resting {
+        /// The host.
+        host: Domain,
+        /// When it may be dialled again.
+        until: Timestamp,
+    },
+    /// The connection broke.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// It does not want to talk.
+    #[error("the server refuses: {0}")]
+    Refused(Reply),
+    /// It does not speak SMTP.
+    #[error("the server misbehaves: {0}")]
+    Misbehaved(#[from] Misbehaved),
+    /// We lost our place in the session: our fault.
+    #[error("the session was driven wrongly: {0}")]
+    Misuse(#[from] Misuse),
+}
+
+/// A session with a peer, greeted, in TLS if it can.
+pub struct PeerSession {
+    /// Where it is.
+    pub host: Domain,
+    /// Once TLS is in use.
+    pub tls: Option<TlsFacts>,
+    node: Arc<Node>,
+    session: Session,
+    wire: Box<dyn Wire>,
+    buffer: Vec<u8>,
+}
+
+impl PeerSession {
+    /// Opens a session with a target, at the first of its addresses that answers. Spends of the budgets of the
+    /// address and of `domain`, on whose behalf it is dialled.
+    ///
+    /// # Errors
+    /// None came about.
+    pub async fn open(node: &Arc<Node>, inquirer: &mut Inquirer, domain: &Domain, target: &Target) -> Result<Self, PeerError> {
+        let unreachable = |reason: String| PeerError::Unreachable { host: target.host.clone(), reason };
+        let step = discovery::addresses_of(&target.host, &node.settings.dialling);
+        let addresses = match inquirer.decide(&*node.world, step).await {
+            Addresses::Usable { addresses, .. } => addresses,
+            Addresses::Forbidden(addresses) => return Err(unreachable(format!("its addresses may not be dialled: {addresses:?}"))),
+            Addresses::None => return Err(unreachable("it has no address".to_owned())),
+            Addresses::Temporary(reason) => return Err(unreachable(reason)),
+        };
+        let mut last = unreachable("it has no address".to_owned());
+        for address in addresses {
+            match Self::open_at(node, domain, target, address).await {
+                Ok(session) => return Ok(session),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn open_at(node: &Arc<Node>, domain: &Domain, target: &Target, address: IpAddr) -> Result<Self, PeerError> {
+        let peers = [Peer::Address(address), Peer::Origin(domain.clone())];
+        let now = node.world.now();
+        if let Some(until) = peers.iter().filter_map(|peer| node.budgets.resting_until(peer, now)).max() {
+            return Err(PeerError::Resting { host: target.host.clone(), until });
+        }
+        let opened = Self::connect(node, target, SocketAddr::new(address, target.port)).await;
+        for peer in peers {
+            match &opened {
+                Ok(_) => node.budgets.succeeded(&peer),
+                Err(_) => node.budgets.failed(peer, node.world.now()),
+            }
+        }
+        opened
+    }
+
+    async fn connect(node: &Arc<Node>, target: &Target, to: SocketAddr) -> Result<Self, PeerError> {
+        let limits = node.settings.limits;
+        let mut wire = node.world.dial(to, node.world.after(CONNECT_MAX)).await?;
+        let tls = match target.tls {
+            Tls::Implicit => Some(wire.start_tls_as_client(target.host.as_str(), node.world.after(limits.timeouts.handshake)).await?),
+            Tls::StartTls => None,
+        };
+        let session = Session::new(node.settings.hostname.clone(), limits);
+        let mut peer = Self { host: target.host.clone(), tls, node: Arc::clone(node), session, wire, buffer: vec![0; READ_OCTETS] };
+        peer.greet().await?;
+        if peer.tls.is_none() && peer.session.capabilities().starttls() {
+            peer.start_tls().await?;
+        }
+        Ok(peer)
+    }
+
+    /// What the peer says of the extension; only over TLS, where it counts. An offer that can't be read is none to
+    /// work with, and no sign of absence either: see [`Self::offers_twoway`].
+    pub fn twoway(&self) -> Option<&Capability> {
+        self.offer()?.as_ref().ok()
+    }
+
+    /// Whether the keyword is there at all, over TLS.
+    pub fn offers_twoway(&self) -> bool {
+        self.offer().is_some()
+    }
+
+    fn offer(&self) -> Option<&Result<Capability, twoway::SyntaxError>> {
+        self.tls.as_ref().and_then(|_| self.session.capabilities().twoway())
+    }
+
+    /// Whether it takes addresses beyond ASCII.
+    pub fn takes_smtputf8(&self) -> bool {
+        self.session.capabilities().has("SMTPUTF8")
+    }
+
+    /// Why its certificate is not that of its host, if it is not.
+    pub fn unverified(&self) -> Option<&str> {
+        match &self.tls {
+            Some(facts) => facts.unverified.as_deref(),
+            None => Some("no TLS"),
+        }
+    }
+
+    /// Puts a command in line; it leaves before the next reply is waited for.
+    ///
+    /// # Errors
+    /// Too many are in line.
+    pub fn send(&mut self, command: twoway::Command) -> Result<(), PeerError> {
+        Ok(self.session.send(&Command::Twoway(command))?)
+    }
+
+    /// The reply to the oldest command.
+    ///
+    /// # Errors
+    /// None comes.
+    pub async fn reply(&mut self) -> Result<Reply, PeerError> {
+        match self.event(self.node.settings.limits.timeouts.reply).await? {
+            Event::Reply(reply) => Ok(reply),
+            Event::Closing(reply) | Event::Refused(reply) => Err(PeerError::Refused(reply)),
+            Event::Ready | Event::StartTls | Event::Octets(_) | Event::OctetsEnd => Err(PeerError::Misuse(Misuse::NotNow)),
+        }
+    }
+
+    /// So many octets follow the reply that was just read.
+    ///
+    /// # Errors
+    /// It was not one that octets follow.
+    pub fn expect_octets(&mut self, octets: u64) -> Result<(), PeerError> {
+        Ok(self.session.expect_octets(octets)?)
+    }
+
+    /// The next of the octets; `None` at their end. `deadline` bounds how slowly they may come.
+    ///
+    /// # Errors
+    /// They do not come.
+    pub async fn octets(&mut self, deadline: Timestamp) -> Result<Option<Vec<u8>>, PeerError> {
+        let left = deadline.since(self.node.world.now());
+        if left.is_zero() {
+            return Err(PeerError::Wire(WireError::TimedOut));
+        }
+        match self.event(left.min(self.node.settings.limits.timeouts.content)).await? {
+            Event::Octets(octets) => Ok(Some(octets)),
+            Event::OctetsEnd => Ok(None),
+            Event::Closing(reply) | Event::Refused(reply) | Event::Reply(reply) => Err(PeerError::Refused(reply)),
+            Event::Ready | Event::StartTls => Err(PeerError::Misuse(Misuse::NotNow)),
+        }
+    }
+
+    /// Says goodbye; whether it is heard does not matter.
+    pub async fn quit(mut self) {
+        if self.session.send(&Command::Quit).is_ok() && self.flush().await.is_ok() {
+            self.wire.close().await;
+        }
+    }
+
+    async fn greet(&mut self) -> Result<(), PeerError> {
+        match self.event(self.node.settings.limits.timeouts.greeting).await? {
+            Event::Ready => Ok(()),
+            Event::Refused(reply) | Event::Closing(reply) | Event::Reply(reply) => Err(PeerError::Refused(reply)),
+            Event::StartTls | Event::Octets(_) | Event::OctetsEnd => Err(PeerError::Misuse(Misuse::NotNow)),
+        }
+    }
+
+    async fn start_tls(&mut self) -> Result<(), PeerError> {
+        self.session.send(&Command::StartTls)?;
+        match self.event(self.node.settings.limits.timeouts.reply).await? {
+            Event::StartTls => {}
+            Event::Refused(reply) | Event::Closing(reply) | Event::Reply(reply) => return Err(PeerError::Refused(reply)),
+            Event::Ready | Event::Octets(_) | Event::OctetsEnd => return Err(PeerError::Misuse(Misuse::NotNow)),
+        }
+        let deadline = self.node.world.after(self.node.settings.limits.timeouts.handshake);
+        self.tls = Some(self.wire.start_tls_as_client(self.host.as_str(), deadline).await?);
+        self.session.tls_started()?;
+        self.greet().await
+    }
+
+    async fn event(&mut self, patience: Duration) -> Result<Event, PeerError> {
+        let deadline = self.node.world.after(patience);
+        loop {
+            match self.session.next()? {
+                Step::Event(event) => return Ok(event),
+                Step::NeedInput => {
+                    self.flush().await?;
+                    let octets = self.wire.read(&mut self.buffer, deadline).await?;
+                    if octets == 0 {
+                        return Err(PeerError::Wire(WireError::Lost("the server hung up".to_owned())));
+                    }
+                    self.session.receive(self.buffer.get(..octets).unwrap_or_default())?;
+                }
+            }
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), PeerError> {
+        let output = self.session.take_output();
+        if !output.is_empty() {
+            let deadline = self.node.world.after(self.node.settings.limits.timeouts.write);
+            self.wire.write_all(&output, deadline).await?;
+        }
+        Ok(())
+    }
+}

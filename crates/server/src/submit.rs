@@ -1,0 +1,106 @@
+//! The single way a message enters: content durable, a transfer for each recipient, one commit, and then the 250.
+
+use std::collections::BTreeSet;
+
+use delivery::consent::{Entry, EntryList, Who};
+use mail::address::ReversePath;
+use mail::envelope::{Body, Envelope, Recipient};
+use mail::id::MessageId;
+use store::content::StoredContent;
+use store::{Account, Keep, NewTransfer, StoreError};
+
+use crate::events::Event;
+use crate::listen::incoming::{Authorship, HeaderFacts};
+use crate::node::Node;
+
+/// A message somebody hands in, checked: the submitter may write as its From.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// The submitter's.
+    pub account: Account,
+    /// Names the message.
+    pub message: MessageId,
+    /// As given.
+    pub envelope: Envelope,
+    /// What the header section says.
+    pub facts: HeaderFacts,
+    /// Edited as submission must, trace field in front.
+    pub content: StoredContent,
+}
+
+/// Keeps the message: after this it is ours to deliver, or to say why not.
+///
+/// # Errors
+/// The store's; nothing was kept.
+pub async fn submit(node: &Node, submission: Submission) -> Result<(), StoreError> {
+    let Submission { account, message, envelope, facts, content } = submission;
+    let transfers: Vec<_> =
+        distinct(envelope.recipients).into_iter().map(|recipient| NewTransfer { id: node.new_notice_id(account.id), recipient }).collect();
+    let told: Vec<_> = transfers
+        .iter()
+        .map(|transfer| Event::Kept {
+            message,
+            transfer: transfer.id.clone(),
+            from: facts.from.clone(),
+            to: transfer.recipient.mailbox.clone(),
+            size_octets: content.size_octets,
+        })
+        .collect();
+    let replied_to = replied_to(node, &account, &envelope.reverse_path, &facts, &transfers);
+    let keep = Keep {
+        account: account.id,
+        message,
+        kept: node.world.now(),
+        from: facts.from,
+        reverse_path: envelope.reverse_path,
+        envelope_id: envelope.envelope_id,
+        returns: envelope.returns,
+        body: body_of(envelope.body),
+        smtputf8: envelope.smtputf8,
+        subject: facts.subject,
+        header: facts.header,
+        content,
+        transfers,
+        replied_to,
+        jitter: node.jitter(),
+    };
+    node.store.keep(keep).await?;
+    told.iter().for_each(|event| node.events.tell(event));
+    node.due.raise();
+    Ok(())
+}
+
+/// Each recipient once: a second RCPT for the same mailbox asks for nothing more.
+fn distinct(recipients: Vec<Recipient>) -> Vec<Recipient> {
+    let mut seen = BTreeSet::new();
+    recipients.into_iter().filter(|recipient| seen.insert(recipient.mailbox.key())).collect()
+}
+
+/// Writing to somebody lets them answer; a program's writing does not, nor does a report's.
+fn replied_to(node: &Node, account: &Account, reverse_path: &ReversePath, facts: &HeaderFacts, transfers: &[NewTransfer]) -> Vec<Entry> {
+    if facts.origin == Authorship::Program || *reverse_path == ReversePath::Null {
+        return vec![];
+    }
+    let recipients = transfers.iter().map(|transfer| &transfer.recipient.mailbox).filter(|mailbox| **mailbox != account.address);
+    recipients
+        .map(|mailbox| Entry {
+            id: node.new_entry_id(),
+            list: EntryList::RepliedTo,
+            who: Who::Address(mailbox.clone()),
+            until: None,
+            remaining: None,
+            reference: None,
+            list_domain: None,
+            made: node.world.now(),
+            through: "submission".to_owned(),
+            reason: "you wrote to them".to_owned(),
+            proof: None,
+        })
+        .collect()
+}
+
+/// What NOTICE says of the content. Unsaid is 7BIT on the wire; what came in by DATA may hold more, and RETRIEVE
+/// carries any octets.
+fn body_of(body: Body) -> Body {
+    if body == Body::SevenBit { Body::EightBitMime } else { body }
+}

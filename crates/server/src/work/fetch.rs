@@ -1,0 +1,292 @@
+//! RETRIEVE over one session: small messages in a sliding window, large ones one by one and resumable; each is
+//! checked, and stored before anybody hears of it.
+
+use std::time::Duration;
+
+use delivery::arrival::{ArrivalEvent, Received, Stage};
+use futures_util::future::try_join_all;
+use mail::digest::ContentDigest;
+use mail::time::Timestamp;
+use proto::smtp::reply::Reply;
+use proto::twoway::retrieve::{Announcement, Retrieve};
+use proto::twoway::{self, Command};
+use store::content::{INLINE_OCTETS_MAX, PartialContent, Place, StoredContent};
+use store::{ArrivalRecord, Deliver, Delivered, StoreError};
+
+use crate::events::Event;
+use crate::peer::{PeerError, PeerSession};
+use crate::work::accept::{Provenance, judge};
+use crate::work::retrieve::Round;
+
+/// RETRIEVEs without an answer (protocol section 3).
+const WINDOW: usize = 4;
+
+/// The slowest an origin may be, before its connection is better used by another.
+const RATE_MIN_OCTETS_PER_SECOND: u64 = 1024;
+
+/// What even the smallest message may take.
+const CONTENT_MAX: Duration = Duration::from_secs(60);
+
+/// The retrievals of one session.
+pub(super) struct Fetch<'a> {
+    round: &'a Round,
+    peer: &'a mut PeerSession,
+    small: Vec<(ArrivalRecord, Received)>,
+    large: Vec<(ArrivalRecord, Received)>,
+}
+
+/// What became of one retrieval.
+pub(super) enum Fetched {
+    /// This is to be recorded; without an event, it is.
+    Ended { record: ArrivalRecord, event: Option<ArrivalEvent>, detail: String },
+    /// Another target may have it. With a reason: this session is of no more use.
+    Open { record: ArrivalRecord, received: Received, reason: Option<String> },
+}
+
+/// Content that came in whole, with the announced digest.
+struct Complete {
+    record: ArrivalRecord,
+    announcement: Announcement,
+    content: StoredContent,
+}
+
+/// What one RETRIEVE brought.
+enum Brought {
+    Complete(Box<Complete>),
+    Other(Fetched),
+}
+
+impl<'a> Fetch<'a> {
+    pub(super) fn new(round: &'a Round, peer: &'a mut PeerSession) -> Self {
+        Self { round, peer, small: Vec::new(), large: Vec::new() }
+    }
+
+    /// Puts an arrival in line.
+    pub(super) fn add(&mut self, record: ArrivalRecord, received: Received) {
+        let line = if record.notice.size_octets <= INLINE_OCTETS_MAX { &mut self.small } else { &mut self.large };
+        line.push((record, received));
+    }
+
+    /// Retrieves all, as far as the session lasts.
+    pub(super) async fn run(mut self) -> Result<Vec<Fetched>, StoreError> {
+        let mut brought = self.retrieve_small().await;
+        let is_broken = brought.iter().any(|one| matches!(one, Brought::Other(Fetched::Open { reason: Some(_), .. })));
+        let large = std::mem::take(&mut self.large);
+        if is_broken {
+            brought.extend(large.into_iter().map(|(record, received)| open(record, received, None)));
+        } else {
+            brought.extend(self.retrieve_large(large).await?);
+        }
+        let host = self.peer.host.to_string();
+        try_join_all(brought.into_iter().map(|one| async {
+            match one {
+                Brought::Complete(complete) => store(self.round, &host, *complete).await,
+                Brought::Other(fetched) => Ok(fetched),
+            }
+        }))
+        .await
+    }
+
+    async fn retrieve_small(&mut self) -> Vec<Brought> {
+        let line = std::mem::take(&mut self.small);
+        let mut brought = Vec::with_capacity(line.len());
+        let mut asked = 0;
+        let mut unread = line.into_iter();
+        let records: Vec<_> = unread.as_slice().iter().map(|(record, _)| record.clone()).collect();
+        while let Some((record, received)) = unread.next() {
+            let one = async {
+                while asked < records.len() && asked < brought.len() + WINDOW {
+                    if let Some(next) = records.get(asked) {
+                        self.peer.send(retrieve(next, 0))?;
+                    }
+                    asked += 1;
+                }
+                self.read_small(&record).await
+            };
+            match one.await {
+                Ok(Ok((announcement, content))) => {
+                    brought.push(Brought::Complete(Box::new(Complete { record, announcement, content })));
+                }
+                Ok(Err(reply)) => brought.push(Brought::Other(answered(record, received, &reply))),
+                Err(Cut { received: now, error }) => {
+                    brought.push(open(record, more(received, now), Some(error.to_string())));
+                    brought.extend(unread.by_ref().map(|(record, received)| open(record, received, None)));
+                }
+            }
+        }
+        brought
+    }
+
+    /// The reply to one RETRIEVE, and its octets; or the reply that refuses.
+    async fn read_small(&mut self, record: &ArrivalRecord) -> Result<Result<(Announcement, StoredContent), Reply>, Cut> {
+        let announcement = match self.announcement(record).await? {
+            Ok(announcement) => announcement,
+            Err(reply) => return Ok(Err(reply)),
+        };
+        self.peer.expect_octets(announcement.size_octets)?;
+        let deadline = self.deadline(announcement.size_octets);
+        let mut octets = Vec::new();
+        let cut = |octets: &[u8], error| Cut { received: if octets.is_empty() { Received::Nothing } else { Received::Octets }, error };
+        while let Some(piece) = self.peer.octets(deadline).await.map_err(|error| cut(&octets, error))? {
+            octets.extend_from_slice(&piece);
+        }
+        let digest = ContentDigest::of(&octets);
+        let size_octets = announcement.size_octets;
+        Ok(Ok((announcement, StoredContent { size_octets, digest, place: Place::Row(octets) })))
+    }
+
+    async fn retrieve_large(&mut self, line: Vec<(ArrivalRecord, Received)>) -> Result<Vec<Brought>, StoreError> {
+        let mut brought = Vec::with_capacity(line.len());
+        let mut is_broken = false;
+        for (record, received) in line {
+            if is_broken {
+                brought.push(open(record, received, None));
+                continue;
+            }
+            let partial = PartialContent::open(&self.round.node.store, &record.key).await?;
+            let one = self.read_large(record, received, partial).await?;
+            is_broken = matches!(one, Brought::Other(Fetched::Open { reason: Some(_), .. }));
+            brought.push(one);
+        }
+        Ok(brought)
+    }
+
+    /// One large message, from where an earlier connection broke off.
+    async fn read_large(&mut self, record: ArrivalRecord, received: Received, mut partial: PartialContent) -> Result<Brought, StoreError> {
+        let offset = partial.received_octets();
+        let received = if offset > 0 { Received::Octets } else { received };
+        let asked = async {
+            self.peer.send(retrieve(&record, offset))?;
+            let announcement = match self.announcement(&record).await? {
+                Ok(announcement) => announcement,
+                Err(reply) => return Ok(Err(reply)),
+            };
+            self.peer.expect_octets(announcement.size_octets.saturating_sub(offset))?;
+            Ok::<_, Cut>(Ok(announcement))
+        };
+        let announcement = match asked.await {
+            Ok(Ok(announcement)) => announcement,
+            Ok(Err(reply)) => {
+                partial.suspend().await?;
+                return Ok(Brought::Other(answered(record, received, &reply)));
+            }
+            Err(cut) => {
+                partial.suspend().await?;
+                return Ok(open(record, received, Some(cut.error.to_string())));
+            }
+        };
+        let deadline = self.deadline(announcement.size_octets.saturating_sub(offset));
+        loop {
+            match self.peer.octets(deadline).await {
+                Ok(Some(piece)) => partial.append(&piece).await?,
+                Ok(None) => break,
+                Err(error) => {
+                    partial.suspend().await?;
+                    return Ok(open(record, Received::Octets, Some(error.to_string())));
+                }
+            }
+        }
+        let content = partial.finish().await?;
+        Ok(Brought::Complete(Box::new(Complete { record, announcement, content })))
+    }
+
+    /// The announcement of what follows; or the reply that refuses.
+    async fn announcement(&mut self, record: &ArrivalRecord) -> Result<Result<Announcement, Reply>, Cut> {
+        let reply = self.peer.reply().await?;
+        if !reply.is_success() {
+            return Ok(Err(reply));
+        }
+        let announcement = Announcement::decode(reply.text()).map_err(|error| Cut::because(error.to_string()))?;
+        // What was consented to is what was noticed, and its size is what memory and disk were lent for.
+        if announcement.size_octets != record.notice.size_octets {
+            let (announced, noticed) = (announcement.size_octets, record.notice.size_octets);
+            return Err(Cut::because(format!("announces {announced} octets, its notice said {noticed}")));
+        }
+        Ok(Ok(announcement))
+    }
+
+    fn deadline(&self, octets: u64) -> Timestamp {
+        self.round.node.world.after(CONTENT_MAX + Duration::from_secs(octets / RATE_MIN_OCTETS_PER_SECOND))
+    }
+}
+
+/// A session that broke off within a message.
+struct Cut {
+    received: Received,
+    error: PeerError,
+}
+
+impl Cut {
+    fn because(reason: String) -> Self {
+        Self { received: Received::Nothing, error: PeerError::Wire(crate::world::WireError::Lost(reason)) }
+    }
+}
+
+impl From<PeerError> for Cut {
+    fn from(error: PeerError) -> Self {
+        Self { received: Received::Nothing, error }
+    }
+}
+
+/// Checks what came, and stores it: after this it is confirmed, or declined.
+async fn store(round: &Round, host: &str, complete: Complete) -> Result<Fetched, StoreError> {
+    let Complete { record, announcement, content } = complete;
+    let node = &round.node;
+    if content.digest != announcement.digest {
+        let detail = format!("{host} sent other octets than it announced");
+        return Ok(Fetched::Ended { record, event: Some(ArrivalEvent::Deferred { received: Received::Octets }), detail });
+    }
+    let provenance = Provenance { host, protocol: twoway::wire::KEYWORD, reverse_path: &announcement.mail_from };
+    let acceptable = match judge(node, &record, &content, &provenance).await? {
+        Ok(acceptable) => acceptable,
+        Err(refusal) => {
+            let (status, text) = (refusal.status, refusal.text);
+            let event = ArrivalEvent::ContentRefused { target: host.to_owned(), status, text: text.clone() };
+            return Ok(Fetched::Ended { record, event: Some(event), detail: text });
+        }
+    };
+    let (size_octets, now) = (content.size_octets, node.world.now());
+    let delivery = Deliver {
+        key: record.key.clone(),
+        mail: node.new_mail_id(),
+        head: acceptable.head,
+        content,
+        skip_octets: acceptable.skip_octets,
+        from: acceptable.from,
+        subject: acceptable.subject,
+        target: host.to_owned(),
+        now,
+        jitter: node.jitter(),
+        lease: round.lease.clone(),
+    };
+    let detail = String::new();
+    if node.store.deliver(delivery).await? == Delivered::NotDue {
+        return Ok(Fetched::Ended { record, event: None, detail });
+    }
+    node.events.tell(&Event::Stored { transfer: record.key.id.clone(), to: record.notice.to.clone(), size_octets });
+    let mut record = record;
+    record.arrival.stage = Stage::Stored { since: now, attempts: 0, retry_at: now, target: host.to_owned() };
+    Ok(Fetched::Ended { record, event: None, detail })
+}
+
+/// What a reply that brings no content means.
+fn answered(record: ArrivalRecord, received: Received, reply: &Reply) -> Fetched {
+    match reply.code {
+        // This target does not have it, or does not know us: another may.
+        550 => Fetched::Open { record, received, reason: None },
+        554 => Fetched::Ended { record, event: Some(ArrivalEvent::Vanished), detail: reply.to_string() },
+        _ => Fetched::Ended { record, event: Some(ArrivalEvent::Deferred { received }), detail: reply.to_string() },
+    }
+}
+
+fn open(record: ArrivalRecord, received: Received, reason: Option<String>) -> Brought {
+    Brought::Other(Fetched::Open { record, received, reason })
+}
+
+fn more(before: Received, now: Received) -> Received {
+    if before == Received::Octets { before } else { now }
+}
+
+fn retrieve(record: &ArrivalRecord, offset: u64) -> Command {
+    Command::Retrieve(Retrieve { id: record.key.id.clone(), to: record.notice.to.clone(), offset })
+}

@@ -1,0 +1,153 @@
+//! Mail between two accounts of this server: the same steps as between servers, without a network in between.
+
+use std::sync::Arc;
+
+use delivery::arrival::{ArrivalEvent, Received, Stage};
+use delivery::transfer::{Transfer, TransferEvent};
+use mail::status::Status;
+use store::content::{ContentReader, ContentWriter, StoredContent};
+use store::{ArrivalRecord, Deliver, Delivered, Evidence, Lease, NewArrival, Settle, Settled, StoreError, TransferRecord, Writer};
+
+use crate::events::Event;
+use crate::listen::retrievals::notice_of;
+use crate::node::Node;
+use crate::work::accept::{Provenance, judge};
+
+/// Gives notices of transfers to accounts of this server.
+pub async fn notify(node: &Arc<Node>, lease: &Lease, records: Vec<TransferRecord>) -> Result<(), StoreError> {
+    for record in records {
+        let Some(account) = node.store.resolve(&record.recipient.mailbox).await? else {
+            let text = format!("there is no mailbox {}", record.recipient.mailbox);
+            let event = TransferEvent::NoticeRefused { status: Status::permanent(1, 1), text: text.clone() };
+            settle(node, lease, &record, event, text).await?;
+            continue;
+        };
+        let now = node.world.now();
+        let expires = record.transfer.notice_expires(node.moment());
+        let notice = mail::notice::Notice { expires, ..notice_of(&record, node.moment()) };
+        let evidence = Evidence { rule: "local".to_owned(), detail: "an account of this server".to_owned() };
+        let told = Event::Noted { transfer: record.id.clone(), from: notice.from.clone(), to: notice.to.clone() };
+        node.store.record_notices(vec![NewArrival { account: account.id, notice, evidence, decide_at: now, now }]).await?;
+        node.events.tell(&told);
+        settle(node, lease, &record, TransferEvent::NoticeAccepted, "noticed on this server".to_owned()).await?;
+        node.events.tell(&Event::NoticeAccepted { transfer: record.id, host: node.settings.hostname.to_string() });
+    }
+    node.due.raise();
+    Ok(())
+}
+
+/// Retrieves, confirms and declines what waits on this server itself.
+pub async fn retrieve(node: &Arc<Node>, lease: &Lease, records: Vec<ArrivalRecord>) -> Result<(), StoreError> {
+    for record in records {
+        match record.arrival.stage.clone() {
+            Stage::Due { .. } => fetch(node, lease, &record).await?,
+            Stage::Stored { .. } => tell(node, lease, &record, TransferEvent::Confirmed).await?,
+            Stage::Declining { status, text, .. } => tell(node, lease, &record, TransferEvent::Declined { status, text }).await?,
+            Stage::Noted { .. } | Stage::Listed | Stage::Dropped { .. } | Stage::Ended(_) => {}
+        }
+    }
+    Ok(())
+}
+
+async fn fetch(node: &Arc<Node>, lease: &Lease, record: &ArrivalRecord) -> Result<(), StoreError> {
+    let found = node.store.transfer(&record.key.id).await?;
+    let Some(transfer) = found.filter(|transfer| transfer.transfer.may_be_retrieved()) else {
+        return settle_arrival(node, lease, record, ArrivalEvent::Vanished, "expired or withdrawn").await;
+    };
+    // A connection that retrieves this holds a lease; so do we.
+    let lease_length = node.settings.timers.lease;
+    let Some(_held) = node.retrievals.take(&transfer.id, node.world.now(), lease_length) else {
+        let event = ArrivalEvent::Deferred { received: Received::Nothing };
+        return settle_arrival(node, lease, record, event, "another connection is retrieving this").await;
+    };
+    let served = settle(node, lease, &transfer, TransferEvent::AboutToServeLastOctet, "handed to this server".to_owned()).await?;
+    if !matches!(served, Some(Settled { after: Transfer::Served { .. } | Transfer::Uncertain { .. }, .. })) {
+        return settle_arrival(node, lease, record, ArrivalEvent::Vanished, "expired or withdrawn").await;
+    }
+    let content = copy(node, &transfer.content, record).await?;
+    let host = node.settings.hostname.to_string();
+    let provenance = Provenance { host: &host, protocol: "LOCAL", reverse_path: &transfer.reverse_path };
+    let size_octets = content.size_octets;
+    match judge(node, record, &content, &provenance).await? {
+        Ok(acceptable) => {
+            let delivery = Deliver {
+                key: record.key.clone(),
+                mail: node.new_mail_id(),
+                head: acceptable.head,
+                content,
+                skip_octets: acceptable.skip_octets,
+                from: acceptable.from,
+                subject: acceptable.subject,
+                target: host,
+                now: node.world.now(),
+                jitter: node.jitter(),
+                lease: lease.clone(),
+            };
+            if node.store.deliver(delivery).await? == Delivered::Stored {
+                let (transfer, to) = (record.key.id.clone(), record.notice.to.clone());
+                node.events.tell(&Event::Stored { transfer, to, size_octets });
+                tell(node, lease, record, TransferEvent::Confirmed).await?;
+            }
+            Ok(())
+        }
+        Err(refusal) => {
+            let event = ArrivalEvent::ContentRefused { target: host, status: refusal.status, text: refusal.text.clone() };
+            settle_arrival(node, lease, record, event, &refusal.text).await?;
+            tell(node, lease, record, TransferEvent::Declined { status: refusal.status, text: refusal.text }).await
+        }
+    }
+}
+
+/// A copy in the recipient's partition: no content is shared across two.
+async fn copy(node: &Arc<Node>, content: &StoredContent, record: &ArrivalRecord) -> Result<StoredContent, StoreError> {
+    let mut reader = ContentReader::new(&node.store, content, 0);
+    let mut writer = ContentWriter::new(&node.store, record.key.account);
+    loop {
+        let piece = reader.next().await?;
+        if piece.is_empty() {
+            return writer.finish().await;
+        }
+        writer.write(&piece).await?;
+    }
+}
+
+/// CONFIRM or DECLINE, and what their reply would do.
+async fn tell(node: &Arc<Node>, lease: &Lease, record: &ArrivalRecord, event: TransferEvent) -> Result<(), StoreError> {
+    if let Some(transfer) = node.store.transfer(&record.key.id).await? {
+        let text = if event == TransferEvent::Confirmed { "stored on this server" } else { "refused by this server" };
+        settle(node, lease, &transfer, event, text.to_owned()).await?;
+    }
+    settle_arrival(node, lease, record, ArrivalEvent::OriginKnows, "").await?;
+    node.events.tell(&Event::Done { transfer: record.key.id.clone() });
+    Ok(())
+}
+
+async fn settle(
+    node: &Arc<Node>,
+    lease: &Lease,
+    record: &TransferRecord,
+    event: TransferEvent,
+    detail: String,
+) -> Result<Option<Settled>, StoreError> {
+    let settle = Settle {
+        id: record.id.clone(),
+        event,
+        detail: Some(detail),
+        report: node.new_mail_id(),
+        now: node.world.now(),
+        jitter: node.jitter(),
+        writer: Writer::Job(lease.clone()),
+    };
+    node.settle(settle).await
+}
+
+async fn settle_arrival(
+    node: &Arc<Node>,
+    lease: &Lease,
+    record: &ArrivalRecord,
+    event: ArrivalEvent,
+    detail: &str,
+) -> Result<(), StoreError> {
+    super::settle_arrival(node, lease, record, event, Some(detail.to_owned())).await?;
+    Ok(())
+}

@@ -1,0 +1,245 @@
+//! Gives notices to the servers of one domain: finds them, opens one session, pipelines, records each reply.
+
+use std::sync::Arc;
+
+use delivery::discovery::{self, Extension, HostFinding, Nowhere, Route, Target};
+use delivery::dns::Inquiry;
+use delivery::pin::{Keyword, Pin};
+use delivery::policy::{Policy, PolicyOf};
+use delivery::transfer::{NoticeLine, Transfer, TransferEvent};
+use futures_util::future::try_join_all;
+use mail::address::Domain;
+use mail::notice::Notice;
+use mail::status::Status;
+use mail::time::Timestamp;
+use proto::smtp::reply::Reply;
+use proto::twoway::Command;
+use store::{Lease, Settle, Settled, StoreError, TransferRecord, Writer};
+
+use crate::events::Event;
+use crate::inquiry::Inquirer;
+use crate::listen::retrievals::notice_of;
+use crate::node::Node;
+use crate::peer::{PeerError, PeerSession};
+use crate::work::local;
+
+/// Gives the notices of these transfers, all to recipients of `domain`.
+///
+/// # Errors
+/// The store's; what was not recorded is still due.
+pub async fn run(node: Arc<Node>, lease: Lease, domain: Domain, records: Vec<TransferRecord>) -> Result<(), StoreError> {
+    let round = Round { node, lease, domain };
+    if round.node.is_local(&round.domain) {
+        return local::notify(&round.node, &round.lease, records).await;
+    }
+    let mut inquirer = Inquirer::default();
+    let chance = u64::from_be_bytes(round.node.world.random());
+    let step = discovery::exchange_hosts(&round.domain, &round.node.settings.dialling, chance);
+    match inquirer.decide(&*round.node.world, step).await {
+        Route::Targets(targets) => round.try_targets(&mut inquirer, targets, records).await,
+        Route::Temporary(reason) => round.defer(records, &reason).await,
+        Route::Nowhere(why) => round.refuse(records, why).await,
+    }
+}
+
+/// What is the same for all notices of a round.
+struct Round {
+    node: Arc<Node>,
+    lease: Lease,
+    domain: Domain,
+}
+
+impl Round {
+    async fn try_targets(&self, inquirer: &mut Inquirer, targets: Vec<Target>, records: Vec<TransferRecord>) -> Result<(), StoreError> {
+        let pin = self.node.store.pin(&self.domain).await?;
+        let policy = inquirer.decide(&*self.node.world, Inquiry::begin(PolicyOf(self.domain.clone()))).await;
+        let mut findings = Vec::new();
+        let mut detail = String::new();
+        for target in targets {
+            let extension = match PeerSession::open(&self.node, inquirer, &self.domain, &target).await {
+                Ok(peer) if peer.twoway().is_some() => {
+                    let keyword = if peer.unverified().is_none() { Keyword::SeenOverVerifiedTls } else { Keyword::NotSeen };
+                    self.pin(pin, policy.as_ref().ok(), keyword).await?;
+                    return self.give(peer, records).await;
+                }
+                Ok(peer) => {
+                    let (extension, what) = if peer.offers_twoway() {
+                        (Extension::NotReached, "offers two-way mail in a form that can't be read")
+                    } else {
+                        (Extension::NotOffered, "does not offer two-way mail")
+                    };
+                    detail = format!("{} {what}", target.host);
+                    peer.quit().await;
+                    extension
+                }
+                Err(error) => {
+                    detail = error.to_string();
+                    Extension::NotReached
+                }
+            };
+            findings.push(HostFinding { preference: target.preference, extension });
+        }
+        // A policy that can't be read may be one that says "never without": no push on that ground.
+        let now = self.node.world.now();
+        let is_absent = policy.is_ok_and(|policy| {
+            let pin = Pin::renewed(pin, &policy, Keyword::NotSeen, now);
+            discovery::is_definitely_absent(&findings, pin, now)
+        });
+        if is_absent {
+            return self.settle_all(records, &TransferEvent::ExtensionAbsent, super::relay::NOT_PUSHED).await;
+        }
+        self.defer(records, &detail).await
+    }
+
+    /// Remembers that the domain speaks the extension, before a notice shows that we believe it.
+    async fn pin(&self, pin: Option<Pin>, policy: Option<&Policy>, keyword: Keyword) -> Result<(), StoreError> {
+        let Some(policy) = policy else { return Ok(()) };
+        let now = self.node.world.now();
+        let renewed = Pin::renewed(pin, policy, keyword, now);
+        // Renewing at every message would be a commit more for each: half an hour of a pin's life is worth nothing.
+        let is_news = match (pin, renewed) {
+            (Some(old), Some(new)) => new.until.since(old.until) >= PIN_STEP || new.until < old.until,
+            (old, new) => old.is_some() != new.is_some(),
+        };
+        if is_news { self.node.store.set_pin(&self.domain, renewed).await } else { Ok(()) }
+    }
+
+    /// Gives the notices over an open session.
+    async fn give(&self, mut peer: PeerSession, records: Vec<TransferRecord>) -> Result<(), StoreError> {
+        let (fitting, unfit) = self.sort_out(&peer, records);
+        for (record, status, text) in unfit {
+            let event = TransferEvent::NoticeRefused { status, text: text.to_owned() };
+            self.settle_all(vec![record], &event, text).await?;
+        }
+        let sending = try_join_all(fitting.into_iter().map(|record| self.begin(record))).await?;
+        let notices: Vec<(TransferRecord, Notice)> = sending.into_iter().flatten().collect();
+        let mut replies = Vec::with_capacity(notices.len());
+        let broken = exchange(&mut peer, &notices, &mut replies).await.err();
+        let outcomes = notices.into_iter().enumerate().map(|(index, (record, _))| {
+            let reply = replies.get(index);
+            self.end(record, peer.host.clone(), reply, broken.as_ref())
+        });
+        try_join_all(outcomes).await?;
+        if broken.is_none() {
+            peer.quit().await;
+        }
+        Ok(())
+    }
+
+    /// What this server would refuse is refused without asking it; what is over its number waits for the next session.
+    fn sort_out(
+        &self,
+        peer: &PeerSession,
+        records: Vec<TransferRecord>,
+    ) -> (Vec<TransferRecord>, Vec<(TransferRecord, Status, &'static str)>) {
+        let (mut fitting, mut unfit) = (Vec::new(), Vec::new());
+        let capability = peer.twoway();
+        let size_max = capability.map_or(u64::MAX, |capability| capability.size_octets_max);
+        let notices_max = capability.map_or(u64::MAX, |capability| capability.notices_max);
+        for record in records {
+            let needs_utf8 = record.smtputf8 || record.recipient.mailbox.needs_smtputf8() || record.from.needs_smtputf8();
+            if record.content.size_octets > size_max {
+                unfit.push((record, Status::permanent(3, 4), "the message is larger than the recipient's server takes"));
+            } else if needs_utf8 && !peer.takes_smtputf8() {
+                unfit.push((record, Status::permanent(6, 7), "the recipient's server does not take internationalised mail"));
+            } else if u64::try_from(fitting.len()).unwrap_or(u64::MAX) < notices_max {
+                fitting.push(record);
+            }
+        }
+        (fitting, unfit)
+    }
+
+    /// Commits that the line may leave; the notice as it then must be. `None` if the transfer has moved on.
+    async fn begin(&self, mut record: TransferRecord) -> Result<Option<(TransferRecord, Notice)>, StoreError> {
+        let Some(settled) = self.settle(&record, TransferEvent::NoticeSending, None).await? else { return Ok(None) };
+        record.transfer = settled.after;
+        let expires = match record.transfer {
+            Transfer::Notifying { line: NoticeLine::MayHaveLeft { expires }, .. } | Transfer::Waiting { expires, .. } => expires,
+            _ => return Ok(None),
+        };
+        let notice = Notice { expires: whole_seconds(expires), ..notice_of(&record, self.node.moment()) };
+        Ok(Some((record, notice)))
+    }
+
+    /// Records what came of one notice.
+    async fn end(&self, record: TransferRecord, host: Domain, reply: Option<&Reply>, broken: Option<&PeerError>) -> Result<(), StoreError> {
+        let (event, detail) = match reply {
+            Some(reply) if reply.is_success() => (TransferEvent::NoticeAccepted, format!("noticed at {host}")),
+            Some(reply) if reply.is_permanent() => {
+                let status = reply.status.unwrap_or(Status::permanent(0, 0));
+                let text = format!("{host} refused the notice: {reply}");
+                (TransferEvent::NoticeRefused { status, text: text.clone() }, text)
+            }
+            Some(reply) => (TransferEvent::NoticeDeferred, format!("{host} does not take the notice now: {reply}")),
+            None => {
+                let reason = broken.map_or_else(|| "the session ended".to_owned(), ToString::to_string);
+                (TransferEvent::NoticeDeferred, format!("{host}: {reason}"))
+            }
+        };
+        let accepted = event == TransferEvent::NoticeAccepted;
+        let deferred = event == TransferEvent::NoticeDeferred;
+        self.settle(&record, event, Some(detail.clone())).await?;
+        if accepted {
+            self.node.events.tell(&Event::NoticeAccepted { transfer: record.id, host: host.to_string() });
+        } else if deferred {
+            self.node.events.tell(&Event::Deferred { transfer: record.id, attempt: "notice", detail });
+        }
+        Ok(())
+    }
+
+    async fn defer(&self, records: Vec<TransferRecord>, detail: &str) -> Result<(), StoreError> {
+        for record in &records {
+            let (transfer, detail) = (record.id.clone(), detail.to_owned());
+            self.node.events.tell(&Event::Deferred { transfer, attempt: "notice", detail });
+        }
+        self.settle_all(records, &TransferEvent::NoticeDeferred, detail).await
+    }
+
+    async fn refuse(&self, records: Vec<TransferRecord>, why: Nowhere) -> Result<(), StoreError> {
+        // RFC 7505 section 4.2 and RFC 3463 section 3.2: the address is wrong, not the sender.
+        let status = match why {
+            Nowhere::NullMx => Status::permanent(1, 10),
+            Nowhere::NoSuchDomain => Status::permanent(1, 2),
+            Nowhere::SendsNothing | Nowhere::NothingToDial => Status::permanent(4, 4),
+        };
+        let text = format!("{}: {why}", self.domain);
+        self.settle_all(records, &TransferEvent::NoticeRefused { status, text: text.clone() }, &text).await
+    }
+
+    async fn settle_all(&self, records: Vec<TransferRecord>, event: &TransferEvent, detail: &str) -> Result<(), StoreError> {
+        try_join_all(records.iter().map(|record| self.settle(record, event.clone(), Some(detail.to_owned())))).await?;
+        Ok(())
+    }
+
+    async fn settle(&self, record: &TransferRecord, event: TransferEvent, detail: Option<String>) -> Result<Option<Settled>, StoreError> {
+        let settle = Settle {
+            id: record.id.clone(),
+            event,
+            detail,
+            report: self.node.new_mail_id(),
+            now: self.node.world.now(),
+            jitter: self.node.jitter(),
+            writer: Writer::Job(self.lease.clone()),
+        };
+        self.node.settle(settle).await
+    }
+}
+
+/// A pin is written again when that makes it live so much longer.
+const PIN_STEP: std::time::Duration = std::time::Duration::from_secs(30 * 60);
+
+/// Sends all, then reads all: one round trip. On an error `replies` holds those that came.
+async fn exchange(peer: &mut PeerSession, notices: &[(TransferRecord, Notice)], replies: &mut Vec<Reply>) -> Result<(), PeerError> {
+    for (_, notice) in notices {
+        peer.send(Command::Notice(Box::new(notice.clone())))?;
+    }
+    for _ in notices {
+        replies.push(peer.reply().await?);
+    }
+    Ok(())
+}
+
+/// A stamp has whole seconds: the notice promises no more than we keep.
+fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_millis(time.as_millis().div_euclid(1000) * 1000)
+}

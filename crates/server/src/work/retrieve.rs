@@ -1,0 +1,228 @@
+//! Retrieves what one origin keeps for us, stores it, and confirms: over one session, target by target.
+
+use std::sync::Arc;
+
+use delivery::arrival::{ArrivalEvent, Received, Stage};
+use delivery::discovery::{self, Route, Target};
+use futures_util::future::try_join_all;
+use mail::address::Domain;
+use mail::status::Status;
+use proto::smtp::reply::Reply;
+use proto::twoway::decline::{Reason, Refusal};
+use proto::twoway::{Command, Confirm, Decline};
+use store::{ArrivalRecord, Lease, StoreError};
+
+use crate::events::Event;
+use crate::inquiry::Inquirer;
+use crate::node::Node;
+use crate::peer::PeerSession;
+use crate::work::fetch::{Fetch, Fetched};
+use crate::work::local;
+
+/// Retrieves, confirms and declines these arrivals, all from `origin`.
+///
+/// # Errors
+/// The store's; what was not recorded is still due.
+pub async fn run(node: Arc<Node>, lease: Lease, origin: Domain, records: Vec<ArrivalRecord>) -> Result<(), StoreError> {
+    if node.is_local(&origin) {
+        return local::retrieve(&node, &lease, records).await;
+    }
+    let round = Round { node, lease, origin };
+    let mut inquirer = Inquirer::default();
+    let chance = u64::from_be_bytes(round.node.world.random());
+    let step = discovery::retrieval_service(&round.origin, &round.node.settings.dialling, chance);
+    match inquirer.decide(&*round.node.world, step).await {
+        Route::Targets(targets) => round.try_targets(&mut inquirer, targets, records).await,
+        Route::Temporary(reason) => round.defer(Open::of(records), &reason).await,
+        // There was a service when the notice was taken: perhaps there is one again later.
+        Route::Nowhere(why) => round.defer(Open::of(records), &why.to_string()).await,
+    }
+}
+
+/// What is the same for all arrivals of a round.
+pub(super) struct Round {
+    pub(super) node: Arc<Node>,
+    pub(super) lease: Lease,
+    pub(super) origin: Domain,
+}
+
+/// What is still to be done.
+#[derive(Default)]
+struct Open {
+    /// To be retrieved, from any target that has it; whether octets have come in.
+    fetches: Vec<(ArrivalRecord, Received)>,
+    /// To be told to the target that served.
+    tells: Vec<Tell>,
+}
+
+/// A word that the origin is owed.
+struct Tell {
+    record: ArrivalRecord,
+    target: String,
+    command: Command,
+}
+
+impl Open {
+    fn of(records: Vec<ArrivalRecord>) -> Self {
+        let mut open = Self::default();
+        for record in records {
+            match Tell::of(&record) {
+                Some(tell) => open.tells.push(tell),
+                None => open.fetches.push((record, Received::Nothing)),
+            }
+        }
+        open
+    }
+
+    fn is_empty(&self) -> bool {
+        self.fetches.is_empty() && self.tells.is_empty()
+    }
+}
+
+impl Tell {
+    /// What the origin of this arrival is to be told, if anything.
+    fn of(record: &ArrivalRecord) -> Option<Self> {
+        let (id, to) = (record.key.id.clone(), record.notice.to.clone());
+        match &record.arrival.stage {
+            Stage::Stored { target, .. } => {
+                Some(Self { target: target.clone(), command: Command::Confirm(Confirm { id, to }), record: record.clone() })
+            }
+            Stage::Declining { target, status, text, .. } => {
+                let status = Refusal::new(*status).or_else(|| Refusal::new(Status::permanent(0, 0)))?;
+                let command = Command::Decline(Decline { id, to, status, text: Reason::new(text) });
+                Some(Self { target: target.clone(), command, record: record.clone() })
+            }
+            Stage::Noted { .. } | Stage::Listed | Stage::Dropped { .. } | Stage::Due { .. } | Stage::Ended(_) => None,
+        }
+    }
+}
+
+impl Round {
+    async fn try_targets(&self, inquirer: &mut Inquirer, targets: Vec<Target>, records: Vec<ArrivalRecord>) -> Result<(), StoreError> {
+        let mut open = Open::of(records);
+        let mut detail = "no server of the origin has it".to_owned();
+        for target in &targets {
+            let concerns = !open.fetches.is_empty() || open.tells.iter().any(|tell| tell.target == target.host.as_str());
+            if !concerns {
+                continue;
+            }
+            let opened = PeerSession::open(&self.node, inquirer, &self.origin, target).await;
+            match opened {
+                Ok(mut peer) => match unfit(&peer) {
+                    None => match self.work(&mut peer, &mut open).await? {
+                        Ok(()) => peer.quit().await,
+                        Err(reason) => detail = reason,
+                    },
+                    Some(reason) => {
+                        detail = reason;
+                        peer.quit().await;
+                    }
+                },
+                Err(error) => detail = error.to_string(),
+            }
+            if open.is_empty() {
+                return Ok(());
+            }
+        }
+        self.defer(open, &detail).await
+    }
+
+    /// Does what can be done with this target; what is left stays open. The inner error says why it ended early.
+    async fn work(&self, peer: &mut PeerSession, open: &mut Open) -> Result<Result<(), String>, StoreError> {
+        let mut fetch = Fetch::new(self, peer);
+        for (record, received) in std::mem::take(&mut open.fetches) {
+            fetch.add(record, received);
+        }
+        let outcomes = fetch.run().await?;
+        let mut broken = None;
+        let mut commits = Vec::new();
+        for outcome in outcomes {
+            match outcome {
+                Fetched::Ended { record, event, detail } => commits.push((record, event, detail)),
+                Fetched::Open { record, received, reason } => {
+                    broken = reason.or(broken);
+                    open.fetches.push((record, received));
+                }
+            }
+        }
+        let settled = commits.into_iter().map(|(record, event, detail)| async move {
+            match event {
+                None => Ok(Some(record)),
+                Some(event) => self.settle(&record, event, detail).await,
+            }
+        });
+        // What was stored or refused just now is told at once, with what was owed from before.
+        let now_owed = try_join_all(settled).await?;
+        open.tells.extend(now_owed.into_iter().flatten().filter_map(|record| Tell::of(&record)));
+        if let Some(reason) = broken {
+            return Ok(Err(reason));
+        }
+        self.tell(peer, open).await
+    }
+
+    /// Confirms and declines, pipelined.
+    async fn tell(&self, peer: &mut PeerSession, open: &mut Open) -> Result<Result<(), String>, StoreError> {
+        let (here, elsewhere): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut open.tells).into_iter().partition(|tell| tell.target == peer.host.as_str());
+        open.tells = elsewhere;
+        let mut replies = Vec::with_capacity(here.len());
+        let asked = async {
+            for tell in &here {
+                peer.send(tell.command.clone())?;
+            }
+            for _ in &here {
+                replies.push(peer.reply().await?);
+            }
+            Ok::<_, crate::peer::PeerError>(())
+        };
+        let broken = asked.await.err().map(|error| error.to_string());
+        let told = here.into_iter().enumerate().map(|(index, tell)| (tell, replies.get(index)));
+        let (heard, unheard): (Vec<_>, Vec<_>) = told.partition(|(_, reply)| reply.is_some_and(knows));
+        let settled = heard.into_iter().map(|(tell, reply)| async move {
+            let detail = reply.map(ToString::to_string).unwrap_or_default();
+            self.settle(&tell.record, ArrivalEvent::OriginKnows, detail).await
+        });
+        for record in try_join_all(settled).await?.into_iter().flatten() {
+            self.node.events.tell(&Event::Done { transfer: record.key.id });
+        }
+        open.tells.extend(unheard.into_iter().map(|(tell, _)| tell));
+        Ok(broken.map_or(Ok(()), Err))
+    }
+
+    /// What could not be done now is done later.
+    async fn defer(&self, open: Open, detail: &str) -> Result<(), StoreError> {
+        let fetches = open.fetches.into_iter().map(|(record, received)| (record, ArrivalEvent::Deferred { received }, "retrieve"));
+        let tells = open.tells.into_iter().map(|tell| (tell.record, ArrivalEvent::OriginUnreached, tell_name(&tell.command)));
+        let settled = fetches.chain(tells).map(|(record, event, attempt)| async move {
+            let (transfer, detail) = (record.key.id.clone(), detail.to_owned());
+            self.node.events.tell(&Event::Deferred { transfer, attempt, detail: detail.clone() });
+            self.settle(&record, event, detail).await
+        });
+        try_join_all(settled).await?;
+        Ok(())
+    }
+
+    async fn settle(&self, record: &ArrivalRecord, event: ArrivalEvent, detail: String) -> Result<Option<ArrivalRecord>, StoreError> {
+        super::settle_arrival(&self.node, &self.lease, record, event, Some(detail)).await
+    }
+}
+
+/// Why nothing may be retrieved from this peer, if so. Content from an unverified server would be from anybody.
+fn unfit(peer: &PeerSession) -> Option<String> {
+    if let Some(reason) = peer.unverified() {
+        return Some(format!("{} is not verified: {reason}", peer.host));
+    }
+    peer.twoway().is_none().then(|| format!("{} does not offer two-way mail", peer.host))
+}
+
+/// 250, or the 550 of a target that served and has forgotten (protocol section 4, Stored).
+fn knows(reply: &Reply) -> bool {
+    reply.is_success() || reply.code == 550
+}
+
+const fn tell_name(command: &Command) -> &'static str {
+    match command {
+        Command::Decline(_) => "decline",
+        Command::Assert(_) | Command::Notice(_) | Command::Pending(_) | Command::Retrieve(_) | Command::Confirm(_) => "confirm",
+    }
+}

@@ -1,0 +1,110 @@
+//! What is done now and then: contents nobody names are removed; after a downtime or a restore, the servers of those
+//! whom our users let in are asked what waits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use delivery::discovery::{self, Route};
+use mail::address::{Domain, Mailbox};
+use proto::twoway::{Command, Pending};
+use store::{AllowedPair, LastSeen, StoreError};
+
+use crate::inquiry::Inquirer;
+use crate::node::Node;
+use crate::peer::{PeerError, PeerSession};
+use crate::world::first;
+
+/// Between two removals of orphans.
+const ORPHANS_EVERY: Duration = Duration::from_secs(3_600);
+
+/// What is older was not adopted by a transaction that is still under way.
+const ORPHAN_AGE_MIN: Duration = Duration::from_secs(24 * 3_600);
+
+/// A downtime that may have cost notices: origins try for days, but one that began before us may have given up.
+const DOWNTIME_MIN: Duration = Duration::from_secs(6 * 3_600);
+
+/// Pairs read at once.
+const PAGE: usize = 500;
+
+/// Runs until the node stops. `left` is how the store was found at start.
+pub async fn run(node: Arc<Node>, left: LastSeen) {
+    if is_catch_up_due(&node, &left)
+        && let Err(error) = catch_up(&node).await
+    {
+        tracing::warn!(%error, "what waits elsewhere was not asked for");
+    }
+    while !node.stop.is_raised() {
+        match node.store.sweep_orphans(node.world.now() - ORPHAN_AGE_MIN).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "contents that nobody names are removed"),
+            Err(error) => tracing::warn!(%error, "orphans stay for now"),
+        }
+        first(node.world.sleep_until(node.world.after(ORPHANS_EVERY)), node.stop.raised()).await;
+    }
+}
+
+fn is_catch_up_due(node: &Node, left: &LastSeen) -> bool {
+    left.restored || left.at.is_some_and(|at| node.world.now().since(at) >= DOWNTIME_MIN)
+}
+
+/// Asks for what waits, for every pair of a sender who is let in and the mailbox that lets them in.
+async fn catch_up(node: &Arc<Node>) -> Result<(), StoreError> {
+    let mut after: Option<AllowedPair> = None;
+    loop {
+        let page = node.store.allowed_pairs(after.as_ref(), PAGE).await?;
+        let Some(last) = page.last().cloned() else { return Ok(()) };
+        let mut by_origin: BTreeMap<Domain, Vec<(Mailbox, Mailbox)>> = BTreeMap::new();
+        for pair in page {
+            let (Ok(from), Ok(to)) = (pair.sender.parse::<Mailbox>(), pair.recipient.parse::<Mailbox>()) else { continue };
+            if !node.is_local(from.domain()) {
+                by_origin.entry(from.domain().clone()).or_default().push((from, to));
+            }
+        }
+        for (origin, pairs) in by_origin {
+            if node.stop.is_raised() {
+                return Ok(());
+            }
+            if let Err(reason) = ask(node, &origin, &pairs).await {
+                tracing::info!(%origin, reason, "not asked what waits; the origin gives its notices again by itself");
+            }
+        }
+        after = Some(last);
+    }
+}
+
+/// PENDING for each pair, at the first of the origin's targets that answers.
+async fn ask(node: &Arc<Node>, origin: &Domain, pairs: &[(Mailbox, Mailbox)]) -> Result<(), String> {
+    let mut inquirer = Inquirer::default();
+    let chance = u64::from_be_bytes(node.world.random());
+    let step = discovery::retrieval_service(origin, &node.settings.dialling, chance);
+    let targets = match inquirer.decide(&*node.world, step).await {
+        Route::Targets(targets) => targets,
+        Route::Nowhere(why) => return Err(why.to_string()),
+        Route::Temporary(reason) => return Err(reason),
+    };
+    let mut reason = String::new();
+    for target in targets {
+        let asked = async {
+            let mut peer = PeerSession::open(node, &mut inquirer, origin, &target).await?;
+            if peer.twoway().is_none() {
+                peer.quit().await;
+                return Ok(false);
+            }
+            for (from, to) in pairs {
+                peer.send(Command::Pending(Pending { from: from.clone(), to: to.clone(), after: None }))?;
+                // The notices themselves come to our exchange port: what is counted here is for the log.
+                let reply = peer.reply().await?;
+                tracing::debug!(%from, %to, %reply, "asked what waits");
+            }
+            peer.quit().await;
+            Ok::<_, PeerError>(true)
+        };
+        match asked.await {
+            Ok(true) => return Ok(()),
+            Ok(false) => reason = format!("{} does not offer two-way mail", target.host),
+            Err(error) => reason = error.to_string(),
+        }
+    }
+    Err(reason)
+}
