@@ -13,6 +13,9 @@ use super::{Refusal, Secret, prepared};
 /// Rounds of PBKDF2 that new verifiers get. RFC 7677 section 4 asks for at least 4,096.
 pub const ITERATIONS: u32 = 10_000;
 
+/// Octets in the client's part of the nonce: our first message, in base64, has to fit a reply line of 512.
+const CLIENT_NONCE_OCTETS_MAX: usize = 256;
+
 /// What the server keeps of a password: enough to check a proof, not enough to make one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Verifier {
@@ -136,7 +139,8 @@ pub fn client_first(message: &[u8]) -> Result<AwaitVerifier, Refusal> {
     }
     let mut parts = bare.split(',');
     let username = parts.next().and_then(|part| part.strip_prefix("n=")).and_then(saslname).ok_or(malformed)?;
-    let client_nonce = parts.next().and_then(|part| part.strip_prefix("r=")).filter(|nonce| is_nonce(nonce)).ok_or(malformed)?;
+    let client_nonce = parts.next().and_then(|part| part.strip_prefix("r="));
+    let client_nonce = client_nonce.filter(|nonce| is_nonce(nonce) && nonce.len() <= CLIENT_NONCE_OCTETS_MAX).ok_or(malformed)?;
     if !acts_for.is_empty() && acts_for.strip_prefix("a=").and_then(saslname).ok_or(malformed)? != username {
         return Err(Refusal::Failed);
     }
@@ -272,10 +276,20 @@ mod tests {
         ] {
             assert_eq!(client_first(message.as_bytes()), Err(Refusal::Malformed), "{message}");
         }
+        let long = format!("n,,n=user,r={}", "x".repeat(257));
+        assert_eq!(client_first(long.as_bytes()), Err(Refusal::Malformed));
         for message in ["p=tls-exporter,,n=user,r=x", "n,a=other,n=user,r=x"] {
             assert_eq!(client_first(message.as_bytes()), Err(Refusal::Failed), "{message}");
         }
         assert_eq!(client_first(b"y,a=a=2Cb=3D,n=a=2Cb=3D,r=x").unwrap().username(), "a,b=");
+    }
+
+    #[test]
+    fn the_servers_first_message_fits_a_reply_line() {
+        let first = client_first(format!("n,,n=user,r={}", "x".repeat(256)).as_bytes()).unwrap();
+        let verifier = Verifier { iterations: u32::MAX, ..pencil(1) };
+        let (_, server_first) = first.server_first(verifier, &Nonce::from_entropy([0xff; 18]));
+        assert!("334 \r\n".len() + BASE64.encode(&server_first).len() <= 512);
     }
 
     #[test]

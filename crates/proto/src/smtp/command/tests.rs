@@ -1,3 +1,5 @@
+//! One line each way: what is read, what is refused and how.
+
 //! Commands as they come, and what each decoder refuses.
 
 use mail::address::ReversePath;

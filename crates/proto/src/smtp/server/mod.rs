@@ -253,6 +253,11 @@ impl Session {
     /// There is none, or announced octets are still to be written.
     pub fn reply(&mut self, reply: &Reply) -> Result<(), Misuse> {
         match std::mem::replace(&mut self.phase, Phase::Commands) {
+            // That somebody is who they say is for the session to find out: only a verifier can make it so.
+            verifier @ Phase::Deciding(Question::Verifier(_)) if reply.is_success() => {
+                self.phase = verifier;
+                Err(Misuse::NothingToAnswer)
+            }
             Phase::Deciding(question) => {
                 self.decided(question, reply);
                 Ok(())
@@ -313,7 +318,8 @@ impl Session {
         Ok(())
     }
 
-    /// Ends the session with this reply, behind those that are due: shutdown, or a client that was silent for too long.
+    /// Ends the session with this reply, behind those to the extension's commands: shutdown, or a client that was silent for
+    /// too long. Another event that is not answered gets no answer any more: answer it first.
     pub fn close(&mut self, reply: &Reply) {
         if !matches!(self.phase, Phase::Closing) {
             self.answers.say(reply);
