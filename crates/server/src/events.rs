@@ -110,10 +110,12 @@ pub enum Event {
     },
 }
 
+type Listener = dyn Fn(&Event) + Send + Sync;
+
 /// Where events go. Cheap to clone; tells nobody by default.
 #[derive(Clone, Default)]
 pub struct Events {
-    listener: Option<Arc<dyn Fn(&Event) + Send + Sync>>,
+    listener: Option<Arc<Listener>>,
 }
 
 impl Events {

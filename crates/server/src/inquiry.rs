@@ -12,7 +12,7 @@ use crate::world::{First, World, first};
 const INQUIRY_MAX: Duration = Duration::from_secs(5);
 
 /// How long an answer is believed within one session, whatever its own lifetime.
-const BELIEVED_FOR: Duration = Duration::from_secs(60);
+const BELIEVED_FOR: Duration = Duration::from_mins(1);
 
 /// Answers one session remembers: a batch of notices asks about one domain again and again.
 const ANSWERS_MAX: usize = 256;

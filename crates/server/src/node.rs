@@ -111,7 +111,10 @@ impl Node {
     fn tell(&self, transfer: NoticeId, detail: String, settled: &Settled) {
         match (&settled.before, &settled.after) {
             // A repeat: told the first time.
-            (Transfer::Ended { .. }, _) | (Transfer::Served { .. }, Transfer::Served { .. }) => {}
+            (Transfer::Ended { .. }, _)
+            | (Transfer::Served { .. }, Transfer::Served { .. })
+            // Not over, and told by who gave the notice.
+            | (_, Transfer::Notifying { .. } | Transfer::Waiting { .. } | Transfer::Uncertain { .. } | Transfer::Relaying { .. }) => {}
             (_, Transfer::Served { .. }) => self.events.tell(&Event::Served { transfer }),
             (_, Transfer::Ended { outcome: Outcome::Delivered, .. }) => {
                 self.events.tell(&Event::Confirmed { transfer, reported: settled.reported });
@@ -120,7 +123,6 @@ impl Node {
                 let status = SentStatus::of(after).as_str();
                 self.events.tell(&Event::Ended { transfer, status, detail });
             }
-            (_, Transfer::Notifying { .. } | Transfer::Waiting { .. } | Transfer::Uncertain { .. } | Transfer::Relaying { .. }) => {}
         }
     }
 

@@ -68,7 +68,7 @@ mod tests {
     fn one_connection_at_a_time_as_long_as_it_makes_progress() {
         let retrievals = Retrievals::default();
         let id: NoticeId = "a".repeat(22).parse().unwrap();
-        let (start, minute) = (Timestamp::EPOCH, Duration::from_secs(60));
+        let (start, minute) = (Timestamp::EPOCH, Duration::from_mins(1));
         let mut first = retrievals.take(&id, start, minute).unwrap();
         assert!(retrievals.take(&id, start + minute / 2, minute).is_none());
         assert!(first.renew(start + minute / 2, minute));

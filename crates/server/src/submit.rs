@@ -65,7 +65,9 @@ pub async fn submit(node: &Node, submission: Submission) -> Result<(), StoreErro
         jitter: node.jitter(),
     };
     node.store.keep(keep).await?;
-    told.iter().for_each(|event| node.events.tell(event));
+    for event in &told {
+        node.events.tell(event);
+    }
     node.due.raise();
     Ok(())
 }

@@ -15,13 +15,16 @@ use crate::listen::{notices, retrievals};
 use crate::world::WireError;
 
 /// Holds a session with another server.
+///
+/// # Errors
+/// The connection is of no more use.
 pub async fn serve(mut conversation: Conversation) -> Result<(), WireError> {
     let mut inquirer = Inquirer::default();
     let mut batch = Vec::new();
     loop {
         match conversation.next().await? {
             Turn::Event(Event::Twoway(command)) => batch.push(command),
-            Turn::Event(event) => answer_ordinary(&mut conversation, event)?,
+            Turn::Event(event) => answer_ordinary(&mut conversation, &event)?,
             Turn::Replies => answer(&mut conversation, &mut inquirer, std::mem::take(&mut batch)).await?,
             Turn::Ended => return Ok(()),
         }
@@ -74,7 +77,7 @@ async fn answer(conversation: &mut Conversation, inquirer: &mut Inquirer, batch:
 }
 
 /// Ordinary mail: the session is built for it, reception comes with ordinary SMTP.
-fn answer_ordinary(conversation: &mut Conversation, event: Event) -> Result<(), WireError> {
+fn answer_ordinary(conversation: &mut Conversation, event: &Event) -> Result<(), WireError> {
     match event {
         Event::Mail(_) | Event::Recipient(_) | Event::Message(_) | Event::Password { .. } | Event::Scram { .. } => {
             conversation.reply(&no_ordinary_mail())

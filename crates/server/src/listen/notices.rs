@@ -54,7 +54,9 @@ async fn commit(conversation: &Conversation, arrivals: Vec<NewArrival>) -> Reply
         .collect();
     match node.store.record_notices(arrivals).await {
         Ok(()) => {
-            told.iter().for_each(|event| node.events.tell(event));
+            for event in &told {
+                node.events.tell(event);
+            }
             node.due.raise();
             replies::ok()
         }
@@ -91,16 +93,15 @@ async fn admit(
             return Err(dns_trouble());
         }
     }
-    let account = match accounts.get(&notice.to.key()) {
-        Some(known) => known.clone(),
-        None => {
-            let found = node.store.resolve(&notice.to).await.map_err(|error| {
-                tracing::warn!(%error, "recipient not looked up");
-                store_trouble()
-            })?;
-            accounts.insert(notice.to.key(), found.clone());
-            found
-        }
+    let account = if let Some(known) = accounts.get(&notice.to.key()) {
+        known.clone()
+    } else {
+        let found = node.store.resolve(&notice.to).await.map_err(|error| {
+            tracing::warn!(%error, "recipient not looked up");
+            store_trouble()
+        })?;
+        accounts.insert(notice.to.key(), found.clone());
+        found
     };
     let account = account.ok_or_else(no_such_mailbox)?;
     if notice.size_octets > node.settings.limits.message_octets_max {

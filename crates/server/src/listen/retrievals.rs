@@ -43,6 +43,9 @@ enum Content {
 }
 
 /// Serves a run of RETRIEVEs in order.
+///
+/// # Errors
+/// The connection is of no more use.
 pub async fn retrieve(conversation: &mut Conversation, inquirer: &mut Inquirer, run: Vec<Retrieve>) -> Result<(), WireError> {
     let mut prepared = Vec::with_capacity(run.len());
     for command in run {

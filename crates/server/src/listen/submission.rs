@@ -24,6 +24,9 @@ struct Transaction {
 }
 
 /// Holds a session with a submitter.
+///
+/// # Errors
+/// The connection is of no more use.
 pub async fn serve(mut conversation: Conversation) -> Result<(), WireError> {
     let mut account: Option<Account> = None;
     let mut transaction: Option<Transaction> = None;

@@ -11,6 +11,9 @@ use crate::events::Event;
 use crate::node::Node;
 
 /// Decides them all, in as few commits as the store makes of it.
+///
+/// # Errors
+/// The store's.
 pub async fn run(node: &Arc<Node>, lease: &Lease, undecided: Vec<ArrivalKey>) -> Result<(), StoreError> {
     let decisions = undecided.iter().map(|key| node.store.decide(key, lease, node.world.now(), node.jitter()));
     let decided = try_join_all(decisions).await?;

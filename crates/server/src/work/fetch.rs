@@ -25,7 +25,7 @@ const WINDOW: usize = 4;
 const RATE_MIN_OCTETS_PER_SECOND: u64 = 1024;
 
 /// What even the smallest message may take.
-const CONTENT_MAX: Duration = Duration::from_secs(60);
+const CONTENT_MAX: Duration = Duration::from_mins(1);
 
 /// The retrievals of one session.
 pub(super) struct Fetch<'a> {
@@ -53,7 +53,14 @@ struct Complete {
 /// What one RETRIEVE brought.
 enum Brought {
     Complete(Box<Complete>),
-    Other(Fetched),
+    Other(Box<Fetched>),
+}
+
+impl Brought {
+    /// Whether the session is of no more use after this.
+    fn is_broken(&self) -> bool {
+        matches!(self, Self::Other(fetched) if matches!(**fetched, Fetched::Open { reason: Some(_), .. }))
+    }
 }
 
 impl<'a> Fetch<'a> {
@@ -70,7 +77,7 @@ impl<'a> Fetch<'a> {
     /// Retrieves all, as far as the session lasts.
     pub(super) async fn run(mut self) -> Result<Vec<Fetched>, StoreError> {
         let mut brought = self.retrieve_small().await;
-        let is_broken = brought.iter().any(|one| matches!(one, Brought::Other(Fetched::Open { reason: Some(_), .. })));
+        let is_broken = brought.iter().any(Brought::is_broken);
         let large = std::mem::take(&mut self.large);
         if is_broken {
             brought.extend(large.into_iter().map(|(record, received)| open(record, received, None)));
@@ -81,7 +88,7 @@ impl<'a> Fetch<'a> {
         try_join_all(brought.into_iter().map(|one| async {
             match one {
                 Brought::Complete(complete) => store(self.round, &host, *complete).await,
-                Brought::Other(fetched) => Ok(fetched),
+                Brought::Other(fetched) => Ok(*fetched),
             }
         }))
         .await
@@ -107,7 +114,7 @@ impl<'a> Fetch<'a> {
                 Ok(Ok((announcement, content))) => {
                     brought.push(Brought::Complete(Box::new(Complete { record, announcement, content })));
                 }
-                Ok(Err(reply)) => brought.push(Brought::Other(answered(record, received, &reply))),
+                Ok(Err(reply)) => brought.push(Brought::Other(Box::new(answered(record, received, &reply)))),
                 Err(Cut { received: now, error }) => {
                     brought.push(open(record, more(received, now), Some(error.to_string())));
                     brought.extend(unread.by_ref().map(|(record, received)| open(record, received, None)));
@@ -145,7 +152,7 @@ impl<'a> Fetch<'a> {
             }
             let partial = PartialContent::open(&self.round.node.store, &record.key).await?;
             let one = self.read_large(record, received, partial).await?;
-            is_broken = matches!(one, Brought::Other(Fetched::Open { reason: Some(_), .. }));
+            is_broken = one.is_broken();
             brought.push(one);
         }
         Ok(brought)
@@ -168,7 +175,7 @@ impl<'a> Fetch<'a> {
             Ok(Ok(announcement)) => announcement,
             Ok(Err(reply)) => {
                 partial.suspend().await?;
-                return Ok(Brought::Other(answered(record, received, &reply)));
+                return Ok(Brought::Other(Box::new(answered(record, received, &reply))));
             }
             Err(cut) => {
                 partial.suspend().await?;
@@ -280,7 +287,7 @@ fn answered(record: ArrivalRecord, received: Received, reply: &Reply) -> Fetched
 }
 
 fn open(record: ArrivalRecord, received: Received, reason: Option<String>) -> Brought {
-    Brought::Other(Fetched::Open { record, received, reason })
+    Brought::Other(Box::new(Fetched::Open { record, received, reason }))
 }
 
 fn more(before: Received, now: Received) -> Received {

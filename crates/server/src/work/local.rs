@@ -14,6 +14,9 @@ use crate::node::Node;
 use crate::work::accept::{Provenance, judge};
 
 /// Gives notices of transfers to accounts of this server.
+///
+/// # Errors
+/// The store's.
 pub async fn notify(node: &Arc<Node>, lease: &Lease, records: Vec<TransferRecord>) -> Result<(), StoreError> {
     for record in records {
         let Some(account) = node.store.resolve(&record.recipient.mailbox).await? else {
@@ -37,6 +40,9 @@ pub async fn notify(node: &Arc<Node>, lease: &Lease, records: Vec<TransferRecord
 }
 
 /// Retrieves, confirms and declines what waits on this server itself.
+///
+/// # Errors
+/// The store's.
 pub async fn retrieve(node: &Arc<Node>, lease: &Lease, records: Vec<ArrivalRecord>) -> Result<(), StoreError> {
     for record in records {
         match record.arrival.stage.clone() {

@@ -28,7 +28,7 @@ use crate::work::under_way::{Claim, UnderWay};
 use crate::world::first;
 
 /// How long a node may be silent before others take over its partitions.
-const LEASE_LENGTH: Duration = Duration::from_secs(60);
+const LEASE_LENGTH: Duration = Duration::from_mins(1);
 
 /// How often the table is looked at, whatever was or was not said: covers lost words.
 const POLL: Duration = Duration::from_secs(1);

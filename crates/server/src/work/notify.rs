@@ -106,7 +106,7 @@ impl Round {
 
     /// Gives the notices over an open session.
     async fn give(&self, mut peer: PeerSession, records: Vec<TransferRecord>) -> Result<(), StoreError> {
-        let (fitting, unfit) = self.sort_out(&peer, records);
+        let (fitting, unfit) = sort_out(&peer, records);
         for (record, status, text) in unfit {
             let event = TransferEvent::NoticeRefused { status, text: text.to_owned() };
             self.settle_all(vec![record], &event, text).await?;
@@ -126,36 +126,13 @@ impl Round {
         Ok(())
     }
 
-    /// What this server would refuse is refused without asking it; what is over its number waits for the next session.
-    fn sort_out(
-        &self,
-        peer: &PeerSession,
-        records: Vec<TransferRecord>,
-    ) -> (Vec<TransferRecord>, Vec<(TransferRecord, Status, &'static str)>) {
-        let (mut fitting, mut unfit) = (Vec::new(), Vec::new());
-        let capability = peer.twoway();
-        let size_max = capability.map_or(u64::MAX, |capability| capability.size_octets_max);
-        let notices_max = capability.map_or(u64::MAX, |capability| capability.notices_max);
-        for record in records {
-            let needs_utf8 = record.smtputf8 || record.recipient.mailbox.needs_smtputf8() || record.from.needs_smtputf8();
-            if record.content.size_octets > size_max {
-                unfit.push((record, Status::permanent(3, 4), "the message is larger than the recipient's server takes"));
-            } else if needs_utf8 && !peer.takes_smtputf8() {
-                unfit.push((record, Status::permanent(6, 7), "the recipient's server does not take internationalised mail"));
-            } else if u64::try_from(fitting.len()).unwrap_or(u64::MAX) < notices_max {
-                fitting.push(record);
-            }
-        }
-        (fitting, unfit)
-    }
-
     /// Commits that the line may leave; the notice as it then must be. `None` if the transfer has moved on.
     async fn begin(&self, mut record: TransferRecord) -> Result<Option<(TransferRecord, Notice)>, StoreError> {
         let Some(settled) = self.settle(&record, TransferEvent::NoticeSending, None).await? else { return Ok(None) };
         record.transfer = settled.after;
-        let expires = match record.transfer {
-            Transfer::Notifying { line: NoticeLine::MayHaveLeft { expires }, .. } | Transfer::Waiting { expires, .. } => expires,
-            _ => return Ok(None),
+        let (Transfer::Notifying { line: NoticeLine::MayHaveLeft { expires }, .. } | Transfer::Waiting { expires, .. }) = record.transfer
+        else {
+            return Ok(None);
         };
         let notice = Notice { expires: whole_seconds(expires), ..notice_of(&record, self.node.moment()) };
         Ok(Some((record, notice)))
@@ -226,7 +203,26 @@ impl Round {
 }
 
 /// A pin is written again when that makes it live so much longer.
-const PIN_STEP: std::time::Duration = std::time::Duration::from_secs(30 * 60);
+const PIN_STEP: std::time::Duration = std::time::Duration::from_mins(30);
+
+/// What this server would refuse is refused without asking it; what is over its number waits for the next session.
+fn sort_out(peer: &PeerSession, records: Vec<TransferRecord>) -> (Vec<TransferRecord>, Vec<(TransferRecord, Status, &'static str)>) {
+    let (mut fitting, mut unfit) = (Vec::new(), Vec::new());
+    let capability = peer.twoway();
+    let size_max = capability.map_or(u64::MAX, |capability| capability.size_octets_max);
+    let notices_max = capability.map_or(u64::MAX, |capability| capability.notices_max);
+    for record in records {
+        let needs_utf8 = record.smtputf8 || record.recipient.mailbox.needs_smtputf8() || record.from.needs_smtputf8();
+        if record.content.size_octets > size_max {
+            unfit.push((record, Status::permanent(3, 4), "the message is larger than the recipient's server takes"));
+        } else if needs_utf8 && !peer.takes_smtputf8() {
+            unfit.push((record, Status::permanent(6, 7), "the recipient's server does not take internationalised mail"));
+        } else if u64::try_from(fitting.len()).unwrap_or(u64::MAX) < notices_max {
+            fitting.push(record);
+        }
+    }
+    (fitting, unfit)
+}
 
 /// Sends all, then reads all: one round trip. On an error `replies` holds those that came.
 async fn exchange(peer: &mut PeerSession, notices: &[(TransferRecord, Notice)], replies: &mut Vec<Reply>) -> Result<(), PeerError> {

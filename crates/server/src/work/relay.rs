@@ -9,6 +9,9 @@ use crate::node::Node;
 pub const NOT_PUSHED: &str = "the recipient's server does not speak two-way mail; nothing has been pushed to it";
 
 /// Puts the attempt off.
+///
+/// # Errors
+/// The store's.
 pub async fn defer(node: &Node, lease: &Lease, record: &TransferRecord) -> Result<(), StoreError> {
     super::settle(node, lease, record, TransferEvent::RelayDeferred, Some(NOT_PUSHED.to_owned())).await
 }

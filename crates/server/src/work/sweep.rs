@@ -16,13 +16,13 @@ use crate::peer::{PeerError, PeerSession};
 use crate::world::first;
 
 /// Between two removals of orphans.
-const ORPHANS_EVERY: Duration = Duration::from_secs(3_600);
+const ORPHANS_EVERY: Duration = Duration::from_hours(1);
 
 /// What is older was not adopted by a transaction that is still under way.
-const ORPHAN_AGE_MIN: Duration = Duration::from_secs(24 * 3_600);
+const ORPHAN_AGE_MIN: Duration = Duration::from_hours(24);
 
 /// A downtime that may have cost notices: origins try for days, but one that began before us may have given up.
-const DOWNTIME_MIN: Duration = Duration::from_secs(6 * 3_600);
+const DOWNTIME_MIN: Duration = Duration::from_hours(6);
 
 /// Pairs read at once.
 const PAGE: usize = 500;
