@@ -18,7 +18,7 @@ pub(crate) const CASES: &[Case] = &[
     ),
     Case::honest("destination-fetches-once", "3 NOTICE", "A repeat of the notice after that brings no second retrieval", fetches_once),
     Case::honest("destination-id-case", "3", "Two ids that differ only in case are two messages", id_case),
-    Case::honest("destination-gone", "4 Arrival", "After 554 it asks no more", gone),
+    Case::honest("destination-gone", "4 Arrival", "After 554 it asks no more", gone).needing(&[Need::RetrieveAgain]),
     Case::honest("destination-four-connections", "4", "At most four connections at a time to one peer", four_connections),
     Case::honest(
         "destination-octet-for-octet",
@@ -83,7 +83,8 @@ fn gone(lab: &Lab<'_>) -> Result<()> {
     let offered = peer.offer(lab.open()?)?.served(&[Serving::Refusing("554 5.4.7 it expired")]);
     lab.give(&offered)?;
     lab.see_retrieve(&offered)?;
-    let more = peer.wait_seen(&offered.notice.id, lab.bounds.quiet, |seen| seen.len() > 1);
+    let as_long_as_it_retries = lab.bounds.retrieve_again.context("--retrieve-again")?;
+    let more = peer.wait_seen(&offered.notice.id, as_long_as_it_retries, |seen| seen.len() > 1);
     ensure!(more.is_none(), "it asked again, or confirmed what it never had: {more:?}");
     lab.was_not_stored(&offered)
 }

@@ -4,8 +4,10 @@ use anyhow::{Result, ensure};
 
 use crate::case::{Case, Need};
 use crate::cases::destination::is_stored;
+use crate::crypto::digest;
 use crate::lab::Lab;
 use crate::message::with_fields;
+use crate::offered::Offered;
 use crate::peer::{Peer, Seen, Serving};
 
 pub(crate) const CASES: &[Case] = &[
@@ -55,45 +57,59 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// Served so, it is asked for, never stored, and the next message arrives.
-fn never_stored(lab: &Lab<'_>, serving: Serving) -> Result<()> {
+fn never_stored(lab: &Lab<'_>, serving: impl Fn(&Offered<'_>) -> Serving) -> Result<()> {
     let peer = lab.hostile()?;
-    let offered = peer.offer(lab.open()?)?.served(&[serving]);
+    let offered = peer.offer(lab.open()?)?;
+    let serving = serving(&offered);
+    let offered = offered.served(&[serving]);
     lab.give(&offered)?;
     lab.see_retrieve(&offered)?;
     lab.next_message_arrives(peer)?;
     lab.was_not_stored(&offered)
 }
 
+/// A reply and the content, right but for what the case does to the reply: whoever overlooks that would store it.
+fn never_believed(lab: &Lab<'_>, spoil: impl Fn(String) -> String) -> Result<()> {
+    never_stored(lab, |offered| {
+        let octets = &offered.octets;
+        let right = format!("250 2.0.0 SIZE={} DIGEST={} MAILFROM={}\r\n", octets.len(), digest(octets), offered.sender);
+        let mut said = spoil(right).into_bytes();
+        said.extend_from_slice(octets);
+        Serving::Saying(said)
+    })
+}
+
 fn wrong_digest(lab: &Lab<'_>) -> Result<()> {
-    never_stored(lab, Serving::WithWrongDigest)
+    never_stored(lab, |_offered| Serving::WithWrongDigest)
 }
 
 fn cuts_short(lab: &Lab<'_>) -> Result<()> {
-    never_stored(lab, Serving::CutAfter(60))
+    never_stored(lab, |_offered| Serving::CutAfter(60))
 }
 
 fn claims_size(lab: &Lab<'_>) -> Result<()> {
-    never_stored(lab, Serving::ClaimingOctets(999_999_999_999_999_999))
+    never_stored(lab, |_offered| Serving::ClaimingOctets(999_999_999_999_999_999))
 }
 
 fn long_reply_line(lab: &Lab<'_>) -> Result<()> {
-    let mut reply = b"250 2.0.0 ".to_vec();
-    reply.resize(100_000, b'x');
-    reply.extend_from_slice(b"\r\n");
-    never_stored(lab, Serving::Saying(reply))
+    let long = format!("MAILFROM={}", "x".repeat(600));
+    never_believed(lab, |reply| reply.replace("MAILFROM=", &long))?;
+    let endless = format!("MAILFROM={}", "x".repeat(1_000_000));
+    never_believed(lab, |reply| reply.replace("MAILFROM=", &endless))
 }
 
 fn garbage_reply(lab: &Lab<'_>) -> Result<()> {
-    never_stored(lab, Serving::Saying(b"<html>\x00\xff 250 2.0.0 SIZE=5\r\n999 what\r\n".to_vec()))
+    never_believed(lab, |reply| format!("<html>\0\r\n{reply}"))?;
+    never_believed(lab, |reply| reply.replace("250 ", "250_"))?;
+    never_believed(lab, |reply| reply.replace("250 ", "999 "))
 }
 
 fn bare_lf_reply(lab: &Lab<'_>) -> Result<()> {
-    let digest = crate::crypto::digest(b"hello");
-    never_stored(lab, Serving::Saying(format!("250 2.0.0 SIZE=5 DIGEST={digest} MAILFROM=<>\nhello").into_bytes()))
+    never_believed(lab, |reply| reply.replace("\r\n", "\n"))
 }
 
 fn reply_without_digest(lab: &Lab<'_>) -> Result<()> {
-    never_stored(lab, Serving::Saying(b"250 2.0.0 SIZE=5 MAILFROM=<>\r\nhello".to_vec()))
+    never_believed(lab, |reply| reply.split(' ').filter(|word| !word.starts_with("DIGEST=")).collect::<Vec<_>>().join(" "))
 }
 
 /// With these fields for an author it is declined, never stored, and the next message arrives.

@@ -127,11 +127,11 @@ fn unknown_verb(lab: &Lab<'_>) -> Result<()> {
 }
 
 fn bare_lf(lab: &Lab<'_>) -> Result<()> {
-    one_refusal(lab, b"NOOP\nNOOP\r\n")
+    one_refusal(lab, b"NOOP x\nNOOP\r\n")
 }
 
 fn bare_cr(lab: &Lab<'_>) -> Result<()> {
-    one_refusal(lab, b"NOOP\rNOOP\r\n")
+    one_refusal(lab, b"NOOP x\rNOOP\r\n")
 }
 
 fn nul_in_command(lab: &Lab<'_>) -> Result<()> {
