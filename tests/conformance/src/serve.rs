@@ -59,7 +59,11 @@ pub(crate) fn attend(services: &Services, stream: TcpStream, port: Port) {
 
 fn converse(services: &Services, stream: TcpStream, port: Port) -> Result<(), WireError> {
     let mut wire = Wire::accepted(stream)?;
-    let mut dialogue = Dialogue::default();
+    let remark = match port {
+        Port::Exchange => format!("the server under test dials the exchange port of {}: EHLO, STARTTLS, EHLO", services.host),
+        Port::Retrieval => format!("the server under test dials the retrieval port of {}: TLS, EHLO", services.host),
+    };
+    let mut dialogue = Dialogue { remark, current: None };
     if port == Port::Retrieval {
         wire = wire.into_tls_server(&services.retrieval_tls, IDLE)?;
     }
@@ -78,21 +82,23 @@ fn converse(services: &Services, stream: TcpStream, port: Port) -> Result<(), Wi
 }
 
 /// The lines of a session, given to the case they turn out to belong to.
-#[derive(Default)]
 struct Dialogue {
-    preface: Trace,
+    /// Stands for all that was said before that.
+    remark: String,
     current: Option<Trace>,
 }
 
 impl Dialogue {
     fn said(&self, voice: Voice, octets: &[u8]) {
-        self.current.as_ref().unwrap_or(&self.preface).said(voice, octets);
+        if let Some(trace) = &self.current {
+            trace.said(voice, octets);
+        }
     }
 
     /// From here on the session is about this case; `line` is what made that clear.
     fn belongs_to(&mut self, trace: &Trace, line: &[u8]) {
         if self.current.is_none() {
-            trace.append(&self.preface);
+            trace.note(self.remark.as_str());
         }
         trace.said(Voice::Client, line);
         self.current = Some(trace.clone());
