@@ -1,12 +1,19 @@
 //! All I/O: sessions, workers, the command line; and the [`world`] they reach the outside through.
 
+pub mod admin;
 pub mod budgets;
+pub mod config;
+pub mod demo;
+pub mod dns;
 pub mod events;
 pub mod inquiry;
 pub mod listen;
 pub mod node;
+pub mod passwords;
 pub mod peer;
+pub mod real;
 pub mod retrievals;
 pub mod submit;
+pub mod tls;
 pub mod work;
 pub mod world;

@@ -1,0 +1,51 @@
+//! The commands, one file for each thing they are about.
+
+mod accounts;
+mod contacts;
+mod entries;
+mod history;
+mod messages;
+mod sent;
+
+use serde::Serialize;
+
+use super::{AdminError, Desk, Request, Response};
+
+/// Carries out a command.
+///
+/// # Errors
+/// It can't be done, was asked in the wrong way, or not now; nothing was changed.
+pub async fn run(desk: &Desk, request: Request) -> Result<Response, AdminError> {
+    match request {
+        Request::AccountAdd { address, password, screening, legacy } => accounts::add(desk, address, password, screening, legacy).await,
+        Request::AccountList => accounts::list(desk).await,
+        Request::AccountAlias { address, alias } => accounts::alias(desk, &address, &alias).await,
+        Request::AccountDelete { address } => accounts::delete(desk, &address).await,
+        Request::Mode { address, screening, legacy } => accounts::mode(desk, &address, screening, legacy).await,
+        Request::EntryAdd { address, list, who } => entries::add(desk, &address, list, who).await,
+        Request::ExpectedAdd { address, who, until, count } => entries::expect(desk, &address, who, until.as_deref(), count).await,
+        Request::EntryRemove { address, list, who } => entries::remove(desk, &address, list, who).await,
+        Request::EntryList { address, list } => entries::list(desk, &address, list).await,
+        Request::HistoryList { address } => history::list(desk, &address).await,
+        Request::HistoryUndo { address, change } => history::undo(desk, &address, change).await,
+        Request::ContactList { address } => contacts::list(desk, &address).await,
+        Request::ContactDismiss { address, who } => contacts::dismiss(desk, &address, &who).await,
+        Request::SentList { address } => sent::list(desk, &address).await,
+        Request::SentWithdraw { address, id } => sent::withdraw(desk, &address, &id).await,
+        Request::MailList { address } => messages::list(desk, &address).await,
+        Request::MailShow { address, id, form } => messages::show(desk, &address, id, form).await,
+        Request::Check => check(desk).await,
+    }
+}
+
+#[derive(Serialize)]
+struct Checked {
+    ok: bool,
+    violations: Vec<String>,
+}
+
+/// Every invariant of the data.
+async fn check(desk: &Desk) -> Result<Response, AdminError> {
+    let violations = desk.store.check().await?;
+    Ok(Response::of(Checked { ok: violations.is_empty(), violations }))
+}

@@ -1,0 +1,180 @@
+//! Walks a TOML document and remembers each fault with its line, its key and what was expected there.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// One thing wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Where it was read from.
+    pub file: PathBuf,
+    /// Counted from 1; of the section's header, or the first, where something is missing.
+    pub line: usize,
+    /// With its sections: `timers.lease`. Empty where the text is no TOML.
+    pub key: String,
+    /// What is there.
+    pub problem: String,
+    /// What was expected in its place.
+    pub expected: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: ", self.file.display(), self.line)?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        write!(f, "{}; expected {}", self.problem, self.expected)
+    }
+}
+
+/// A document, and the faults found in it so far.
+pub(super) struct Reader<'a> {
+    file: &'a Path,
+    text: &'a str,
+    document: Spanned<DeTable<'a>>,
+    faults: RefCell<Vec<Fault>>,
+}
+
+/// One table of a document; an absent one has no keys.
+pub(super) struct Section<'r, 'a> {
+    reader: &'r Reader<'a>,
+    /// `timers.` or nothing.
+    prefix: String,
+    table: Option<&'r DeTable<'a>>,
+    start: usize,
+    known: RefCell<Vec<String>>,
+}
+
+impl<'a> Reader<'a> {
+    /// Of this text; faults of syntax are among the others.
+    pub(super) fn new(file: &'a Path, text: &'a str) -> Self {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        let reader = Self { file, text, document, faults: RefCell::default() };
+        for error in errors {
+            let start = error.span().map_or(0, |span| span.start);
+            reader.fault_at(start, String::new(), format!("not TOML: {}", error.message()), "key = value".to_owned());
+        }
+        reader
+    }
+
+    /// The outermost table.
+    pub(super) fn root(&self) -> Section<'_, 'a> {
+        let table = Some(self.document.get_ref());
+        Section { reader: self, prefix: String::new(), table, start: 0, known: RefCell::default() }
+    }
+
+    /// All faults, by line.
+    pub(super) fn finish(self) -> Vec<Fault> {
+        let mut faults = self.faults.into_inner();
+        faults.sort_by_key(|fault| fault.line);
+        faults
+    }
+
+    fn fault_at(&self, start: usize, key: String, problem: String, expected: String) {
+        let line = 1 + self.text.bytes().take(start).filter(|byte| *byte == b'\n').count();
+        self.faults.borrow_mut().push(Fault { file: self.file.to_owned(), line, key, problem, expected });
+    }
+}
+
+impl<'r, 'a> Section<'r, 'a> {
+    /// The table below this one by that name.
+    pub(super) fn section(&self, name: &str) -> Section<'r, 'a> {
+        self.known.borrow_mut().push(name.to_owned());
+        let found = self.table.and_then(|table| table.get(name));
+        let start = found.map_or(self.start, |value| value.span().start);
+        let table = found.and_then(|value| value.get_ref().as_table());
+        if let (Some(value), None) = (found, table) {
+            self.mismatch(name, value, "a table");
+        }
+        Section { reader: self.reader, prefix: format!("{}{name}.", self.prefix), table, start, known: RefCell::default() }
+    }
+
+    /// The value of a key, if it is there; a fault if it is not what was expected.
+    pub(super) fn optional<T>(&self, key: &str, expected: &str, read: impl FnOnce(&DeValue<'a>) -> Option<T>) -> Option<T> {
+        self.known.borrow_mut().push(key.to_owned());
+        let value = self.table?.get(key)?;
+        let parsed = read(value.get_ref());
+        if parsed.is_none() {
+            self.mismatch(key, value, expected);
+        }
+        parsed
+    }
+
+    /// The same, with a default.
+    pub(super) fn or<T>(&self, key: &str, default: T, expected: &str, read: impl FnOnce(&DeValue<'a>) -> Option<T>) -> T {
+        self.optional(key, expected, read).unwrap_or(default)
+    }
+
+    /// The same, where there must be one.
+    pub(super) fn required<T>(&self, key: &str, expected: &str, read: impl FnOnce(&DeValue<'a>) -> Option<T>) -> Option<T> {
+        if self.table.is_none_or(|table| table.get(key).is_none()) {
+            self.known.borrow_mut().push(key.to_owned());
+            return self.fault(key, "missing", expected);
+        }
+        self.optional(key, expected, read)
+    }
+
+    /// The keys and values of a table whose keys are not ours.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (String, &'r DeValue<'a>)> {
+        self.table.into_iter().flat_map(|table| table.iter()).map(|(key, value)| (key.get_ref().to_string(), value.get_ref()))
+    }
+
+    /// Records a fault at a key that is there, or at the section if it is not. Always `None`.
+    pub(super) fn fault<T>(&self, key: &str, problem: &str, expected: &str) -> Option<T> {
+        let start = self.table.and_then(|table| table.get_key_value(key)).map_or(self.start, |(key, _)| key.span().start);
+        self.reader.fault_at(start, format!("{}{key}", self.prefix), problem.to_owned(), expected.to_owned());
+        None
+    }
+
+    /// Once everything known was asked for: whatever else is here is a mistake.
+    pub(super) fn refuse_unknown(&self) {
+        let known = self.known.borrow();
+        for (key, _) in self.table.into_iter().flat_map(|table| table.iter()) {
+            let name: &str = key.get_ref();
+            if !known.iter().any(|known| known == name) {
+                let nearest = known.iter().min_by_key(|known| distance(known, name));
+                let expected = match nearest {
+                    Some(nearest) if distance(nearest, name) <= 3 => format!("{}{nearest}", self.prefix),
+                    _ => format!("one of {}", known.join(", ")),
+                };
+                self.fault::<()>(name, "unknown key", &expected);
+            }
+        }
+    }
+
+    fn mismatch(&self, key: &str, value: &Spanned<DeValue<'a>>, expected: &str) {
+        let found = self.reader.text.get(value.span()).unwrap_or_default();
+        let shown = found.lines().next().unwrap_or_default();
+        // A URL may hold a password.
+        let problem = if shown.contains("://") { "not what it should be".to_owned() } else { format!("found {shown}") };
+        self.reader.fault_at(value.span().start, format!("{}{key}", self.prefix), problem, expected.to_owned());
+    }
+}
+
+/// A whole number, `1_000` and `0x10` included.
+pub(super) fn integer(value: &DeValue<'_>) -> Option<u64> {
+    let integer = value.as_integer()?;
+    u64::from_str_radix(integer.as_str(), integer.radix()).ok()
+}
+
+/// How many letters to change, add or remove to get from one word to the other.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (index, letter) in one.bytes().enumerate() {
+        let mut diagonal = index;
+        let mut left = index + 1;
+        let mut next = vec![left];
+        for (above, theirs) in row.iter().skip(1).zip(other.bytes()) {
+            left = (diagonal + usize::from(letter != theirs)).min(above + 1).min(left + 1);
+            diagonal = *above;
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}

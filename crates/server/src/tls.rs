@@ -1,0 +1,175 @@
+//! TLS both ways: our certificate, whom we trust, and what a session may know of its connection.
+
+mod identity;
+mod verify;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mail::address::Domain;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
+use rustls::{ClientConfig, ClientConnection, ConnectionCommon, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
+
+use crate::config;
+use crate::world::{TlsFacts, TlsVersion, WireError};
+use verify::{Recording, Verdict};
+
+pub use identity::self_signed_paths;
+
+/// RFC 8996: nothing older.
+const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
+
+/// What both ends need of TLS. Cheap to clone.
+#[derive(Clone)]
+pub struct Tls {
+    server: Arc<ServerConfig>,
+    roots: Arc<RootCertStore>,
+    provider: Arc<CryptoProvider>,
+}
+
+/// A client's side of a connection about to be made.
+pub struct ClientSide {
+    /// For the connector.
+    pub config: Arc<ClientConfig>,
+    /// The host that was asked for.
+    pub name: ServerName<'static>,
+    verdict: Verdict,
+}
+
+/// Why TLS cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read or written.
+    #[error("{}: {error}", file.display())]
+    File {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        error: String,
+    },
+    /// The certificate and key are not fit, alone or together.
+    #[error("{} and {}: {error}", cert.display(), key.display())]
+    Identity {
+        /// The certificate's file.
+        cert: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// Why.
+        error: String,
+    },
+}
+
+impl TlsError {
+    fn file(file: &Path, error: &dyn std::fmt::Display) -> Self {
+        Self::File { file: file.to_owned(), error: format!("{error}") }
+    }
+}
+
+/// Makes aws-lc-rs the provider of this process. May be called again.
+pub fn install_provider() {
+    // A second call finds the provider of the first.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+}
+
+impl Tls {
+    /// Reads the certificate and key (or makes them, self-signed, in `data_dir`) and the authorities to trust.
+    ///
+    /// # Errors
+    /// A file is missing, or not what it should be.
+    pub fn load(config: &config::Tls, hostname: &Domain, data_dir: &Path) -> Result<Self, TlsError> {
+        install_provider();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let files = match &config.identity {
+            Some(identity) => identity.clone(),
+            None => identity::self_signed(hostname, data_dir)?,
+        };
+        let server = identity::server_config(&files, Arc::clone(&provider))?;
+        let roots = trusted(config.extra_ca.as_deref())?;
+        Ok(Self { server: Arc::new(server), roots: Arc::new(roots), provider })
+    }
+
+    /// For whoever accepts a connection. No client certificate is asked for.
+    pub fn server_config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.server)
+    }
+
+    /// For a connection to this host. Each connection has a configuration of its own: a session resumed from another
+    /// connection would not show its certificate again.
+    ///
+    /// # Errors
+    /// No certificate can be for such a host.
+    pub fn client_side(&self, host: &str) -> Result<ClientSide, WireError> {
+        let refused = |error: String| WireError::Tls(error);
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| refused(format!("{host}: {error}")))?;
+        let verdict: Verdict = Arc::new(Mutex::new(None));
+        let recording = Recording::new(&self.roots, &self.provider, Arc::clone(&verdict));
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider)).with_protocol_versions(&VERSIONS);
+        let builder = builder.map_err(|error| refused(error.to_string()))?;
+        let mut config = builder.dangerous().with_custom_certificate_verifier(Arc::new(recording)).with_no_client_auth();
+        config.resumption = rustls::client::Resumption::disabled();
+        Ok(ClientSide { config: Arc::new(config), name, verdict })
+    }
+}
+
+impl ClientSide {
+    /// What is known once the handshake is done.
+    ///
+    /// # Errors
+    /// It is not done.
+    pub fn facts(&self, connection: &ClientConnection) -> Result<TlsFacts, WireError> {
+        let unverified = self.verdict.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(TlsFacts { unverified, ..facts(connection)? })
+    }
+}
+
+/// What a server knows once the handshake is done.
+///
+/// # Errors
+/// It is not done.
+pub fn server_facts(connection: &ServerConnection) -> Result<TlsFacts, WireError> {
+    Ok(TlsFacts { sni: connection.server_name().map(str::to_owned), ..facts(connection)? })
+}
+
+fn facts<Side>(connection: &ConnectionCommon<Side>) -> Result<TlsFacts, WireError> {
+    let version = match connection.protocol_version() {
+        Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::V1_3,
+        Some(rustls::ProtocolVersion::TLSv1_2) => TlsVersion::V1_2,
+        other => return Err(WireError::Tls(format!("unexpected version {other:?}"))),
+    };
+    let exporter = match version {
+        // RFC 9266 section 2: this label, an empty context, 32 octets.
+        TlsVersion::V1_3 => {
+            let octets = connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b""));
+            Some(octets.map_err(|error| WireError::Tls(error.to_string()))?)
+        }
+        // RFC 9266 section 3: not unique with TLS 1.2 unless the extended master secret was negotiated.
+        TlsVersion::V1_2 => None,
+    };
+    let peer_certificate = connection.peer_certificates().and_then(<[_]>::first).map(|certificate| certificate.to_vec());
+    Ok(TlsFacts { version, exporter, peer_certificate, unverified: None, sni: None })
+}
+
+/// The system's authorities, and those of the file.
+fn trusted(extra: Option<&Path>) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    let system = rustls_native_certs::load_native_certs();
+    for error in &system.errors {
+        tracing::warn!(%error, "an authority of the system cannot be read");
+    }
+    roots.add_parsable_certificates(system.certs);
+    let Some(file) = extra else { return Ok(roots) };
+    let before = roots.len();
+    let certificates = CertificateDer::pem_file_iter(file).map_err(|error| TlsError::file(file, &error))?;
+    for certificate in certificates {
+        let certificate = certificate.map_err(|error| TlsError::file(file, &error))?;
+        roots.add(certificate).map_err(|error| TlsError::file(file, &error))?;
+    }
+    if roots.len() == before {
+        return Err(TlsError::file(file, &"no certificate in it; expected PEM, BEGIN CERTIFICATE"));
+    }
+    Ok(roots)
+}
+
+#[cfg(test)]
+mod tests;
