@@ -235,6 +235,20 @@ impl Arrival {
         self.expires + at.timers.memory
     }
 
+    /// Whether content may be committed to the mailbox: asked in the transaction that stores it, before [`ArrivalEvent::Stored`].
+    /// In every other stage it is not wanted (any more), or here already.
+    pub fn takes_content(&self) -> bool {
+        match self.stage {
+            Stage::Due { .. } => true,
+            Stage::Noted { .. }
+            | Stage::Listed
+            | Stage::Dropped { .. }
+            | Stage::Stored { .. }
+            | Stage::Declining { .. }
+            | Stage::Ended(_) => false,
+        }
+    }
+
     /// What is to be done now, if anything.
     pub fn task(&self, at: Moment<'_>) -> Option<ArrivalTask> {
         if at.now < self.due_at(at) {

@@ -101,10 +101,16 @@ impl Moment<'_> {
         self.now + self.jitter.stretch(delay)
     }
 
-    /// When a notice accepted at `since` is given again after so many repeats; never, after the last.
-    pub fn next_repeat(&self, since: Timestamp, repeats: u32) -> Timestamp {
-        let repeat = usize::try_from(repeats).ok().and_then(|index| self.timers.notice_repeat.get(index));
-        repeat.map_or(Timestamp::FAR_FUTURE, |delay| since + *delay)
+    /// When a notice first accepted at `since` is given again: at the next time of the list; never, after the last.
+    pub fn next_repeat(&self, since: Timestamp) -> Timestamp {
+        let times = self.timers.notice_repeat.iter().map(|delay| since + *delay);
+        times.filter(|time| self.now < *time).min().unwrap_or(Timestamp::FAR_FUTURE)
+    }
+
+    /// When to give a notice again if the repeat due at `repeat_at` finds nobody who takes it: decided before its line
+    /// leaves, so that what goes wrong then cannot make it due at once.
+    pub fn repeat_later(&self, repeat_at: Timestamp) -> Timestamp {
+        if repeat_at <= self.now { self.next_notice(u32::MAX) } else { repeat_at }
     }
 }
 
@@ -129,8 +135,9 @@ mod tests {
         assert_eq!([0, 1, 2, 3, 4, 5, 6, 7, 30].map(minutes), [0, 1, 2, 5, 15, 30, 60, 60, 60]);
         let later = start + DAY;
         assert_eq!(at(later).next_retrieval(30, start).since(later), HOUR * 6);
-        assert_eq!([0, 1, 2].map(|repeats| at(later).next_repeat(start, repeats)), [start + DAY, start + DAY * 3, start + DAY * 7]);
-        assert_eq!(at(later).next_repeat(start, 3), Timestamp::FAR_FUTURE);
+        let repeat_after = |days: u32| at(start + DAY * days).next_repeat(start);
+        assert_eq!([0, 1, 2, 3, 6].map(repeat_after), [1, 3, 3, 7, 7].map(|days| start + DAY * days));
+        assert_eq!(repeat_after(7), Timestamp::FAR_FUTURE);
     }
 
     #[test]

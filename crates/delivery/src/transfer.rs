@@ -7,12 +7,17 @@
 //! | Notifying, line unsent | content, envelope | the notice is given; no server can know of it yet |
 //! | Notifying, line may have left | the same | the notice is given again, under the same id; never relayed |
 //! | Waiting | the same, and EXPIRES | we go on waiting; the destination holds the notice durably |
-//! | Served | the same | the destination may have every octet: it is served again if it asks, never called failed |
+//! | Served | the same | the destination may have every octet: it is served again if it asks, never called failed; the notice is repeated, for a destination that was restored from a backup |
 //! | Uncertain | the same | we listen for the confirmation until the grace ends |
 //! | Relaying | content, envelope | ordinary SMTP is tried again |
 //! | Ended | the outcome | nothing; late confirmations are answered 250 |
 //!
 //! Every transition may run twice: the origin may crash between acting and recording, and so may the destination.
+//! Run twice it gives the state of once; only `NoticeDeferred`, `RelayDeferred` and
+//! (where a line may have left) `ExtensionAbsent` count their attempts.
+//!
+//! A withdrawal, an expiry or a refusal may be committed while a retrieval is under way: who serves must look at the
+//! state that `AboutToServeLastOctet` gives, and close the connection unless [`Transfer::last_octet_may_leave`].
 
 use mail::status::Status;
 use mail::time::Timestamp;
@@ -44,8 +49,6 @@ pub enum Transfer {
         since: Timestamp,
         /// As the notice said.
         expires: Timestamp,
-        /// How often the notice was given again.
-        repeats: u32,
         /// Of the next repeat.
         repeat_at: Timestamp,
         /// Whether the author was told of the delay.
@@ -53,8 +56,13 @@ pub enum Transfer {
     },
     /// The last octet may have left (committed before it does); nobody has said yet that it is safe there.
     Served {
+        /// When the notice was first accepted; when it was served, if that was faster.
+        since: Timestamp,
         /// As the notice said.
         expires: Timestamp,
+        /// Of the next repeat of the notice: a destination that forgot the message retrieves it again, one that
+        /// has it confirms again.
+        repeat_at: Timestamp,
     },
     /// Expired after it was served: we do not know what became of it, and must not say that it failed.
     Uncertain {
@@ -159,7 +167,7 @@ pub enum TransferEvent {
         /// Its text.
         text: String,
     },
-    /// The author takes the message back, and no connection is retrieving it.
+    /// The author takes the message back, and no connection is retrieving or relaying it.
     WithdrawalAsked,
     /// Ordinary SMTP: 2xx.
     RelayAccepted,
@@ -172,6 +180,8 @@ pub enum TransferEvent {
         /// Its text.
         text: String,
     },
+    /// The store was restored from a backup: what it did since is forgotten here, and remembered elsewhere.
+    Restored,
     /// Time has passed.
     TimePassed,
 }
@@ -205,8 +215,8 @@ impl Transfer {
         match self {
             state @ Self::Notifying { .. } => state.on_notifying(event, at),
             state @ Self::Waiting { .. } => state.on_waiting(event, at),
-            Self::Served { expires } => Self::on_served(expires, event, at),
-            Self::Uncertain { until } => Self::on_uncertain(until, event, at),
+            state @ Self::Served { .. } => state.on_served(event, at),
+            state @ Self::Uncertain { .. } => state.on_uncertain(event, at),
             state @ Self::Relaying { .. } => state.on_relaying(event, at),
             // Late confirmations are fine, and nothing else can change what was reported.
             ended @ Self::Ended { .. } => (ended, vec![]),
@@ -222,7 +232,7 @@ impl Transfer {
         match self {
             Self::Notifying { retry_at, delay, .. } | Self::Relaying { retry_at, delay, .. } => (*retry_at).min(tell_at(delay)),
             Self::Waiting { expires, repeat_at, delay, .. } => (*expires).min(*repeat_at).min(tell_at(delay)),
-            Self::Served { expires } => *expires,
+            Self::Served { expires, repeat_at, .. } => (*expires).min(*repeat_at),
             Self::Uncertain { until } => *until,
             Self::Ended { forget_at, .. } => *forget_at,
         }
@@ -232,8 +242,8 @@ impl Transfer {
     pub fn wants_notice(&self, now: Timestamp) -> bool {
         match self {
             Self::Notifying { retry_at, .. } => *retry_at <= now,
-            Self::Waiting { repeat_at, expires, .. } => *repeat_at <= now && now < *expires,
-            Self::Served { .. } | Self::Uncertain { .. } | Self::Relaying { .. } | Self::Ended { .. } => false,
+            Self::Waiting { repeat_at, expires, .. } | Self::Served { repeat_at, expires, .. } => *repeat_at <= now && now < *expires,
+            Self::Uncertain { .. } | Self::Relaying { .. } | Self::Ended { .. } => false,
         }
     }
 
@@ -251,132 +261,139 @@ impl Transfer {
         }
     }
 
-    /// EXPIRES for a NOTICE line: what an earlier line promised, or the retention from now on.
+    /// Whether the last octet may leave, asked after `AboutToServeLastOctet` was committed.
+    pub fn last_octet_may_leave(&self) -> bool {
+        match self {
+            Self::Served { .. } | Self::Uncertain { .. } => true,
+            Self::Notifying { .. } | Self::Waiting { .. } | Self::Relaying { .. } | Self::Ended { .. } => false,
+        }
+    }
+
+    /// EXPIRES for a NOTICE line: what was promised or recorded for it, or the retention from now on.
     pub fn notice_expires(&self, at: Moment<'_>) -> Timestamp {
         match self {
-            Self::Waiting { expires, .. } | Self::Served { expires } => *expires,
-            Self::Notifying { .. } | Self::Uncertain { .. } | Self::Relaying { .. } | Self::Ended { .. } => at.now + at.timers.retention,
+            Self::Notifying { line: NoticeLine::MayHaveLeft { expires }, .. }
+            | Self::Waiting { expires, .. }
+            | Self::Served { expires, .. } => *expires,
+            Self::Notifying { line: NoticeLine::Unsent, .. } | Self::Uncertain { .. } | Self::Relaying { .. } | Self::Ended { .. } => {
+                at.now + at.timers.retention
+            }
         }
     }
 
     fn on_notifying(self, event: TransferEvent, at: Moment<'_>) -> Step {
         let Self::Notifying { since, attempts, retry_at, line, delay } = self else { return (self, vec![]) };
+        let renewed = at.now + at.timers.retention;
         let expires = match line {
-            NoticeLine::Unsent => at.now + at.timers.retention,
+            NoticeLine::Unsent => renewed,
             NoticeLine::MayHaveLeft { expires } => expires,
         };
-        match event {
-            TransferEvent::NoticeSending => {
-                let line = NoticeLine::MayHaveLeft { expires: at.now + at.timers.retention };
-                (Self::Notifying { since, attempts, retry_at, line, delay }, vec![])
+        let stay = |attempts, retry_at, line, delay| Self::Notifying { since, attempts, retry_at, line, delay };
+        let later = |line| {
+            let attempts = attempts.saturating_add(1);
+            (stay(attempts, at.next_notice(attempts), line, delay), vec![])
+        };
+        match (event, line) {
+            (TransferEvent::NoticeSending, _) => {
+                (stay(attempts, retry_at, NoticeLine::MayHaveLeft { expires: renewed.max(expires) }, delay), vec![])
             }
-            TransferEvent::NoticeAccepted => (Self::waiting(expires, at), vec![]),
-            TransferEvent::NoticeDeferred => {
-                let attempts = attempts.saturating_add(1);
-                let retry_at = at.next_notice(attempts);
-                (Self::Notifying { since, attempts, retry_at, line, delay }, vec![])
+            (TransferEvent::NoticeAccepted, _) => {
+                let delay = Delay::TellAt(at.now + at.timers.delay_waiting);
+                (Self::Waiting { since: at.now, expires, repeat_at: at.next_repeat(at.now), delay }, vec![])
             }
             // A line may have been taken, and its 250 lost: this server's silence about the extension proves nothing.
-            TransferEvent::ExtensionAbsent => match line {
-                NoticeLine::Unsent => (Self::Relaying { since, attempts: 0, retry_at: at.now, delay }, vec![]),
-                NoticeLine::MayHaveLeft { .. } => {
-                    let attempts = attempts.saturating_add(1);
-                    let retry_at = at.next_notice(attempts);
-                    (Self::Notifying { since, attempts, retry_at, line, delay }, vec![])
-                }
-            },
+            (TransferEvent::ExtensionAbsent, NoticeLine::MayHaveLeft { .. }) | (TransferEvent::NoticeDeferred, _) => later(line),
+            (TransferEvent::ExtensionAbsent, NoticeLine::Unsent) => {
+                (Self::Relaying { since, attempts: 0, retry_at: at.now, delay }, vec![])
+            }
+            (TransferEvent::NoticeAskedFor, _) => (stay(attempts, at.now, line, delay), vec![]),
+            // A notice that we have forgotten may have been taken.
+            (TransferEvent::Restored, _) => {
+                (stay(attempts, at.now, NoticeLine::MayHaveLeft { expires: renewed.max(expires) }, delay), vec![])
+            }
             // The destination may be faster than our record of its 250.
-            TransferEvent::AboutToServeLastOctet => (Self::Served { expires }, vec![]),
-            TransferEvent::Confirmed => Self::end(Outcome::Delivered, Report::Delivered, expires, at),
-            TransferEvent::NoticeRefused { status, text } | TransferEvent::Declined { status, text } => {
+            (TransferEvent::AboutToServeLastOctet, _) => {
+                (Self::Served { since: at.now, expires, repeat_at: at.next_repeat(at.now) }, vec![])
+            }
+            (TransferEvent::Confirmed, _) => Self::end(Outcome::Delivered, Report::Delivered, expires, at),
+            (TransferEvent::NoticeRefused { status, text } | TransferEvent::Declined { status, text }, _) => {
                 Self::fail(status, text, expires, at)
             }
-            TransferEvent::WithdrawalAsked => Self::withdraw(expires, at),
-            TransferEvent::TimePassed => {
-                if at.now.since(since) >= at.timers.notice_give_up {
-                    // RFC 3463 section 3.5: X.4.7, delivery time expired.
-                    let text = "no server of the recipient's domain could be told of the message".to_owned();
-                    return Self::fail(Status::permanent(4, 7), text, expires, at);
-                }
-                let (delay, actions) = delay.tell(Report::DelayedUnnoticed, at.now);
-                (Self::Notifying { since, attempts, retry_at, line, delay }, actions)
+            (TransferEvent::WithdrawalAsked, _) => Self::withdraw(expires, at),
+            (TransferEvent::TimePassed, _) if at.now.since(since) >= at.timers.notice_give_up => {
+                // RFC 3463 section 3.5: X.4.7, delivery time expired.
+                let text = "no server of the recipient's domain said that it had heard of the message".to_owned();
+                Self::fail(Status::permanent(4, 7), text, expires, at)
             }
-            TransferEvent::NoticeAskedFor => (Self::Notifying { since, attempts, retry_at: at.now, line, delay }, vec![]),
-            TransferEvent::RelayAccepted | TransferEvent::RelayDeferred | TransferEvent::RelayRefused { .. } => {
-                (Self::Notifying { since, attempts, retry_at, line, delay }, vec![])
+            (TransferEvent::TimePassed, _) => {
+                let (delay, actions) = delay.tell(Report::DelayedUnnoticed, at.now);
+                (stay(attempts, retry_at, line, delay), actions)
+            }
+            (TransferEvent::RelayAccepted | TransferEvent::RelayDeferred | TransferEvent::RelayRefused { .. }, _) => {
+                (stay(attempts, retry_at, line, delay), vec![])
             }
         }
     }
 
     fn on_waiting(self, event: TransferEvent, at: Moment<'_>) -> Step {
-        let Self::Waiting { since, expires, repeats, repeat_at, delay } = self else { return (self, vec![]) };
+        let Self::Waiting { since, expires, repeat_at, delay } = self else { return (self, vec![]) };
+        let repeat_then = |repeat_at| (Self::Waiting { since, expires, repeat_at, delay }, vec![]);
         match event {
-            TransferEvent::NoticeAccepted => {
-                // Also the reply to a notice that raced with the first: it counts as a repeat only when one was due.
-                let repeats = if repeat_at <= at.now { repeats.saturating_add(1) } else { repeats };
-                let repeat_at = at.next_repeat(since, repeats);
-                (Self::Waiting { since, expires, repeats, repeat_at, delay }, vec![])
-            }
+            TransferEvent::NoticeAccepted => repeat_then(at.next_repeat(since)),
             // The notice is held there already; a failed repeat is no reason to give up what waits.
-            TransferEvent::NoticeDeferred | TransferEvent::NoticeRefused { .. } | TransferEvent::ExtensionAbsent => {
-                let repeat_at = if repeat_at <= at.now { at.next_notice(u32::MAX) } else { repeat_at };
-                (Self::Waiting { since, expires, repeats, repeat_at, delay }, vec![])
+            TransferEvent::NoticeSending
+            | TransferEvent::NoticeDeferred
+            | TransferEvent::NoticeRefused { .. }
+            | TransferEvent::ExtensionAbsent => repeat_then(at.repeat_later(repeat_at)),
+            TransferEvent::NoticeAskedFor => repeat_then(at.now),
+            // It may have been stored in what we have forgotten: the destination gets time to say so.
+            TransferEvent::Restored => {
+                let expires = expires.max(at.now + at.timers.confirm_grace);
+                (Self::Waiting { since, expires, repeat_at: at.now, delay }, vec![])
             }
-            TransferEvent::NoticeAskedFor => (Self::Waiting { since, expires, repeats, repeat_at: at.now, delay }, vec![]),
-            TransferEvent::AboutToServeLastOctet => (Self::Served { expires }, vec![]),
+            TransferEvent::AboutToServeLastOctet => (Self::Served { since, expires, repeat_at }, vec![]),
             TransferEvent::Confirmed => Self::end(Outcome::Delivered, Report::Delivered, expires, at),
             TransferEvent::Declined { status, text } => Self::fail(status, text, expires, at),
             TransferEvent::WithdrawalAsked => Self::withdraw(expires, at),
             TransferEvent::TimePassed if expires <= at.now => Self::end(Outcome::Expired, Report::Expired, expires, at),
             TransferEvent::TimePassed => {
                 let (delay, actions) = delay.tell(Report::DelayedUncollected, at.now);
-                (Self::Waiting { since, expires, repeats, repeat_at, delay }, actions)
+                (Self::Waiting { since, expires, repeat_at, delay }, actions)
             }
-            TransferEvent::NoticeSending
-            | TransferEvent::RelayAccepted
-            | TransferEvent::RelayDeferred
-            | TransferEvent::RelayRefused { .. } => (Self::Waiting { since, expires, repeats, repeat_at, delay }, vec![]),
+            TransferEvent::RelayAccepted | TransferEvent::RelayDeferred | TransferEvent::RelayRefused { .. } => repeat_then(repeat_at),
         }
     }
 
-    fn on_served(expires: Timestamp, event: TransferEvent, at: Moment<'_>) -> Step {
+    fn on_served(self, event: TransferEvent, at: Moment<'_>) -> Step {
+        let Self::Served { since, expires, repeat_at } = self else { return (self, vec![]) };
+        let repeat_then = |repeat_at| (Self::Served { since, expires, repeat_at }, vec![]);
         match event {
             TransferEvent::Confirmed => Self::end(Outcome::Delivered, Report::Delivered, expires, at),
             TransferEvent::Declined { status, text } => Self::fail(status, text, expires, at),
             TransferEvent::TimePassed if expires <= at.now => (Self::Uncertain { until: at.now + at.timers.confirm_grace }, vec![]),
-            // Taking back what may have been delivered would be a false promise; notice replies come late.
+            TransferEvent::NoticeAccepted => repeat_then(at.next_repeat(since)),
+            TransferEvent::NoticeSending
+            | TransferEvent::NoticeDeferred
+            | TransferEvent::NoticeRefused { .. }
+            | TransferEvent::ExtensionAbsent => repeat_then(at.repeat_later(repeat_at)),
+            TransferEvent::NoticeAskedFor | TransferEvent::Restored => repeat_then(at.now),
+            // Taking back what may have been delivered would be a false promise.
             TransferEvent::WithdrawalAsked
             | TransferEvent::TimePassed
             | TransferEvent::AboutToServeLastOctet
-            | TransferEvent::NoticeSending
-            | TransferEvent::NoticeAccepted
-            | TransferEvent::NoticeDeferred
-            | TransferEvent::NoticeRefused { .. }
-            | TransferEvent::NoticeAskedFor
-            | TransferEvent::ExtensionAbsent
             | TransferEvent::RelayAccepted
             | TransferEvent::RelayDeferred
-            | TransferEvent::RelayRefused { .. } => (Self::Served { expires }, vec![]),
+            | TransferEvent::RelayRefused { .. } => repeat_then(repeat_at),
         }
     }
 
-    fn on_uncertain(until: Timestamp, event: TransferEvent, at: Moment<'_>) -> Step {
+    fn on_uncertain(self, event: TransferEvent, at: Moment<'_>) -> Step {
+        let Self::Uncertain { until } = self else { return (self, vec![]) };
         match event {
             TransferEvent::Confirmed => Self::end(Outcome::Delivered, Report::Delivered, until, at),
             TransferEvent::Declined { status, text } => Self::fail(status, text, until, at),
             TransferEvent::TimePassed if until <= at.now => Self::end(Outcome::Closed, Report::HandedOver, until, at),
-            TransferEvent::WithdrawalAsked
-            | TransferEvent::TimePassed
-            | TransferEvent::AboutToServeLastOctet
-            | TransferEvent::NoticeSending
-            | TransferEvent::NoticeAccepted
-            | TransferEvent::NoticeDeferred
-            | TransferEvent::NoticeRefused { .. }
-            | TransferEvent::NoticeAskedFor
-            | TransferEvent::ExtensionAbsent
-            | TransferEvent::RelayAccepted
-            | TransferEvent::RelayDeferred
-            | TransferEvent::RelayRefused { .. } => (Self::Uncertain { until }, vec![]),
+            _served_or_late_or_refused => (Self::Uncertain { until }, vec![]),
         }
     }
 
@@ -396,21 +413,8 @@ impl Transfer {
                 let (delay, actions) = delay.tell(Report::DelayedUnnoticed, at.now);
                 (Self::Relaying { since, attempts, retry_at, delay }, actions)
             }
-            TransferEvent::NoticeSending
-            | TransferEvent::NoticeAccepted
-            | TransferEvent::NoticeDeferred
-            | TransferEvent::NoticeRefused { .. }
-            | TransferEvent::NoticeAskedFor
-            | TransferEvent::ExtensionAbsent
-            | TransferEvent::AboutToServeLastOctet
-            | TransferEvent::Confirmed
-            | TransferEvent::Declined { .. } => (Self::Relaying { since, attempts, retry_at, delay }, vec![]),
+            _of_a_notice_never_given => (Self::Relaying { since, attempts, retry_at, delay }, vec![]),
         }
-    }
-
-    fn waiting(expires: Timestamp, at: Moment<'_>) -> Self {
-        let delay = Delay::TellAt(at.now + at.timers.delay_waiting);
-        Self::Waiting { since: at.now, expires, repeats: 0, repeat_at: at.next_repeat(at.now, 0), delay }
     }
 
     fn fail(status: Status, text: String, expires: Timestamp, at: Moment<'_>) -> Step {
@@ -440,3 +444,6 @@ impl Delay {
 fn forget_at(expires: Timestamp, at: Moment<'_>) -> Timestamp {
     (at.now + at.timers.memory).max(expires + std::time::Duration::from_hours(7 * 24))
 }
+
+#[cfg(test)]
+mod tests;
