@@ -1,5 +1,7 @@
 //! What goes into the store and comes out: plain values, one for each kind of row.
 
+use std::net::IpAddr;
+
 use mail::address::{Domain, Mailbox, ReversePath};
 use mail::envelope::{Body, Recipient, ReturnWish};
 use mail::id::{AccountId, EntryId, MailId, MessageId, NoticeId};
@@ -8,6 +10,7 @@ use mail::time::Timestamp;
 
 use delivery::arrival::{Arrival, ArrivalEvent};
 use delivery::consent::{Entry, EntryList, Legacy, Screening, Who};
+pub use delivery::contacts::ContactKind;
 pub use delivery::pin::Pin;
 use delivery::schedule::Jitter;
 use delivery::transfer::{Transfer, TransferEvent};
@@ -215,6 +218,8 @@ pub struct Evidence {
     pub rule: String,
     /// In words: the mechanism and address, the certificate, the selector.
     pub detail: String,
+    /// Where the notice was given from: contact attempts of one network take turns.
+    pub address: Option<IpAddr>,
 }
 
 /// A notice to record.
@@ -254,6 +259,8 @@ pub struct ArrivalRecord {
     pub notice: Notice,
     /// How far it has come.
     pub arrival: Arrival,
+    /// When the notice came first.
+    pub noted_at: Timestamp,
     /// By what its giver proved its right.
     pub evidence: Evidence,
     /// The latest word on it.
@@ -369,15 +376,6 @@ pub struct HistoryItem {
     pub undone: bool,
 }
 
-/// What sort of contact attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ContactKind {
-    /// Notices.
-    Notice,
-    /// Pushed mail, kept aside.
-    Legacy,
-}
-
 /// All that waits from one sender.
 #[derive(Debug, Clone)]
 pub struct Contact {
@@ -397,6 +395,19 @@ pub struct Contact {
     pub evidence: Evidence,
     /// What sort.
     pub kind: ContactKind,
+}
+
+/// Somebody who was let in with `screening = observe`, and would have waited with `on`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    /// The responsible address.
+    pub sender: Mailbox,
+    /// How many messages.
+    pub count: u64,
+    /// The first one's time.
+    pub first: Timestamp,
+    /// The last one's time.
+    pub last: Timestamp,
 }
 
 /// A message in a listing.

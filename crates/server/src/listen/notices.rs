@@ -79,7 +79,11 @@ async fn admit(
         return Err(not_our_domain());
     }
     let evidence = match authority(conversation, inquirer, Role::Send, &notice.from).await? {
-        Verdict::Authorised { by, evidence } => Evidence { rule: by.to_string(), detail: evidence.to_string() },
+        Verdict::Authorised { by, evidence } => Evidence {
+            rule: by.to_string(),
+            detail: evidence.to_string(),
+            address: Some(conversation.peer_ip()),
+        },
         Verdict::Refused(_) | Verdict::Temporary(_) => return Err(dns_trouble()),
     };
     let world = &*node.world;

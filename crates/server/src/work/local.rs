@@ -28,7 +28,7 @@ pub async fn notify(node: &Arc<Node>, lease: &Lease, records: Vec<TransferRecord
         let now = node.world.now();
         let expires = record.transfer.notice_expires(node.moment());
         let notice = mail::notice::Notice { expires, ..notice_of(&record, node.moment()) };
-        let evidence = Evidence { rule: "local".to_owned(), detail: "an account of this server".to_owned() };
+        let evidence = Evidence { rule: "local".to_owned(), detail: "an account of this server".to_owned(), address: None };
         let told = Event::Noted { transfer: record.id.clone(), from: notice.from.clone(), to: notice.to.clone() };
         node.store.record_notices(vec![NewArrival { account: account.id, notice, evidence, decide_at: now, now }]).await?;
         node.events.tell(&told);

@@ -1,0 +1,232 @@
+//! The row of the destination's side: one for each notice, found by its key.
+
+use delivery::arrival::{Arrival, Stage};
+use delivery::schedule::Moment;
+use mail::address::Mailbox;
+use mail::id::{AccountId, NoticeId, Partition};
+use mail::notice::Notice;
+use mail::time::Timestamp;
+
+use crate::backend::{Row, Sql, Tx};
+use crate::{ArrivalKey, ArrivalRecord, Evidence, NewArrival, Result, StoreError, codec, orphans, params, statements};
+
+macro_rules! arrival_columns {
+    () => {
+        "a.account, a.origin, a.id, a.recipient_key, a.sender, a.recipient, a.size_octets, a.date, a.expires, a.noted_at, a.body, \
+         a.smtputf8, a.require_tls, a.kind, a.name, a.subject, a.reference, a.list, a.evidence_rule, a.evidence_detail, \
+         a.evidence_address, a.detail, a.state"
+    };
+}
+
+statements! {
+    INSERT = "INSERT INTO arrival (part, account, origin, id, recipient_key, sender, sender_key, recipient, size_octets, date, expires, \
+              noted_at, body, smtputf8, require_tls, kind, name, subject, reference, list, evidence_rule, evidence_detail, \
+              evidence_address, stage, due_at, detail, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, \
+              ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, '', ?26) ON CONFLICT (part, account, origin, id, recipient_key) DO NOTHING";
+    LOAD = concat!("SELECT ", arrival_columns!(), " FROM arrival a WHERE a.part = ?1 AND a.account = ?2 AND a.origin = ?3 AND a.id = ?4 \
+                   AND a.recipient_key = ?5");
+    DUE = concat!("SELECT ", arrival_columns!(), " FROM arrival a JOIN lease l ON l.part = a.part \
+                  WHERE a.due_at <= ?1 AND l.owner = ?2 AND l.epoch <= ?3 ORDER BY a.due_at LIMIT ?4");
+    /// The contact attempts of an account.
+    LISTED = concat!("SELECT ", arrival_columns!(), " FROM arrival a WHERE a.part = ?1 AND a.account = ?2 AND a.stage = 'listed' \
+                     ORDER BY a.noted_at, a.origin, a.id, a.recipient_key");
+    /// Those of one sender.
+    LISTED_OF = concat!("SELECT ", arrival_columns!(), " FROM arrival a WHERE a.part = ?1 AND a.account = ?2 AND a.origin = ?3 \
+                        AND a.sender_key = ?4 AND a.stage = 'listed' ORDER BY a.id, a.recipient_key LIMIT ?5");
+    /// What consent can still change, from one origin or all, from one sender or all, by key.
+    UNDECIDED = concat!("SELECT ", arrival_columns!(), " FROM arrival a WHERE a.part = ?1 AND a.account = ?2 AND a.origin >= ?3 \
+                        AND a.origin <= ?4 AND (a.origin, a.id, a.recipient_key) > (?5, ?6, ?7) AND (?8 = '' OR a.sender_key = ?8) \
+                        AND a.stage IN ('listed', 'dropped', 'due') ORDER BY a.origin, a.id, a.recipient_key LIMIT ?9");
+    OF_ACCOUNT = concat!("SELECT ", arrival_columns!(), " FROM arrival a WHERE a.part = ?1 AND a.account = ?2 LIMIT ?3");
+    UPDATE = "UPDATE arrival SET expires = ?6, stage = ?7, due_at = ?8, detail = ?9, state = ?10 WHERE part = ?1 AND account = ?2 \
+              AND origin = ?3 AND id = ?4 AND recipient_key = ?5";
+    DELETE = "DELETE FROM arrival WHERE part = ?1 AND account = ?2 AND origin = ?3 AND id = ?4 AND recipient_key = ?5";
+    PARTIALS = "SELECT object FROM partial WHERE part = ?1 AND account = ?2 AND origin = ?3 AND id = ?4 AND recipient_key = ?5";
+    DELETE_PARTIALS = "DELETE FROM partial WHERE part = ?1 AND account = ?2 AND origin = ?3 AND id = ?4 AND recipient_key = ?5";
+}
+
+pub(crate) const DUE_ARRIVALS: Sql = DUE;
+
+/// After every domain, in the order of octets.
+const LAST_ORIGIN: &str = "~";
+
+/// The name of a state, as the `stage` column has it.
+pub(crate) fn stage(arrival: &Arrival) -> &'static str {
+    match arrival.stage {
+        Stage::Noted { .. } => "noted",
+        Stage::Listed => "listed",
+        Stage::Dropped { .. } => "dropped",
+        Stage::Due { .. } => "due",
+        Stage::Stored { .. } => "stored",
+        Stage::Declining { .. } => "declining",
+        Stage::Ended(_) => "ended",
+    }
+}
+
+/// The key that a notice for this account has.
+pub(crate) fn key_of(account: AccountId, notice: &Notice) -> ArrivalKey {
+    ArrivalKey { account, origin: notice.from.domain().clone(), id: notice.id.clone(), recipient: notice.to.key() }
+}
+
+/// Inserts a row. `false` if its key is here already.
+pub(crate) fn insert(tx: &mut dyn Tx, new: &NewArrival, arrival: &Arrival, at: Moment<'_>) -> Result<bool> {
+    let NewArrival { account, notice, evidence, .. } = new;
+    let values = params![
+        Partition::of(*account),
+        *account,
+        notice.from.domain(),
+        &notice.id,
+        notice.to.key(),
+        notice.from.to_string(),
+        notice.from.key(),
+        notice.to.to_string(),
+        notice.size_octets,
+        notice.date,
+        arrival.expires,
+        new.now,
+        notice.body.as_str(),
+        notice.smtputf8,
+        notice.require_tls,
+        notice.kind.as_str(),
+        notice.name.as_deref(),
+        notice.subject.as_deref(),
+        notice.reference.as_ref(),
+        notice.list.as_deref(),
+        &evidence.rule,
+        &evidence.detail,
+        evidence.address.map(|address| address.to_string()),
+        stage(arrival),
+        arrival.due_at(at),
+        codec::to_json(arrival)?,
+    ];
+    Ok(tx.execute(INSERT, values)? == 1)
+}
+
+/// The arrival of this key.
+pub(crate) fn load(tx: &mut dyn Tx, key: &ArrivalKey) -> Result<Option<ArrivalRecord>> {
+    let ArrivalKey { account, origin, id, recipient } = key;
+    tx.one(LOAD, params![Partition::of(*account), *account, origin, id, recipient])?.map(|mut row| record(&mut row)).transpose()
+}
+
+/// The records of a query with the columns of an arrival.
+pub(crate) fn records(rows: Vec<Row>) -> Result<Vec<ArrivalRecord>> {
+    rows.into_iter().map(|mut row| record(&mut row)).collect()
+}
+
+fn record(row: &mut Row) -> Result<ArrivalRecord> {
+    let key = ArrivalKey { account: row.parsed()?, origin: row.parsed()?, id: row.parsed()?, recipient: row.text()? };
+    let (from, to): (Mailbox, Mailbox) = (row.parsed()?, row.parsed()?);
+    let (size_octets, date, expires, noted_at) = (row.count()?, row.time()?, row.time()?, row.time()?);
+    let (body, smtputf8, require_tls) = (codec::body(&row.text()?)?, row.flag()?, row.flag()?);
+    let (kind, name, subject) = (codec::kind(&row.text()?)?, row.text_or_null()?, row.text_or_null()?);
+    let reference = row.text_or_null()?.map(|text| text.parse::<NoticeId>()).transpose();
+    let reference = reference.map_err(|error| StoreError::Damaged(format!("a REF in a column: {error}")))?;
+    let list = row.text_or_null()?;
+    let (rule, detail, address) = (row.text()?, row.text()?, row.text_or_null()?);
+    let address = address.map(|text| text.parse()).transpose();
+    let address = address.map_err(|error| StoreError::Damaged(format!("an address in a column: {error}")))?;
+    let evidence = Evidence { rule, detail, address };
+    let id = key.id.clone();
+    let notice = Notice { from, to, id, size_octets, date, expires, body, smtputf8, require_tls, name, subject, kind, reference, list };
+    Ok(ArrivalRecord { key, notice, noted_at, evidence, detail: row.text()?, arrival: row.json()? })
+}
+
+/// Writes how far an arrival has come. Parts of the content go when they are of no use any more.
+pub(crate) fn update(tx: &mut dyn Tx, record: &ArrivalRecord, before: &Arrival, at: Moment<'_>) -> Result<()> {
+    let ArrivalKey { account, origin, id, recipient } = &record.key;
+    let (part, arrival) = (Partition::of(*account), &record.arrival);
+    let state = codec::to_json(arrival)?;
+    let due_at = arrival.due_at(at);
+    let values = params![part, *account, origin, id, recipient, arrival.expires, stage(arrival), due_at, &record.detail, state];
+    tx.execute(UPDATE, values)?;
+    if matches!(before.stage, Stage::Due { .. }) && !matches!(arrival.stage, Stage::Due { .. }) {
+        drop_partials(tx, &record.key, at.now)?;
+    }
+    Ok(())
+}
+
+/// Deletes a row, and the parts of its content.
+pub(crate) fn delete(tx: &mut dyn Tx, key: &ArrivalKey, now: Timestamp) -> Result<()> {
+    drop_partials(tx, key, now)?;
+    let ArrivalKey { account, origin, id, recipient } = key;
+    tx.execute(DELETE, params![Partition::of(*account), *account, origin, id, recipient]).map(drop)
+}
+
+/// What came of the content so far is of no use any more.
+pub(crate) fn drop_partials(tx: &mut dyn Tx, key: &ArrivalKey, now: Timestamp) -> Result<()> {
+    let ArrivalKey { account, origin, id, recipient } = key;
+    let part = Partition::of(*account);
+    let objects = tx.query(PARTIALS, params![part, *account, origin, id, recipient])?;
+    if objects.is_empty() {
+        return Ok(());
+    }
+    for mut row in objects {
+        orphans::note(tx, part, &row.text()?, now)?;
+    }
+    tx.execute(DELETE_PARTIALS, params![part, *account, origin, id, recipient]).map(drop)
+}
+
+/// All contact attempts of an account, earliest first.
+pub(crate) fn listed(tx: &mut dyn Tx, account: AccountId) -> Result<Vec<ArrivalRecord>> {
+    records(tx.query(LISTED, params![Partition::of(account), account])?)
+}
+
+/// The contact attempts of one sender, some of them.
+pub(crate) fn listed_of(tx: &mut dyn Tx, account: AccountId, sender: &Mailbox, limit: usize) -> Result<Vec<ArrivalRecord>> {
+    records(tx.query(LISTED_OF, params![Partition::of(account), account, sender.domain(), sender.key(), limit])?)
+}
+
+/// Arrivals of an account, some of them.
+pub(crate) fn of_account(tx: &mut dyn Tx, account: AccountId, limit: usize) -> Result<Vec<ArrivalRecord>> {
+    records(tx.query(OF_ACCOUNT, params![Partition::of(account), account, limit])?)
+}
+
+/// Which arrivals a change of consent can concern: text, as its row keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All of the account.
+    All,
+    /// Those of one origin.
+    Origin(String),
+    /// Those of one sender.
+    Sender(Mailbox),
+}
+
+impl Scope {
+    /// As a row names it. No domain is empty, and no domain holds an `@`.
+    pub(crate) fn to_name(&self) -> String {
+        match self {
+            Self::All => String::new(),
+            Self::Origin(domain) => domain.clone(),
+            Self::Sender(mailbox) => mailbox.to_string(),
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Result<Self> {
+        match name {
+            "" => Ok(Self::All),
+            address if address.contains('@') => {
+                address.parse().map(Self::Sender).map_err(|error| StoreError::Damaged(format!("a scope {name:?}: {error}")))
+            }
+            domain => Ok(Self::Origin(domain.to_owned())),
+        }
+    }
+}
+
+/// Where a walk over the arrivals of an account has come to: origin, id and recipient, by spaces.
+pub(crate) fn cursor(key: &ArrivalKey) -> String {
+    format!("{} {} {}", key.origin, key.id, key.recipient)
+}
+
+/// Arrivals that consent can still change, after a cursor.
+pub(crate) fn undecided(tx: &mut dyn Tx, account: AccountId, scope: &Scope, after: &str, limit: usize) -> Result<Vec<ArrivalRecord>> {
+    let (first, last, sender_key) = match scope {
+        Scope::All => ("", LAST_ORIGIN, String::new()),
+        Scope::Origin(domain) => (domain.as_str(), domain.as_str(), String::new()),
+        Scope::Sender(mailbox) => (mailbox.domain().as_str(), mailbox.domain().as_str(), mailbox.key()),
+    };
+    let (origin, rest) = after.split_once(' ').unwrap_or_default();
+    let (id, recipient) = rest.split_once(' ').unwrap_or_default();
+    let values = params![Partition::of(account), account, first, last, origin, id, recipient, sender_key, limit];
+    records(tx.query(UNDECIDED, values)?)
+}

@@ -1,0 +1,98 @@
+//! Every invariant of the data, looked for where it does not hold.
+
+use crate::backend::{Sql, Tx};
+use crate::{Result, Store, params, statements};
+
+/// Sentences of one kind: who sees these knows what is wrong.
+const SENTENCES_MAX: usize = 100;
+
+statements! {
+    TRANSFER_WITHOUT_MESSAGE = "SELECT t.id FROM transfer t LEFT JOIN message m ON m.part = t.part AND m.id = t.message \
+                                WHERE m.id IS NULL LIMIT ?1";
+    MESSAGE_WITHOUT_TRANSFER = "SELECT m.id FROM message m WHERE NOT EXISTS \
+                                (SELECT 1 FROM transfer t WHERE t.part = m.part AND t.message = m.id) LIMIT ?1";
+    CONTENT_MISSING = "SELECT m.id FROM message m WHERE m.place = 'freed' AND EXISTS \
+                       (SELECT 1 FROM transfer t WHERE t.part = m.part AND t.message = m.id AND t.stage <> 'ended') LIMIT ?1";
+    CONTENT_NOT_FREED = "SELECT m.id FROM message m WHERE m.place <> 'freed' AND NOT EXISTS \
+                         (SELECT 1 FROM transfer t WHERE t.part = m.part AND t.message = m.id AND t.stage <> 'ended') LIMIT ?1";
+    MESSAGE_PLACE = "SELECT id FROM message WHERE (place = 'row') <> (octets IS NOT NULL) OR (place = 'object') <> (object IS NOT NULL) \
+                     OR place NOT IN ('row', 'object', 'freed') LIMIT ?1";
+    MAIL_PLACE = "SELECT id FROM mail WHERE (place = 'row') <> (octets IS NOT NULL) OR (place = 'object') <> (object IS NOT NULL) \
+                  OR place NOT IN ('row', 'object') LIMIT ?1";
+    TRANSFER_WITHOUT_ACCOUNT = "SELECT t.id FROM transfer t WHERE t.stage <> 'ended' AND NOT EXISTS \
+                                (SELECT 1 FROM account a WHERE a.part = t.part AND a.id = t.account) LIMIT ?1";
+    ARRIVAL_WITHOUT_ACCOUNT = "SELECT r.id FROM arrival r WHERE r.stage <> 'noted' AND NOT EXISTS \
+                               (SELECT 1 FROM account a WHERE a.part = r.part AND a.id = r.account) LIMIT ?1";
+    MAIL_WITHOUT_MAILBOX = "SELECT m.id FROM mail m WHERE NOT EXISTS \
+                            (SELECT 1 FROM mailbox b WHERE b.part = m.part AND b.account = m.account AND b.name = m.mailbox) LIMIT ?1";
+    MAILBOX_WITHOUT_ACCOUNT = "SELECT b.account FROM mailbox b WHERE NOT EXISTS \
+                               (SELECT 1 FROM account a WHERE a.part = b.part AND a.id = b.account) LIMIT ?1";
+    ENTRY_WITHOUT_ACCOUNT = "SELECT e.name FROM entry e WHERE NOT EXISTS \
+                             (SELECT 1 FROM account a WHERE a.part = e.part AND a.id = e.account) LIMIT ?1";
+    UID_TOO_GREAT = "SELECT m.id FROM mail m JOIN mailbox b ON b.part = m.part AND b.account = m.account AND b.name = m.mailbox \
+                     WHERE m.uid >= b.uidnext OR m.uid < 1 OR m.modseq > b.modseq LIMIT ?1";
+    UID_TWICE = "SELECT MIN(id) FROM mail GROUP BY part, account, mailbox, uid HAVING COUNT(*) > 1 LIMIT ?1";
+    STORED_TWICE = "SELECT MIN(id) FROM mail WHERE notice IS NOT NULL GROUP BY part, account, origin, notice, recipient_key \
+                    HAVING COUNT(*) > 1 LIMIT ?1";
+    MAIL_OF_UNSTORED = "SELECT m.id FROM mail m JOIN arrival r ON r.part = m.part AND r.account = m.account AND r.origin = m.origin \
+                        AND r.id = m.notice AND r.recipient_key = m.recipient_key WHERE r.stage NOT IN ('stored', 'ended') LIMIT ?1";
+    PARTIAL_OF_NOTHING = "SELECT p.object FROM partial p WHERE NOT EXISTS (SELECT 1 FROM arrival r WHERE r.part = p.part \
+                          AND r.account = p.account AND r.origin = p.origin AND r.id = p.id AND r.recipient_key = p.recipient_key \
+                          AND r.stage = 'due') LIMIT ?1";
+    ORPHAN_NAMED = "SELECT o.object FROM orphan o WHERE EXISTS (SELECT 1 FROM message m WHERE m.part = o.part AND m.object = o.object) \
+                    OR EXISTS (SELECT 1 FROM mail m WHERE m.part = o.part AND m.object = o.object) \
+                    OR EXISTS (SELECT 1 FROM partial p WHERE p.part = o.part AND p.object = o.object) LIMIT ?1";
+    OBJECT_TWICE = "SELECT MIN(n.object) FROM (SELECT object FROM message WHERE object IS NOT NULL UNION ALL \
+                    SELECT object FROM mail WHERE object IS NOT NULL UNION ALL SELECT object FROM partial) AS n \
+                    GROUP BY n.object HAVING COUNT(*) > 1 LIMIT ?1";
+    RESERVED = "SELECT name FROM directory WHERE stage <> 'active' LIMIT ?1";
+    CLOSED = "SELECT address FROM account WHERE stage <> 'active' LIMIT ?1";
+    UNFINISHED = "SELECT account FROM redecision LIMIT ?1";
+    LEASE_PARTITIONS = "SELECT owner FROM lease WHERE part < 0 OR part > 1023 LIMIT ?1";
+}
+
+/// What each of the statements finds, in words before the name of the row.
+const RELATIONS: &[(Sql, &str)] = &[
+    (TRANSFER_WITHOUT_MESSAGE, "a transfer has no message"),
+    (MESSAGE_WITHOUT_TRANSFER, "a message has no transfer"),
+    (CONTENT_MISSING, "the content of a message was freed while a transfer needs it"),
+    (CONTENT_NOT_FREED, "the content of a message was not freed, and no transfer needs it"),
+    (MESSAGE_PLACE, "the content of a message is not where its row says"),
+    (MAIL_PLACE, "the content of a mail is not where its row says"),
+    (TRANSFER_WITHOUT_ACCOUNT, "a transfer under way has no account"),
+    (ARRIVAL_WITHOUT_ACCOUNT, "an arrival has no account"),
+    (MAIL_WITHOUT_MAILBOX, "a mail has no mailbox"),
+    (MAILBOX_WITHOUT_ACCOUNT, "a mailbox has no account"),
+    (ENTRY_WITHOUT_ACCOUNT, "an entry has no account"),
+    (UID_TOO_GREAT, "a mail has a UID or modification sequence that its mailbox has not given"),
+    (UID_TWICE, "two mails have one UID"),
+    (STORED_TWICE, "an arrival was stored twice"),
+    (MAIL_OF_UNSTORED, "a mail is of an arrival that was not stored"),
+    (PARTIAL_OF_NOTHING, "a part of a content is of no arrival that is due"),
+    (ORPHAN_NAMED, "an object is noted as an orphan, and named by a row"),
+    (OBJECT_TWICE, "an object is named by two rows"),
+    (RESERVED, "a name is reserved, and nobody is adding it"),
+    (CLOSED, "an account is half deleted"),
+    (UNFINISHED, "a change of consent is not applied to all that waits"),
+    (LEASE_PARTITIONS, "a lease is of no partition"),
+];
+
+impl Store {
+    /// Every invariant of the data that does not hold. Empty: all is well.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn check(&self) -> Result<Vec<String>> {
+        self.read(relations).await
+    }
+}
+
+fn relations(tx: &mut dyn Tx) -> Result<Vec<String>> {
+    let mut violations = Vec::new();
+    for (sql, sentence) in RELATIONS {
+        for mut row in tx.query(*sql, params![SENTENCES_MAX])? {
+            violations.push(format!("{sentence}: {}", row.text()?));
+        }
+    }
+    Ok(violations)
+}

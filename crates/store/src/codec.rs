@@ -1,0 +1,73 @@
+//! Values as columns hold them: names for what has names, JSON for the state machines' states.
+
+use delivery::consent::{Legacy, Screening};
+use mail::envelope::{Body, ReportWish, ReturnWish};
+use mail::notice::Kind;
+use serde::Serialize;
+
+use crate::backend::Row;
+use crate::{Result, StoreError};
+
+/// The JSON of a value.
+pub(crate) fn to_json<T: Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::Damaged(format!("a value that JSON cannot hold: {error}")))
+}
+
+pub(crate) fn screening_name(screening: Screening) -> &'static str {
+    match screening {
+        Screening::Off => "off",
+        Screening::Observe => "observe",
+        Screening::On => "on",
+    }
+}
+
+pub(crate) fn screening(name: &str) -> Result<Screening> {
+    let all = [Screening::Off, Screening::Observe, Screening::On];
+    all.into_iter().find(|known| screening_name(*known) == name).ok_or_else(|| unknown("screening mode", name))
+}
+
+pub(crate) fn legacy_name(legacy: Legacy) -> &'static str {
+    match legacy {
+        Legacy::Deliver => "deliver",
+        Legacy::Keep => "keep",
+        Legacy::Refuse => "refuse",
+    }
+}
+
+pub(crate) fn legacy(name: &str) -> Result<Legacy> {
+    let all = [Legacy::Deliver, Legacy::Keep, Legacy::Refuse];
+    all.into_iter().find(|known| legacy_name(*known) == name).ok_or_else(|| unknown("legacy mode", name))
+}
+
+pub(crate) fn returns_name(returns: ReturnWish) -> &'static str {
+    match returns {
+        ReturnWish::Headers => "HDRS",
+        ReturnWish::Full => "FULL",
+    }
+}
+
+pub(crate) fn returns(name: &str) -> Result<ReturnWish> {
+    match name {
+        "HDRS" => Ok(ReturnWish::Headers),
+        "FULL" => Ok(ReturnWish::Full),
+        other => Err(unknown("RET", other)),
+    }
+}
+
+pub(crate) fn body(name: &str) -> Result<Body> {
+    Body::parse(name).ok_or_else(|| unknown("BODY", name))
+}
+
+pub(crate) fn kind(name: &str) -> Result<Kind> {
+    Kind::parse(name).ok_or_else(|| unknown("KIND", name))
+}
+
+/// A NOTIFY parameter, or NULL where there was none.
+pub(crate) fn report_wish(row: &mut Row) -> Result<ReportWish> {
+    let Some(name) = row.text_or_null()? else { return Ok(ReportWish::Unsaid) };
+    ReportWish::parse(&name).ok_or_else(|| unknown("NOTIFY", &name))
+}
+
+fn unknown(what: &str, name: &str) -> StoreError {
+    StoreError::Damaged(format!("a column holds {name:?} as {what}"))
+}

@@ -1,0 +1,479 @@
+//! Consent: entries and modes, their history with undo, and what a change means for what waits.
+
+use delivery::arrival::Stage;
+use delivery::consent::{Decision, Entry, EntryList, Legacy, Question, Reason, Screening, Who, decide, keys_for};
+use delivery::schedule::{Jitter, Timers};
+use mail::address::Domain;
+use mail::id::{AccountId, EntryId, Partition};
+use mail::notice::Notice;
+use mail::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::arrival_row::{Scope, cursor, undecided};
+use crate::backend::Tx;
+use crate::{ConsentAct, ConsentChange, ConsentChanged, HistoryItem, Observed, Result, Store};
+use crate::{accounts, codec, destination, params, statements};
+
+/// How long a change can be undone.
+const UNDO_WITHIN: std::time::Duration = std::time::Duration::from_hours(24);
+/// Arrivals that one transaction decides again.
+const REDECIDED_MAX: usize = 500;
+/// Keys that one statement looks for; a name with more labels takes several.
+const KEYS_OF_STATEMENT: usize = 12;
+
+statements! {
+    ENTRIES = "SELECT entry FROM entry WHERE part = ?1 AND account = ?2 AND list = ?3 ORDER BY name";
+    MATCHING = "SELECT entry FROM entry WHERE part = ?1 AND account = ?2 \
+                AND name IN (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    NAMED = "SELECT entry FROM entry WHERE part = ?1 AND account = ?2 AND name = ?3 ORDER BY list";
+    PUT = "INSERT INTO entry (part, account, name, list, domain, id, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+           ON CONFLICT (part, account, name, list) DO UPDATE SET id = excluded.id, entry = excluded.entry";
+    PUT_NEW = "INSERT INTO entry (part, account, name, list, domain, id, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+               ON CONFLICT (part, account, name, list) DO NOTHING";
+    DELETE = "DELETE FROM entry WHERE part = ?1 AND account = ?2 AND name = ?3 AND list = ?4";
+    WRITE_HISTORY = "INSERT INTO history (part, account, id, at, through, act, undone, undo) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7) \
+                     ON CONFLICT (part, account, id) DO NOTHING";
+    HISTORY = "SELECT id, at, through, act, undone FROM history WHERE part = ?1 AND account = ?2 ORDER BY at DESC, id DESC";
+    CHANGE = "SELECT at, undone, undo FROM history WHERE part = ?1 AND account = ?2 AND id = ?3";
+    UNDONE = "UPDATE history SET undone = 1 WHERE part = ?1 AND account = ?2 AND id = ?3";
+    GO_ON_AFTER = "INSERT INTO redecision (part, account, scope, after) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (part, account, scope) \
+                   DO UPDATE SET after = CASE WHEN excluded.after < redecision.after THEN excluded.after ELSE redecision.after END";
+    GONE_ON = "DELETE FROM redecision WHERE part = ?1 AND account = ?2 AND scope = ?3";
+    MOVE_ON = "UPDATE redecision SET after = ?4 WHERE part = ?1 AND account = ?2 AND scope = ?3";
+    UNFINISHED = "SELECT after FROM redecision WHERE part = ?1 AND account = ?2 AND scope = ?3";
+    ALL_UNFINISHED = "SELECT account, scope FROM redecision ORDER BY part, account, scope";
+    OBSERVED = "SELECT sender, messages, first_at, last_at FROM observed WHERE part = ?1 AND account = ?2 ORDER BY last_at DESC, sender_key";
+}
+
+/// What a change replaced: what undoing it puts back.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Undo {
+    Entries {
+        name: String,
+        /// The lists it could touch.
+        lists: Vec<EntryList>,
+        /// The entries of that name on those lists, before.
+        before: Vec<Entry>,
+        /// Their ids, after: only while they are the same, undoing the change undoes this one and no other.
+        after: Vec<EntryId>,
+    },
+    Modes {
+        before: (Screening, Option<Legacy>),
+        after: (Screening, Option<Legacy>),
+    },
+}
+
+impl Store {
+    /// Adds or removes an entry, writes the history, and applies the new decision to all that waits from
+    /// whom it speaks of; one transaction, and more of them where hundreds of messages wait.
+    ///
+    /// # Errors
+    /// The store is not available. What was changed stays changed; what waits is decided by
+    /// [`Store::resume_redecisions`], or when this is called again.
+    pub async fn change_consent(&self, change: ConsentChange) -> Result<ConsentChanged> {
+        let (account, now, jitter) = (change.account, change.now, change.jitter);
+        let scope = scope_of(match &change.act {
+            ConsentAct::Add(entry) => (entry.list, &entry.who),
+            ConsentAct::Remove { list, who } => (*list, who),
+        });
+        let first_scope = scope.clone();
+        let timers = self.timers();
+        let apply = move |tx: &mut dyn Tx| {
+            let changed = apply(tx, &change)?;
+            Ok((changed, redecide_first(tx, account, &first_scope, (now, jitter), &timers)?))
+        };
+        let (changed, first) = self.write(Partition::of(account), 0, apply).await?;
+        let rest = if first.more { self.go_on(account, scope, now, jitter).await? } else { 0 };
+        Ok(ConsentChanged { changed, released: first.released + rest })
+    }
+
+    /// The entries of an account on one list.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn entries(&self, account: AccountId, list: EntryList) -> Result<Vec<Entry>> {
+        let entries = move |tx: &mut dyn Tx| {
+            let rows = tx.query(ENTRIES, params![Partition::of(account), account, list_name(list)])?;
+            rows.into_iter().map(|mut row| row.json()).collect()
+        };
+        self.read(entries).await
+    }
+
+    /// The changes of an account's lists and modes, latest first.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn consent_history(&self, account: AccountId) -> Result<Vec<HistoryItem>> {
+        let list = move |tx: &mut dyn Tx| {
+            let rows = tx.query(HISTORY, params![Partition::of(account), account])?;
+            rows.into_iter()
+                .map(|mut row| {
+                    let (id, at, through, text) = (row.parsed()?, row.time()?, row.text()?, row.text()?);
+                    Ok(HistoryItem { id, at, through, text, undone: row.flag()? })
+                })
+                .collect()
+        };
+        self.read(list).await
+    }
+
+    /// Undoes a change not older than 24 h. `false` if it is too old, undone, unknown, or changed again since.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn undo_consent(&self, account: AccountId, change: EntryId, now: Timestamp) -> Result<bool> {
+        let timers = self.timers();
+        let undo = move |tx: &mut dyn Tx| {
+            let Some(scope) = undo(tx, account, change, now)? else { return Ok(None) };
+            let first = redecide_first(tx, account, &scope, (now, Jitter::NONE), &timers)?;
+            Ok(Some((scope, first.more)))
+        };
+        let undone = self.write(Partition::of(account), 0, undo).await?;
+        if let Some((scope, true)) = &undone {
+            self.go_on(account, scope.clone(), now, Jitter::NONE).await?;
+        }
+        Ok(undone.is_some())
+    }
+
+    /// Who was let in and would have waited, with `screening = observe`; the latest first.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn observed(&self, account: AccountId) -> Result<Vec<Observed>> {
+        let list = move |tx: &mut dyn Tx| {
+            let rows = tx.query(OBSERVED, params![Partition::of(account), account])?;
+            rows.into_iter()
+                .map(|mut row| Ok(Observed { sender: row.parsed()?, count: row.count()?, first: row.time()?, last: row.time()? }))
+                .collect()
+        };
+        self.read(list).await
+    }
+
+    /// Goes on with decisions about what waits that a crash cut short.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn resume_redecisions(&self, now: Timestamp, jitter: Jitter) -> Result<u32> {
+        let all = |tx: &mut dyn Tx| {
+            let rows = tx.query(ALL_UNFINISHED, params![])?;
+            rows.into_iter().map(|mut row| Ok((row.parsed::<AccountId>()?, Scope::parse(&row.text()?)?))).collect::<Result<Vec<_>>>()
+        };
+        let mut released = 0;
+        for (account, scope) in self.read(all).await? {
+            released += self.go_on(account, scope, now, jitter).await?;
+        }
+        Ok(released)
+    }
+
+    pub(crate) async fn change_modes(&self, account: AccountId, screening: Option<Screening>, legacy: Option<Legacy>) -> Result<()> {
+        let now = self.now();
+        let id = EntryId::new(now, self.entropy().first_chunk().copied().unwrap_or_default());
+        let timers = self.timers();
+        let change = move |tx: &mut dyn Tx| {
+            let Some(before) = accounts::modes(tx, account)? else { return Ok(false) };
+            let after = (screening.unwrap_or(before.0), legacy.or(before.1));
+            if after == before {
+                return Ok(false);
+            }
+            accounts::write_modes(tx, account, Some(after.0), Some(after.1))?;
+            let text = mode_text(before, after);
+            write_history(tx, account, id, (now, "mode", &text), &Undo::Modes { before, after })?;
+            if after.0 == before.0 {
+                return Ok(false);
+            }
+            Ok(redecide_first(tx, account, &Scope::All, (now, Jitter::NONE), &timers)?.more)
+        };
+        if self.write(Partition::of(account), 0, change).await? {
+            self.go_on(account, Scope::All, now, Jitter::NONE).await?;
+        }
+        Ok(())
+    }
+
+    /// Decides page after page of what waits, each in a transaction of its own. Returns how many became due.
+    async fn go_on(&self, account: AccountId, scope: Scope, now: Timestamp, jitter: Jitter) -> Result<u32> {
+        let mut released = 0;
+        loop {
+            let (scope, timers) = (scope.clone(), self.timers());
+            let page = move |tx: &mut dyn Tx| redecide_next(tx, account, &scope, (now, jitter), &timers);
+            let page = self.write(Partition::of(account), 0, page).await?;
+            released += page.released;
+            if !page.more {
+                return Ok(released);
+            }
+        }
+    }
+}
+
+/// The name of a list, as a column has it.
+fn list_name(list: EntryList) -> &'static str {
+    match list {
+        EntryList::Allow => "allow",
+        EntryList::Block => "block",
+        EntryList::Expected => "expected",
+        EntryList::RepliedTo => "replied-to",
+        EntryList::Site => "site",
+    }
+}
+
+/// The decision about a notice, and the entries it was made by.
+pub(crate) fn decision(
+    tx: &mut dyn Tx,
+    account: AccountId,
+    notice: &Notice,
+    screening: Screening,
+    now: Timestamp,
+) -> Result<(Decision, Vec<Entry>)> {
+    let keys = keys_for(&notice.from, &notice.to, notice.list.as_deref());
+    let mut entries = Vec::new();
+    for some in keys.chunks(KEYS_OF_STATEMENT) {
+        let last = some.last().map_or("", String::as_str);
+        let key = |index: usize| some.get(index).map_or(last, String::as_str);
+        let values = params![
+            Partition::of(account),
+            account,
+            key(0),
+            key(1),
+            key(2),
+            key(3),
+            key(4),
+            key(5),
+            key(6),
+            key(7),
+            key(8),
+            key(9),
+            key(10),
+            key(11),
+        ];
+        for mut row in tx.query(MATCHING, values)? {
+            entries.push(row.json::<Entry>()?);
+        }
+    }
+    let question = Question {
+        sender: &notice.from,
+        list_id: notice.list.as_deref(),
+        reference: notice.reference.as_ref().map(mail::id::NoticeId::as_str),
+        recipient: &notice.to,
+        entries: &entries,
+        screening,
+        now,
+    };
+    Ok((decide(&question), entries))
+}
+
+/// A message was stored: the entry that let it in counts it, and is bound to the domain it came from.
+pub(crate) fn count(tx: &mut dyn Tx, account: AccountId, decision: &Decision, entries: &[Entry], origin: &Domain) -> Result<()> {
+    let Some(counted) = decision.counted() else { return Ok(()) };
+    let Some(entry) = entries.iter().find(|entry| entry.id == counted) else { return Ok(()) };
+    let mut after = entry.clone();
+    after.remaining = after.remaining.map(|remaining| remaining.saturating_sub(1));
+    if matches!(decision.reason, Reason::Site(_) | Reason::ListAllowed(_)) && after.list_domain.is_none() {
+        after.list_domain = Some(origin.clone());
+    }
+    if after == *entry { Ok(()) } else { put(tx, account, &after) }
+}
+
+/// The owner wrote there: who had no such entry gets one, and what waits from them is let in.
+pub(crate) fn note_replied_to(tx: &mut dyn Tx, account: AccountId, entries: &[Entry], jitter: Jitter, timers: &Timers) -> Result<()> {
+    for entry in entries {
+        let lists = vec![entry.list];
+        let undo = Undo::Entries { name: entry.key(), lists, before: Vec::new(), after: vec![entry.id] };
+        if write_entry(tx, PUT_NEW, account, entry)? == 0 {
+            continue;
+        }
+        let text = format!("{} {}", list_name(entry.list), entry.who);
+        write_history(tx, account, entry.id, (entry.made, &entry.through, &text), &undo)?;
+        redecide_first(tx, account, &scope_of((entry.list, &entry.who)), (entry.made, jitter), timers)?;
+    }
+    Ok(())
+}
+
+fn put(tx: &mut dyn Tx, account: AccountId, entry: &Entry) -> Result<()> {
+    write_entry(tx, PUT, account, entry).map(drop)
+}
+
+fn write_entry(tx: &mut dyn Tx, sql: crate::backend::Sql, account: AccountId, entry: &Entry) -> Result<u64> {
+    let domain = match &entry.who {
+        Who::Address(mailbox) => mailbox.domain().as_str(),
+        Who::Domain(_) | Who::DomainTree(_) | Who::List(_) => "",
+    };
+    let (name, json) = (entry.key(), codec::to_json(entry)?);
+    tx.execute(sql, params![Partition::of(account), account, name, list_name(entry.list), domain, entry.id, json])
+}
+
+/// The entries of one name on some lists.
+fn named(tx: &mut dyn Tx, account: AccountId, name: &str, lists: &[EntryList]) -> Result<Vec<Entry>> {
+    let rows = tx.query(NAMED, params![Partition::of(account), account, name])?;
+    let entries = rows.into_iter().map(|mut row| row.json()).collect::<Result<Vec<Entry>>>()?;
+    Ok(entries.into_iter().filter(|entry| lists.contains(&entry.list)).collect())
+}
+
+fn remove(tx: &mut dyn Tx, account: AccountId, name: &str, list: EntryList) -> Result<()> {
+    tx.execute(DELETE, params![Partition::of(account), account, name, list_name(list)]).map(drop)
+}
+
+/// The lists that a change of one of them touches: who is allowed is not blocked any more.
+fn lists_touched(list: EntryList) -> Vec<EntryList> {
+    match list {
+        EntryList::Allow | EntryList::Block => vec![EntryList::Allow, EntryList::Block],
+        EntryList::Expected | EntryList::RepliedTo | EntryList::Site => vec![list],
+    }
+}
+
+fn apply(tx: &mut dyn Tx, change: &ConsentChange) -> Result<bool> {
+    let ConsentChange { account, id, act, through, now, .. } = change;
+    if accounts::screening_of(tx, Partition::of(*account), *account)?.is_none() {
+        return Ok(false);
+    }
+    if tx.one(CHANGE, params![Partition::of(*account), *account, *id])?.is_some() {
+        // Changed already; the answer was lost.
+        return Ok(true);
+    }
+    let (name, list) = match act {
+        ConsentAct::Add(entry) => (entry.key(), entry.list),
+        ConsentAct::Remove { list, who } => (key_on(*list, who), *list),
+    };
+    let lists = lists_touched(list);
+    let before = named(tx, *account, &name, &lists)?;
+    let (after, text) = match act {
+        ConsentAct::Add(entry) => {
+            if before.iter().any(|old| says_the_same(old, entry)) {
+                return Ok(false);
+            }
+            for old in before.iter().filter(|old| old.list != list) {
+                remove(tx, *account, &name, old.list)?;
+            }
+            put(tx, *account, entry)?;
+            (vec![entry.id], format!("{} {}", list_name(list), entry.who))
+        }
+        ConsentAct::Remove { who, .. } => {
+            if !before.iter().any(|old| old.list == list) {
+                return Ok(false);
+            }
+            remove(tx, *account, &name, list)?;
+            let left = before.iter().filter(|old| old.list != list).map(|old| old.id).collect();
+            (left, format!("remove {} {who}", list_name(list)))
+        }
+    };
+    write_history(tx, *account, *id, (*now, through, &text), &Undo::Entries { name, lists, before, after })?;
+    Ok(true)
+}
+
+/// Whether a new entry adds nothing to one that is there.
+fn says_the_same(old: &Entry, new: &Entry) -> bool {
+    let same_terms = old.until == new.until && old.remaining == new.remaining && old.reference == new.reference;
+    let new_domain = new.list_domain.as_ref().is_none_or(|domain| old.list_domain.as_ref() == Some(domain));
+    old.list == new.list && same_terms && new_domain
+}
+
+/// `Entry::key` of whom an entry of this list would speak of.
+fn key_on(list: EntryList, who: &Who) -> String {
+    match list {
+        EntryList::Site => format!("site:{}", who.key()),
+        EntryList::Allow | EntryList::Block | EntryList::Expected | EntryList::RepliedTo => who.key(),
+    }
+}
+
+fn write_history(tx: &mut dyn Tx, account: AccountId, id: EntryId, entry: (Timestamp, &str, &str), undo: &Undo) -> Result<()> {
+    let (at, through, text) = entry;
+    let undo = codec::to_json(undo)?;
+    tx.execute(WRITE_HISTORY, params![Partition::of(account), account, id, at, through, text, undo]).map(drop)
+}
+
+/// Puts back what a change replaced. Returns which arrivals that concerns, if it could.
+fn undo(tx: &mut dyn Tx, account: AccountId, change: EntryId, now: Timestamp) -> Result<Option<Scope>> {
+    let part = Partition::of(account);
+    let Some(mut row) = tx.one(CHANGE, params![part, account, change])? else { return Ok(None) };
+    let (at, undone, undo) = (row.time()?, row.flag()?, row.json::<Undo>()?);
+    if undone || at + UNDO_WITHIN < now {
+        return Ok(None);
+    }
+    let scope = match undo {
+        Undo::Entries { name, lists, before, after } => {
+            let current = named(tx, account, &name, &lists)?;
+            if current.iter().map(|entry| entry.id).ne(after) {
+                return Ok(None);
+            }
+            let spoken_of = current.iter().chain(&before).map(|entry| scope_of((entry.list, &entry.who))).next();
+            for entry in &current {
+                remove(tx, account, &name, entry.list)?;
+            }
+            for entry in &before {
+                put(tx, account, entry)?;
+            }
+            spoken_of.unwrap_or(Scope::All)
+        }
+        Undo::Modes { before, after } => {
+            if accounts::modes(tx, account)? != Some(after) {
+                return Ok(None);
+            }
+            accounts::write_modes(tx, account, Some(before.0), Some(before.1))?;
+            Scope::All
+        }
+    };
+    tx.execute(UNDONE, params![part, account, change])?;
+    Ok(Some(scope))
+}
+
+fn mode_text(before: (Screening, Option<Legacy>), after: (Screening, Option<Legacy>)) -> String {
+    let screening = (before.0 != after.0).then(|| format!("screening {}", codec::screening_name(after.0)));
+    let legacy = after.1.filter(|_| before.1 != after.1).map(|legacy| format!("legacy {}", codec::legacy_name(legacy)));
+    screening.into_iter().chain(legacy).collect::<Vec<_>>().join(", ")
+}
+
+/// Which arrivals an entry can speak of.
+fn scope_of((list, who): (EntryList, &Who)) -> Scope {
+    match (list, who) {
+        // A site address is the recipient's own.
+        (EntryList::Site, _) => Scope::All,
+        (_, Who::Address(mailbox)) => Scope::Sender(mailbox.clone()),
+        (_, Who::Domain(domain)) => Scope::Origin(domain.as_str().to_owned()),
+        (_, Who::DomainTree(_) | Who::List(_)) => Scope::All,
+    }
+}
+
+/// What came of deciding one page of what waits.
+struct Page {
+    released: u32,
+    more: bool,
+}
+
+/// The first page, in the transaction of the change itself. Notes where to go on, if there is more.
+fn redecide_first(tx: &mut dyn Tx, account: AccountId, scope: &Scope, at: (Timestamp, Jitter), timers: &Timers) -> Result<Page> {
+    let (released, next) = redecide_page(tx, account, scope, "", at, timers)?;
+    if let Some(after) = &next {
+        tx.execute(GO_ON_AFTER, params![Partition::of(account), account, scope.to_name(), after])?;
+    }
+    Ok(Page { released, more: next.is_some() })
+}
+
+/// The next page of a change that was too large for one transaction.
+fn redecide_next(tx: &mut dyn Tx, account: AccountId, scope: &Scope, at: (Timestamp, Jitter), timers: &Timers) -> Result<Page> {
+    let (part, name) = (Partition::of(account), scope.to_name());
+    let Some(mut row) = tx.one(UNFINISHED, params![part, account, &name])? else { return Ok(Page { released: 0, more: false }) };
+    let (released, next) = redecide_page(tx, account, scope, &row.text()?, at, timers)?;
+    match &next {
+        Some(after) => tx.execute(MOVE_ON, params![part, account, &name, after])?,
+        None => tx.execute(GONE_ON, params![part, account, &name])?,
+    };
+    Ok(Page { released, more: next.is_some() })
+}
+
+fn redecide_page(
+    tx: &mut dyn Tx,
+    account: AccountId,
+    scope: &Scope,
+    after: &str,
+    (now, jitter): (Timestamp, Jitter),
+    timers: &Timers,
+) -> Result<(u32, Option<String>)> {
+    let page = undecided(tx, account, scope, after, REDECIDED_MAX)?;
+    let next = page.last().filter(|_| page.len() == REDECIDED_MAX).map(|last| cursor(&last.key));
+    let mut released = 0;
+    for record in page {
+        let was_due = matches!(record.arrival.stage, Stage::Due { .. });
+        let after = destination::redecide(tx, record, now, jitter, timers)?;
+        let is_due = after.is_some_and(|record| matches!(record.arrival.stage, Stage::Due { .. }));
+        released += u32::from(is_due && !was_due);
+    }
+    Ok((released, next))
+}

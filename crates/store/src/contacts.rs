@@ -1,0 +1,173 @@
+//! Contact attempts: what waits from senders nobody decided about, collapsed, ranked and capped.
+
+use std::collections::BTreeMap;
+
+use delivery::arrival::ArrivalEvent;
+use delivery::consent::Who;
+use delivery::contacts::{Acquaintance, Admission, Attempt, ContactKind, DomainTally, NEW_ROWS_WINDOW, Proof};
+use delivery::contacts::{admit, collapse, network_of, rank};
+use delivery::schedule::{Jitter, Timers};
+use mail::address::{Domain, Mailbox};
+use mail::id::{AccountId, Partition};
+use mail::time::Timestamp;
+
+use crate::backend::Tx;
+use crate::destination::transition;
+use crate::{ArrivalRecord, Contact, Evidence, Result, Store, StoreError, arrival_row, params, statements};
+
+/// Messages that one transaction puts away.
+const ROWS_MAX: usize = 500;
+/// Senders that are counted of a domain's attempts of a day: more than any cap.
+const BEGUN_MAX: usize = 64;
+/// Entries that are counted of a domain: more than any cap grows by.
+const CORRESPONDENTS_MAX: usize = 512;
+
+statements! {
+    RETRIEVED_FROM = "SELECT id FROM mail WHERE part = ?1 AND account = ?2 AND origin = ?3 LIMIT 1";
+    BEGUN = "SELECT COUNT(*) FROM (SELECT DISTINCT sender_key FROM arrival WHERE part = ?1 AND account = ?2 AND origin = ?3 \
+             AND noted_at > ?4 AND sender_key <> ?5 LIMIT ?6) AS begun";
+    CORRESPONDENTS = "SELECT COUNT(*) FROM (SELECT name FROM entry WHERE part = ?1 AND account = ?2 AND domain = ?3 \
+                      AND list IN ('allow', 'replied-to') LIMIT ?4) AS known";
+}
+
+impl Store {
+    /// The contact attempts of an account, collapsed by sender, best first.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn contacts(&self, account: AccountId, now: Timestamp) -> Result<Vec<Contact>> {
+        let list = move |tx: &mut dyn Tx| {
+            let listed = arrival_row::listed(tx, account)?;
+            let waiting: Vec<_> = listed.iter().filter(|record| now < record.arrival.expires).collect();
+            let attempts = attempts(tx, account, waiting.iter().copied())?;
+            let rows = collapse(attempts);
+            Ok(rank(&rows).into_iter().map(|row| contact(row, &waiting)).collect())
+        };
+        self.read(list).await
+    }
+
+    /// Puts away what waits from a sender (address or domain), without a decision about the sender.
+    ///
+    /// # Errors
+    /// The store is not available. What was put away stays away.
+    pub async fn dismiss_contact(&self, account: AccountId, who: &Who, now: Timestamp) -> Result<u32> {
+        let part = Partition::of(account);
+        let mut dismissed = 0;
+        loop {
+            let (who, timers) = (who.clone(), self.timers());
+            let dismiss = move |tx: &mut dyn Tx| {
+                let listed = arrival_row::listed(tx, account)?;
+                let spoken_of = listed.into_iter().filter(|record| speaks_of(&who, record)).take(ROWS_MAX);
+                let mut count = 0;
+                for record in spoken_of {
+                    transition(tx, record, ArrivalEvent::Dismissed, now, Jitter::NONE, &timers)?;
+                    count += 1;
+                }
+                Ok(count)
+            };
+            let count: usize = self.write(part, 0, dismiss).await?;
+            dismissed += u32::try_from(count).unwrap_or(u32::MAX);
+            if count < ROWS_MAX {
+                return Ok(dismissed);
+            }
+        }
+    }
+}
+
+fn speaks_of(who: &Who, record: &ArrivalRecord) -> bool {
+    match who {
+        Who::Address(mailbox) => record.notice.from == *mailbox,
+        Who::Domain(domain) => record.key.origin == *domain,
+        Who::DomainTree(domain) => record.key.origin.is_within(domain),
+        Who::List(id) => record.notice.list.as_deref().is_some_and(|list| list.eq_ignore_ascii_case(id)),
+    }
+}
+
+/// One row as people read it, with the best proof that came with it.
+fn contact(row: &delivery::contacts::Contact, listed: &[&ArrivalRecord]) -> Contact {
+    let of_sender = listed.iter().filter(|record| record.notice.from == row.sender);
+    // The first of the best: `max_by_key` keeps the last.
+    let best = of_sender.rev().max_by_key(|record| proof(&record.evidence));
+    let nothing = Evidence { rule: Proof::Nothing.as_str().to_owned(), detail: String::new(), address: None };
+    let evidence = best.map_or(nothing, |record| record.evidence.clone());
+    let delivery::contacts::Contact { sender, kind, count, first, last, size_octets, expires, .. } = row.clone();
+    Contact { sender, kind, count, first, last, size_octets, expires, evidence }
+}
+
+/// Contact attempts as they are ranked. What we have had to do with a domain is what this account has.
+fn attempts<'a>(tx: &mut dyn Tx, account: AccountId, listed: impl Iterator<Item = &'a ArrivalRecord>) -> Result<Vec<Attempt>> {
+    let mut acquaintances = BTreeMap::<Domain, Acquaintance>::new();
+    listed
+        .map(|record| {
+            let domain = &record.key.origin;
+            let acquaintance = match acquaintances.get(domain) {
+                Some(known) => *known,
+                None => acquaintance(tx, account, domain)?,
+            };
+            acquaintances.insert(domain.clone(), acquaintance);
+            Ok(attempt(record, acquaintance))
+        })
+        .collect()
+}
+
+fn attempt(record: &ArrivalRecord, acquaintance: Acquaintance) -> Attempt {
+    Attempt {
+        sender: record.notice.from.clone(),
+        kind: ContactKind::Notice,
+        at: record.noted_at,
+        size_octets: record.notice.size_octets,
+        expires: record.arrival.expires,
+        proof: proof(&record.evidence),
+        acquaintance,
+        network: record.evidence.address.and_then(network_of),
+    }
+}
+
+/// What a notice's evidence is worth. Nobody forges a notice from one account of this server to another.
+fn proof(evidence: &Evidence) -> Proof {
+    if evidence.rule == "local" { Proof::Assert } else { Proof::parse(&evidence.rule) }
+}
+
+fn acquaintance(tx: &mut dyn Tx, account: AccountId, domain: &Domain) -> Result<Acquaintance> {
+    let found = tx.one(RETRIEVED_FROM, params![Partition::of(account), account, domain])?;
+    Ok(if found.is_some() { Acquaintance::RetrievedFrom } else { Acquaintance::New })
+}
+
+/// Whether an arrival may be shown; another row may go for it.
+pub(crate) fn make_room(tx: &mut dyn Tx, record: &ArrivalRecord, now: Timestamp, timers: &Timers) -> Result<bool> {
+    let account = record.key.account;
+    if !arrival_row::listed_of(tx, account, &record.notice.from, 1)?.is_empty() {
+        // It adds to a row that is shown already.
+        return Ok(true);
+    }
+    let listed = arrival_row::listed(tx, account)?;
+    let rows = collapse(attempts(tx, account, listed.iter())?);
+    let acquaintance = acquaintance(tx, account, &record.key.origin)?;
+    let newcomer = delivery::contacts::Contact::of(attempt(record, acquaintance));
+    match admit(&newcomer, &rows, tally(tx, account, &record.notice.from, now)?) {
+        Admission::Shown => Ok(true),
+        Admission::NotShown(reason) => {
+            tracing::debug!(%account, arrival = %record.key.id, ?reason, "a contact attempt is not shown");
+            Ok(false)
+        }
+        Admission::Replaces((sender, _kind)) => {
+            for evicted in listed.into_iter().filter(|record| record.notice.from.key() == sender) {
+                transition(tx, evicted, ArrivalEvent::Evicted, now, Jitter::NONE, timers)?;
+            }
+            Ok(true)
+        }
+    }
+}
+
+fn tally(tx: &mut dyn Tx, account: AccountId, sender: &Mailbox, now: Timestamp) -> Result<DomainTally> {
+    let (part, domain) = (Partition::of(account), sender.domain());
+    let begun = params![part, account, domain, now - NEW_ROWS_WINDOW, sender.key(), BEGUN_MAX];
+    let rows_begun = count(tx.one(BEGUN, begun)?)?;
+    let correspondents = count(tx.one(CORRESPONDENTS, params![part, account, domain, CORRESPONDENTS_MAX])?)?;
+    Ok(DomainTally { correspondents, rows_begun })
+}
+
+fn count(row: Option<crate::backend::Row>) -> Result<u32> {
+    let count = row.map_or(Ok(0), |mut row| row.count())?;
+    u32::try_from(count).map_err(|_range| StoreError::Damaged(format!("{count} rows, where few were asked for")))
+}

@@ -1,0 +1,198 @@
+//! The origin's side: messages kept for their recipients, and what becomes of each transfer.
+
+use delivery::report::is_wanted;
+use delivery::schedule::Timers;
+use delivery::transfer::{Outcome, Transfer, TransferAction, TransferEvent};
+use mail::address::{Domain, Mailbox};
+use mail::id::{AccountId, NoticeId, Partition};
+use mail::status::Status;
+use mail::time::Timestamp;
+
+use crate::backend::Tx;
+use crate::content::Place;
+use crate::{Keep, Lease, Result, Settle, Settled, Store, TransferRecord, accounts, consent, lease, moment, orphans, params, report};
+use crate::{StoreError, Writer, statements, transfer_row};
+
+/// Rows that one transaction changes on behalf of one command.
+const ROWS_MAX: usize = 200;
+
+statements! {
+    NEXT_TRANSFER = "SELECT t.due_at FROM transfer t JOIN lease l ON l.part = t.part WHERE l.owner = ?1 AND l.epoch <= ?2 \
+                     ORDER BY t.due_at LIMIT 1";
+    NEXT_ARRIVAL = "SELECT a.due_at FROM arrival a JOIN lease l ON l.part = a.part WHERE l.owner = ?1 AND l.epoch <= ?2 \
+                    ORDER BY a.due_at LIMIT 1";
+}
+
+impl Store {
+    /// Takes in a message: content, envelope and a transfer for each recipient. After this, 250.
+    ///
+    /// # Errors
+    /// The store is not available, or the account is no more.
+    pub async fn keep(&self, message: Keep) -> Result<()> {
+        let (part, timers) = (Partition::of(message.account), self.timers());
+        let octets = match &message.content.place {
+            Place::Row(octets) => octets.len(),
+            Place::Object(_) | Place::Unread | Place::Freed => 0,
+        };
+        self.write(part, octets + message.header.len(), move |tx| keep(tx, &message, &timers)).await
+    }
+
+    /// Transfers of leased partitions whose `due_at` has come, earliest first. Without the octets of their content.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn due_transfers(&self, lease: &Lease, now: Timestamp, limit: usize) -> Result<Vec<TransferRecord>> {
+        let lease = lease.clone();
+        let due = move |tx: &mut dyn Tx| {
+            transfer_row::records(tx.query(transfer_row::DUE_TRANSFERS, params![now, &lease.owner, lease.epoch, limit])?)
+        };
+        self.read(due).await
+    }
+
+    /// The earliest `due_at` of all transfers and arrivals of leased partitions.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn next_due(&self, lease: &Lease) -> Result<Option<Timestamp>> {
+        let lease = lease.clone();
+        let next = move |tx: &mut dyn Tx| {
+            let mut earliest = None;
+            for sql in [NEXT_TRANSFER, NEXT_ARRIVAL] {
+                let due_at = tx.one(sql, params![&lease.owner, lease.epoch])?.map(|mut row| row.time()).transpose()?;
+                earliest = earliest.into_iter().chain(due_at).min();
+            }
+            Ok(earliest)
+        };
+        self.read(next).await
+    }
+
+    /// The transfer of this id, whatever its state.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn transfer(&self, id: &NoticeId) -> Result<Option<TransferRecord>> {
+        let Some(part) = id.partition() else { return Ok(None) };
+        let id = id.clone();
+        self.read(move |tx| transfer_row::load(tx, part, &id)).await
+    }
+
+    /// Applies an event to a transfer: new state, reports to the author, content freed, in one transaction.
+    /// `None` if there is no such transfer.
+    ///
+    /// # Errors
+    /// The store is not available, or the lease of the job that asks is lost.
+    pub async fn settle(&self, settle: Settle) -> Result<Option<Settled>> {
+        let Some(part) = settle.id.partition() else { return Ok(None) };
+        let (timers, host) = (self.timers(), self.host());
+        self.write(part, 0, move |tx| apply(tx, part, &settle, &timers, &host)).await
+    }
+
+    /// What waits from one address for another (PENDING), by id, after `after`. Without the octets.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn waiting(&self, from: &Mailbox, to: &Mailbox, after: Option<&NoticeId>, limit: usize) -> Result<Vec<TransferRecord>> {
+        let Some(account) = self.recipient_account(from).await? else { return Ok(Vec::new()) };
+        let (from, to) = (from.key(), to.key());
+        let after = after.map(|id| id.as_str().to_owned()).unwrap_or_default();
+        let list = move |tx: &mut dyn Tx| {
+            let values = params![Partition::of(account), &from, &to, &after, limit];
+            transfer_row::records(tx.query(transfer_row::WAITING_TRANSFERS, values)?)
+        };
+        self.read(list).await
+    }
+
+    /// All transfers of an account, latest first. Without the octets.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn sent(&self, account: AccountId) -> Result<Vec<TransferRecord>> {
+        let list =
+            move |tx: &mut dyn Tx| transfer_row::records(tx.query(transfer_row::SENT_TRANSFERS, params![Partition::of(account), account])?);
+        self.read(list).await
+    }
+
+    /// Ends the transfers of an account that is being deleted. Its author is not there to be told.
+    pub(crate) async fn end_transfers(&self, account: AccountId, now: Timestamp) -> Result<()> {
+        let part = Partition::of(account);
+        loop {
+            let timers = self.timers();
+            let end = move |tx: &mut dyn Tx| {
+                let open = transfer_row::open_of_account(tx, account, ROWS_MAX)?;
+                for record in &open {
+                    end_with_account(tx, part, record, now, &timers)?;
+                }
+                Ok(open.len())
+            };
+            if self.write(part, 0, end).await? < ROWS_MAX {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn keep(tx: &mut dyn Tx, message: &Keep, timers: &Timers) -> Result<()> {
+    let part = Partition::of(message.account);
+    if accounts::screening_of(tx, part, message.account)?.is_none() {
+        return Err(StoreError::Unavailable("the account is being deleted".to_owned()));
+    }
+    let first = Transfer::start(moment(message.kept, message.jitter, timers));
+    if !transfer_row::insert(tx, message, &first)? {
+        // Kept already; the answer was lost.
+        return Ok(());
+    }
+    if let Place::Object(name) = &message.content.place {
+        orphans::adopt(tx, part, name)?;
+    }
+    consent::note_replied_to(tx, message.account, &message.replied_to, message.jitter, timers)
+}
+
+fn apply(tx: &mut dyn Tx, part: Partition, settle: &Settle, timers: &Timers, host: &Domain) -> Result<Option<Settled>> {
+    if let Writer::Job(held) = &settle.writer {
+        lease::require(tx, part, held)?;
+    }
+    let Some(record) = transfer_row::load_briefly(tx, part, &settle.id)? else { return Ok(None) };
+    let before = record.transfer.clone();
+    let (after, actions) = before.clone().on(settle.event.clone(), moment(settle.now, settle.jitter, timers));
+    let mut reported = false;
+    let detail = settle.detail.as_ref().unwrap_or(&record.detail);
+    if after != before || *detail != record.detail {
+        let same_stage = transfer_row::stage(&after) == transfer_row::stage(&before);
+        let since = if same_stage { record.since } else { settle.now };
+        transfer_row::update(tx, &settle.id, part, &after, since, detail)?;
+    }
+    for action in actions {
+        match action {
+            TransferAction::Tell(told) => {
+                if is_wanted(&told, record.recipient.report, &record.reverse_path) {
+                    report::append(tx, &record, &told, settle, host, timers)?;
+                    reported = true;
+                }
+            }
+            TransferAction::FreeContent => free(tx, part, &record, settle.now)?,
+        }
+    }
+    let forgotten = matches!(&after, Transfer::Ended { forget_at, .. } if *forget_at <= settle.now);
+    if forgotten && settle.event == TransferEvent::TimePassed {
+        transfer_row::delete(tx, part, &settle.id, record.message)?;
+    }
+    Ok(Some(Settled { before, after, reported }))
+}
+
+fn free(tx: &mut dyn Tx, part: Partition, record: &TransferRecord, now: Timestamp) -> Result<()> {
+    match transfer_row::free_content(tx, part, record)? {
+        Some(object) => orphans::note(tx, part, &object, now),
+        None => Ok(()),
+    }
+}
+
+fn end_with_account(tx: &mut dyn Tx, part: Partition, record: &TransferRecord, now: Timestamp, timers: &Timers) -> Result<()> {
+    let text = "the account that sent the message was deleted".to_owned();
+    let ended = Transfer::Ended {
+        // RFC 3463 section 3.3: X.2.1, mailbox disabled.
+        outcome: Outcome::Failed { status: Status::permanent(2, 1), text: text.clone() },
+        forget_at: now + timers.memory,
+    };
+    transfer_row::update(tx, &record.id, part, &ended, now, &text)?;
+    free(tx, part, record, now)
+}

@@ -1,0 +1,259 @@
+//! Operations on their way to a database, and the function that carries them there, many to a transaction.
+//!
+//! While one transaction commits, the next operations queue up: what comes together is committed together.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::StoreError;
+use crate::backend::{Access, Backend, Trouble, Tx};
+
+/// Operations in one transaction: keeps it well under a second.
+const BATCH_OPERATIONS_MAX: usize = 256;
+/// Octets in one transaction, but for one operation that is larger alone.
+const BATCH_OCTETS_MAX: usize = 4 << 20;
+/// Operations that wait; whoever comes then is told to come later.
+const WAITING_OPERATIONS_MAX: usize = 8_192;
+/// Octets that wait.
+const WAITING_OCTETS_MAX: usize = 128 << 20;
+/// How often a transaction that met another, or whose connection broke, is run in all.
+const ATTEMPTS_MAX: u32 = 8;
+
+/// Something to do in a transaction. It may run several times, and counts only as it ran last.
+trait Operation: Send {
+    /// Runs it, and keeps its answer. Whether it went well.
+    fn run(&mut self, tx: &mut dyn Tx) -> bool;
+    /// Replaces its answer.
+    fn fail(&mut self, error: StoreError);
+    /// Gives the answer to whoever waits for it.
+    fn answer(self: Box<Self>);
+    /// How much it writes, roughly.
+    fn octets(&self) -> usize;
+}
+
+struct Call<T, F> {
+    work: F,
+    octets: usize,
+    result: Result<T, StoreError>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Operation for Call<T, F>
+where
+    T: Send,
+    F: Fn(&mut dyn Tx) -> Result<T, StoreError> + Send,
+{
+    fn run(&mut self, tx: &mut dyn Tx) -> bool {
+        self.result = (self.work)(tx);
+        self.result.is_ok()
+    }
+
+    fn fail(&mut self, error: StoreError) {
+        self.result = Err(error);
+    }
+
+    fn answer(self: Box<Self>) {
+        if self.reply.send(self.result).is_err() {
+            tracing::debug!("nobody waits for the answer of an operation any more");
+        }
+    }
+
+    fn octets(&self) -> usize {
+        self.octets
+    }
+}
+
+/// Operations that wait for one connection.
+pub struct Queue {
+    access: Access,
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    operations: VecDeque<Box<dyn Operation>>,
+    octets: usize,
+    closed: bool,
+}
+
+impl Queue {
+    /// Of operations that need this access.
+    pub fn new(access: Access) -> Self {
+        Self { access, waiting: Mutex::default(), arrived: Condvar::new() }
+    }
+
+    /// Whether something waits.
+    pub fn is_empty(&self) -> bool {
+        self.lock().operations.is_empty()
+    }
+
+    /// Forgets everything that waits, as a crash would. Whoever waits for an answer is told that there is none.
+    pub fn clear(&self) {
+        let forgotten = std::mem::take(&mut *self.lock());
+        drop(forgotten);
+    }
+
+    /// Puts an operation last.
+    pub(crate) fn push<T, F>(&self, octets: usize, work: F) -> Result<oneshot::Receiver<Result<T, StoreError>>, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let result = Err(StoreError::Unavailable("not run yet".to_owned()));
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(StoreError::Unavailable("closing".to_owned()));
+        }
+        if waiting.operations.len() >= WAITING_OPERATIONS_MAX || waiting.octets >= WAITING_OCTETS_MAX {
+            return Err(StoreError::Unavailable("too much is waiting for it".to_owned()));
+        }
+        waiting.octets += octets;
+        waiting.operations.push_back(Box::new(Call { work, octets, result, reply }));
+        drop(waiting);
+        self.arrived.notify_one();
+        Ok(answer)
+    }
+
+    /// Takes no more operations; those that wait are still carried out.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_all();
+    }
+
+    /// Waits until there is something to drain. `false` once it is closed and empty.
+    pub(crate) fn wait(&self) -> bool {
+        let waiting = self.lock();
+        let nothing = |waiting: &mut Waiting| waiting.operations.is_empty() && !waiting.closed;
+        let waiting = self.arrived.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner);
+        !waiting.operations.is_empty()
+    }
+
+    fn take_batch(&self) -> Vec<Box<dyn Operation>> {
+        let mut waiting = self.lock();
+        let (mut batch, mut octets) = (Vec::new(), 0);
+        while let Some(next) = waiting.operations.front() {
+            octets += next.octets();
+            if !batch.is_empty() && (batch.len() == BATCH_OPERATIONS_MAX || octets > BATCH_OCTETS_MAX) {
+                break;
+            }
+            waiting.octets = waiting.octets.saturating_sub(next.octets());
+            batch.extend(waiting.operations.pop_front());
+        }
+        batch
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing here panics half-way through a change.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A moment of a transaction at which a crash makes a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Boundary {
+    /// All is written, nothing is durable.
+    BeforeCommit,
+    /// All is durable, nobody knows it.
+    AfterCommit,
+}
+
+/// What a test wants to happen there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Go on.
+    Live,
+    /// Stop here: nothing is answered, and what is not durable is lost.
+    Crash,
+}
+
+/// Asked at every boundary of a transaction that writes.
+pub type Hook<'a> = dyn FnMut(Boundary) -> Fate + 'a;
+
+/// The hook of those who do not mean to crash.
+pub fn live(_: Boundary) -> Fate {
+    Fate::Live
+}
+
+enum Attempt {
+    Committed,
+    Crashed,
+    /// An operation failed: the others are to be run without it.
+    Spoiled,
+    /// The database did.
+    Away(StoreError),
+}
+
+/// Carries out what waits, in one transaction, and answers it after the commit. Returns how many operations
+/// were taken from the queue. An operation that fails does not fail the others: they run again without it.
+pub fn drain(queue: &Queue, backend: &mut dyn Backend, hook: &mut Hook<'_>) -> usize {
+    let mut batch = queue.take_batch();
+    if batch.is_empty() {
+        return 0;
+    }
+    let count = batch.len();
+    match attempt(&mut batch, queue.access, backend, hook) {
+        Attempt::Committed => {}
+        Attempt::Crashed => return count,
+        Attempt::Away(error) => fail_all(&mut batch, &error),
+        // Alone in its transaction, it has failed already, and nothing is recorded.
+        Attempt::Spoiled if count == 1 => {}
+        Attempt::Spoiled => {
+            for operation in &mut batch {
+                match attempt(std::slice::from_mut(operation), queue.access, backend, hook) {
+                    Attempt::Committed | Attempt::Spoiled => {}
+                    Attempt::Crashed => return count,
+                    Attempt::Away(error) => operation.fail(error),
+                }
+            }
+        }
+    }
+    batch.into_iter().for_each(Operation::answer);
+    count
+}
+
+fn attempt(batch: &mut [Box<dyn Operation>], access: Access, backend: &mut dyn Backend, hook: &mut Hook<'_>) -> Attempt {
+    let mut attempts = 1;
+    loop {
+        let outcome = once(batch, access, backend, hook);
+        if matches!(outcome, Attempt::Committed | Attempt::Crashed) {
+            return outcome;
+        }
+        backend.rollback();
+        if backend.trouble() == Trouble::None || attempts == ATTEMPTS_MAX {
+            return outcome;
+        }
+        attempts += 1;
+    }
+}
+
+fn once(batch: &mut [Box<dyn Operation>], access: Access, backend: &mut dyn Backend, hook: &mut Hook<'_>) -> Attempt {
+    if let Err(error) = backend.begin(access) {
+        return Attempt::Away(error);
+    }
+    for operation in &mut *batch {
+        if !operation.run(backend) {
+            return Attempt::Spoiled;
+        }
+    }
+    if access == Access::Write && hook(Boundary::BeforeCommit) == Fate::Crash {
+        backend.rollback();
+        return Attempt::Crashed;
+    }
+    if let Err(error) = backend.commit() {
+        return Attempt::Away(error);
+    }
+    if access == Access::Write && hook(Boundary::AfterCommit) == Fate::Crash {
+        return Attempt::Crashed;
+    }
+    Attempt::Committed
+}
+
+fn fail_all(batch: &mut [Box<dyn Operation>], error: &StoreError) {
+    for operation in batch {
+        operation.fail(error.clone());
+    }
+}

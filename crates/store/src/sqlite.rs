@@ -1,0 +1,189 @@
+//! SQLite, in this process: one file (and its journal), one writer, any number of readers.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::backend::{Access, Backend, Row, Sql, Trouble, Tx, Value};
+use crate::{OpenError, StoreError};
+
+/// How long a connection waits for another one's lock; ours never hold one for long.
+const BUSY_MILLIS: u64 = 5_000;
+/// Statements kept prepared for each connection; more than we have.
+const STATEMENTS_MAX: usize = 256;
+
+/// A connection to a SQLite database.
+pub struct Sqlite {
+    connection: Connection,
+    /// Held while the database is open, by its writer.
+    _lock: Option<File>,
+}
+
+/// Where a SQLite database is, and through which file layer.
+#[derive(Debug, Clone)]
+pub struct SqliteFile {
+    /// The database; its lock and journal stand beside it.
+    pub path: PathBuf,
+    /// A file layer registered with SQLite, instead of the system's own: for tests that lose what was not synced.
+    pub vfs: Option<String>,
+}
+
+impl SqliteFile {
+    /// At this path, in the system's files.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), vfs: None }
+    }
+}
+
+impl Sqlite {
+    /// Opens, or makes, a database to write to. No other process can while it is open.
+    ///
+    /// # Errors
+    /// Another process has it open, or it cannot be opened.
+    pub fn open(file: &SqliteFile) -> Result<Self, OpenError> {
+        let lock = lock(&file.path)?;
+        let connection = Self::connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        // page_size first: it counts only before the file has a page. FULL: a commit returns when it is on the disk.
+        let settings = "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;";
+        connection.execute_batch(settings).map_err(failed)?;
+        Ok(Self { connection, _lock: Some(lock) })
+    }
+
+    /// Opens a database that [`Sqlite::open`] has open, to read.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn open_reader(file: &SqliteFile) -> Result<Self, OpenError> {
+        let connection = Self::connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.execute_batch("PRAGMA query_only = 1;").map_err(failed)?;
+        Ok(Self { connection, _lock: None })
+    }
+
+    /// A database in memory: gone with this value.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn in_memory() -> Result<Self, OpenError> {
+        let connection = Connection::open_in_memory().map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        Ok(Self { connection, _lock: None })
+    }
+
+    fn connect(file: &SqliteFile, flags: OpenFlags) -> Result<Connection, StoreError> {
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let opened = match &file.vfs {
+            Some(vfs) => Connection::open_with_flags_and_vfs(&file.path, flags, vfs.as_str()),
+            None => Connection::open_with_flags(&file.path, flags),
+        };
+        let connection = opened.map_err(failed)?;
+        connection.busy_timeout(std::time::Duration::from_millis(BUSY_MILLIS)).map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        Ok(connection)
+    }
+}
+
+/// Takes the lock beside the database. The system frees it when the process ends, however it ends.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let unavailable = |error: std::io::Error| StoreError::Unavailable(format!("{}: {error}", Path::new(&name).display()));
+    let file = File::options().create(true).truncate(false).write(true).open(&name).map_err(unavailable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(path.display().to_string())),
+        Err(TryLockError::Error(error)) => Err(unavailable(error).into()),
+    }
+}
+
+impl rusqlite::ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Value::Null => ValueRef::Null,
+            Value::Int(value) => ValueRef::Integer(*value),
+            Value::Text(value) => ValueRef::Text(value.as_bytes()),
+            Value::Blob(value) => ValueRef::Blob(value),
+        }))
+    }
+}
+
+fn value(found: ValueRef<'_>) -> Result<Value<'static>, StoreError> {
+    Ok(match found {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(value) => Value::Int(value),
+        ValueRef::Blob(value) => Value::Blob(value.to_vec().into()),
+        ValueRef::Text(value) => {
+            let text = String::from_utf8(value.to_vec());
+            Value::Text(text.map_err(|error| StoreError::Damaged(format!("a column holds text that is not UTF-8: {error}")))?.into())
+        }
+        ValueRef::Real(value) => return Err(StoreError::Damaged(format!("a column holds {value}, where we write no fractions"))),
+    })
+}
+
+fn failed(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        // A statement the engine does not understand, or that breaks a key, is our mistake and stays one.
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation | ErrorCode::Unknown) | None => {
+            StoreError::Damaged(error.to_string())
+        }
+        Some(_busy_full_or_away) => StoreError::Unavailable(error.to_string()),
+    }
+}
+
+impl Tx for Sqlite {
+    fn execute(&mut self, sql: Sql, params: &[Value<'_>]) -> Result<u64, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql.text()).map_err(failed)?;
+        let touched = statement.execute(rusqlite::params_from_iter(params)).map_err(failed)?;
+        Ok(touched as u64)
+    }
+
+    fn query(&mut self, sql: Sql, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql.text()).map_err(failed)?;
+        let columns = statement.column_count();
+        let mut found = statement.query(rusqlite::params_from_iter(params)).map_err(failed)?;
+        let mut rows = Vec::new();
+        while let Some(row) = found.next().map_err(failed)? {
+            let values = (0..columns).map(|column| value(row.get_ref(column).map_err(failed)?));
+            rows.push(Row::new(values.collect::<Result<_, _>>()?));
+        }
+        Ok(rows)
+    }
+}
+
+impl Backend for Sqlite {
+    fn begin(&mut self, access: Access) -> Result<(), StoreError> {
+        self.connection
+            .execute_batch(match access {
+                Access::Read => "BEGIN",
+                Access::Write => "BEGIN IMMEDIATE",
+            })
+            .map_err(failed)
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        self.connection.execute_batch("COMMIT").map_err(failed)
+    }
+
+    fn rollback(&mut self) {
+        if self.connection.is_autocommit() {
+            return;
+        }
+        if let Err(error) = self.connection.execute_batch("ROLLBACK") {
+            tracing::error!(%error, "a transaction could not be rolled back");
+        }
+    }
+
+    fn trouble(&mut self) -> Trouble {
+        // One writer, and readers that never wait for it: there is nobody to be in conflict with.
+        Trouble::None
+    }
+
+    fn run_script(&mut self, script: &str) -> Result<(), StoreError> {
+        self.connection.execute_batch(&script.replace("/* clustered */", "WITHOUT ROWID")).map_err(failed)
+    }
+
+    fn prepare(&mut self, sql: Sql) -> Result<(), StoreError> {
+        self.connection.prepare(sql.text()).map(drop).map_err(failed)
+    }
+}

@@ -1,0 +1,103 @@
+//! The threads that own the databases' connections, and the opening of a store for a server.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crate::backend::Backend;
+use crate::postgres::{Postgres, PostgresUrl};
+use crate::queue::{Queue, drain, live};
+use crate::sqlite::{Sqlite, SqliteFile};
+use crate::{OpenError, Store, StoreError, Surroundings, schema};
+
+/// Threads that read from SQLite: as many as there are people who look at once on a small server.
+const SQLITE_READERS: usize = 2;
+
+/// Which database, and where.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// In a file of its own.
+    Sqlite(SqliteFile),
+    /// At a server, over so many connections that write and as many that read.
+    Postgres {
+        /// `postgresql://user:password@host/database?sslmode=...&schema=...`
+        url: String,
+        /// At least one.
+        lanes: usize,
+    },
+}
+
+/// Threads that carry out what a store's queues hold.
+pub struct Threads {
+    queues: Vec<Arc<Queue>>,
+    handles: Vec<JoinHandle<()>>,
+}
+
+/// Opens a store: brings its schema up to date, and starts the threads that work for it.
+///
+/// # Errors
+/// The database cannot be opened, is open elsewhere, or was written by a newer program.
+pub fn open(database: &Database, surroundings: Surroundings) -> Result<(Store, Threads), OpenError> {
+    match database {
+        Database::Sqlite(file) => {
+            let mut writer = Sqlite::open(file)?;
+            schema::migrate(&mut writer)?;
+            let readers = (0..SQLITE_READERS).map(|_reader| Sqlite::open_reader(file)).collect::<Result<Vec<_>, _>>()?;
+            start(vec![writer], readers, surroundings)
+        }
+        Database::Postgres { url, lanes } => {
+            // The client must not be used on a thread of an asynchronous runtime, and whoever calls may be on one.
+            let opened = std::thread::scope(|scope| scope.spawn(|| open_postgres(url, *lanes, surroundings)).join());
+            opened.unwrap_or_else(|_panic| Err(StoreError::Damaged("opening the database panicked".to_owned()).into()))
+        }
+    }
+}
+
+fn open_postgres(url: &str, lanes: usize, surroundings: Surroundings) -> Result<(Store, Threads), OpenError> {
+    let url = PostgresUrl::parse(url)?;
+    let mut first = Postgres::new(&url);
+    schema::migrate(&mut first)?;
+    let lanes = lanes.max(1);
+    let writers = std::iter::once(first).chain((1..lanes).map(|_lane| Postgres::new(&url)));
+    let readers = (0..lanes).map(|_lane| Postgres::new(&url)).collect();
+    start(writers.collect(), readers, surroundings)
+}
+
+fn start<B: Backend + 'static>(writers: Vec<B>, readers: Vec<B>, surroundings: Surroundings) -> Result<(Store, Threads), OpenError> {
+    let store = Store::new(writers.len(), surroundings);
+    let mut threads = Threads { queues: Vec::new(), handles: Vec::new() };
+    let lanes = store.writes().iter().cloned().zip(writers);
+    let lanes = lanes.chain(readers.into_iter().map(|reader| (Arc::clone(store.reads()), reader)));
+    for (queue, backend) in lanes.collect::<Vec<_>>() {
+        threads.queues.push(Arc::clone(&queue));
+        let work = move || work(&queue, backend);
+        let spawned = std::thread::Builder::new().name("store".to_owned()).spawn(work);
+        threads.handles.push(spawned.map_err(|error| StoreError::Unavailable(format!("no thread for it: {error}")))?);
+    }
+    Ok((store, threads))
+}
+
+fn work<B: Backend>(queue: &Queue, mut backend: B) {
+    while queue.wait() {
+        drain(queue, &mut backend, &mut live);
+    }
+}
+
+impl Threads {
+    /// Carries out what waits, takes no more, and ends the threads. The database is closed then.
+    ///
+    /// # Errors
+    /// A thread ended by a panic: a bug.
+    pub fn close(mut self) -> Result<(), StoreError> {
+        self.queues.iter().for_each(|queue| queue.close());
+        let ended: Vec<_> = self.handles.drain(..).map(JoinHandle::join).collect();
+        let all_well = ended.iter().all(Result::is_ok);
+        if all_well { Ok(()) } else { Err(StoreError::Damaged("a thread of the store panicked".to_owned())) }
+    }
+}
+
+impl Drop for Threads {
+    /// Threads that nobody closed end when they have carried out what waits.
+    fn drop(&mut self) {
+        self.queues.iter().for_each(|queue| queue.close());
+    }
+}

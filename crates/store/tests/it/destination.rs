@@ -1,0 +1,69 @@
+//! The destination's side: notices, decisions, deliveries.
+
+use std::time::Duration;
+
+use delivery::arrival::{ArrivalEvent, Stage};
+use delivery::consent::{EntryList, Screening};
+use store::{Delivered, StoreError};
+
+use crate::fixture::{in_a_row, key_of};
+
+on_both_engines! {
+    async fn a_notice_is_recorded_once_decided_and_delivered_once(it: &mut Fixture) {
+        let carol = it.account("carol@b.test", Screening::Off).await;
+        let notice = it.notice(carol, "alice@a.test", "carol@b.test");
+        let key = key_of(&notice);
+        it.store.record_notices(vec![notice.clone(), notice.clone()]).await.unwrap();
+        it.store.record_notices(vec![notice.clone()]).await.unwrap();
+        let lease = it.lease().await;
+        let due = it.store.due_arrivals(&lease, it.now(), 10).await.unwrap();
+        assert_eq!(due.len(), 1);
+        assert_eq!((&due[0].key, &due[0].notice), (&key, &notice.notice));
+        let decided = it.store.decide(&key, &lease, it.now(), delivery::schedule::Jitter::NONE).await.unwrap().unwrap();
+        assert!(matches!(decided.arrival.stage, Stage::Due { .. }));
+        let delivery = it.delivery(&key, in_a_row(b"hello")).await;
+        assert_eq!(it.store.deliver(delivery.clone()).await.unwrap(), Delivered::Stored);
+        let mut again = delivery.clone();
+        again.mail = it.mail_id();
+        assert_eq!(it.store.deliver(again).await.unwrap(), Delivered::Stored);
+        let inbox = it.store.mail_list(carol).await.unwrap();
+        assert_eq!(inbox.len(), 1);
+        assert_eq!(inbox[0].size_octets, delivery.head.len() as u64 + 5);
+        let mail = it.store.mail(carol, inbox[0].id).await.unwrap().unwrap();
+        assert_eq!((mail.head, mail.content), (delivery.head, in_a_row(b"hello")));
+        let told = it.store.settle_arrival(it.settle_arrival(&key, ArrivalEvent::OriginKnows)).await.unwrap().unwrap();
+        assert!(matches!(told.arrival.stage, Stage::Ended(_)));
+        it.wait(Duration::from_hours(24 * 60));
+        assert!(it.store.settle_arrival(it.settle_arrival(&key, ArrivalEvent::TimePassed)).await.unwrap().is_none());
+        assert!(it.store.arrival(&key).await.unwrap().is_none());
+    }
+
+    async fn a_stranger_waits_until_allowed(it: &mut Fixture) {
+        let bob = it.account("bob@b.test", Screening::On).await;
+        let arrival = it.arrival(bob, "alice@a.test", "bob@b.test").await;
+        assert_eq!(arrival.arrival.stage, Stage::Listed);
+        let contacts = it.store.contacts(bob, it.now()).await.unwrap();
+        assert_eq!((contacts.len(), contacts[0].sender.to_string(), contacts[0].count), (1, "alice@a.test".to_owned(), 1));
+        let delivery = it.delivery(&arrival.key, in_a_row(b"hello")).await;
+        assert_eq!(it.store.deliver(delivery).await.unwrap(), Delivered::NotDue);
+        let changed = it.add(bob, EntryList::Allow, "alice@a.test").await;
+        assert_eq!((changed.changed, changed.released), (true, 1));
+        assert!(it.store.contacts(bob, it.now()).await.unwrap().is_empty());
+        let delivery = it.delivery(&arrival.key, in_a_row(b"hello")).await;
+        assert_eq!(it.store.deliver(delivery).await.unwrap(), Delivered::Stored);
+    }
+
+    async fn a_job_without_the_lease_changes_nothing(it: &mut Fixture) {
+        let carol = it.account("carol@b.test", Screening::Off).await;
+        let arrival = it.arrival(carol, "alice@a.test", "carol@b.test").await;
+        let mut delivery = it.delivery(&arrival.key, in_a_row(b"hello")).await;
+        it.wait(Duration::from_hours(2));
+        let later = it.now() + Duration::from_hours(1);
+        let other = it.store.lease("there", it.now(), later).await.unwrap();
+        assert!(other.epoch > delivery.lease.epoch);
+        assert_eq!(it.store.deliver(delivery.clone()).await, Err(StoreError::LeaseLost));
+        assert!(it.store.due_arrivals(&delivery.lease, later, 10).await.unwrap().is_empty());
+        delivery.lease = other;
+        assert_eq!(it.store.deliver(delivery).await.unwrap(), Delivered::Stored);
+    }
+}

@@ -1,0 +1,100 @@
+//! The engines: a PostgreSQL for the tests, and what must be the same on both.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use store::Store;
+use store::backend::{Access, Backend};
+use store::postgres::{Postgres, PostgresUrl};
+
+/// Starts a server of our own that listens on a socket in a directory of its own, says where, and ends with us:
+/// when its standard input does.
+const PRIVATE_SERVER: &str = r#"
+set -e
+bin=$(find /usr/lib/postgresql/*/bin -name initdb 2>/dev/null | sort -V | tail -n 1)
+bin=$(dirname "${bin:-$(command -v initdb)}")
+dir=$(mktemp -d /tmp/twoway-store-test.XXXXXX)
+cd "$dir"
+"$bin/initdb" --pgdata data --username twoway --auth trust --encoding UTF8 --locale C --no-sync >initdb.log 2>&1
+"$bin/pg_ctl" --pgdata data --log log --silent --wait --options "-k $dir -c listen_addresses= -c max_connections=300" start >&2
+echo "$dir"
+read -r _end || true
+"$bin/pg_ctl" --pgdata data --silent --mode immediate stop >&2 || true
+cd /; rm -rf "$dir"
+"#;
+
+struct Server {
+    url: String,
+    /// Its standard input stays open as long as this process lives.
+    _child: Option<Child>,
+}
+
+fn server() -> &'static str {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    &SERVER
+        .get_or_init(|| match std::env::var("TWOWAY_TEST_POSTGRES") {
+            Ok(url) => Server { url, _child: None },
+            Err(_unset) => private_server(),
+        })
+        .url
+}
+
+fn private_server() -> Server {
+    // PostgreSQL refuses to run as root.
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0\n"));
+    let mut command = if is_root { Command::new("runuser") } else { Command::new("bash") };
+    if is_root {
+        command.args(["-u", "postgres", "--", "bash"]);
+    }
+    let spawned = command.args(["-c", PRIVATE_SERVER]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut child = spawned.expect("PostgreSQL must be installed, or TWOWAY_TEST_POSTGRES name a server: these tests run on it");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let directory = line.trim();
+    assert!(!directory.is_empty(), "PostgreSQL could not be started; is it installed? Or let TWOWAY_TEST_POSTGRES name a server");
+    let url = format!("postgresql://twoway@{}/postgres", directory.replace('/', "%2F"));
+    Server { url, _child: Some(child) }
+}
+
+/// The URL of a schema that nobody has used.
+pub(crate) fn fresh_schema() -> String {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+    let server = server();
+    let separator = if server.contains('?') { '&' } else { '?' };
+    let url = format!("{server}{separator}schema=t{}_{number}", std::process::id());
+    drop_schema(&url);
+    url
+}
+
+pub(crate) fn drop_schema(url: &str) {
+    let (_, schema) = url.split_once("schema=").unwrap();
+    let script = format!("DROP SCHEMA IF EXISTS {schema} CASCADE");
+    with_postgres(url, |backend| {
+        backend.begin(Access::Write).unwrap();
+        backend.run_script(&script).unwrap();
+        backend.commit().unwrap();
+    });
+}
+
+/// The client must not be used on a thread of an asynchronous runtime.
+pub(crate) fn with_postgres(url: &str, work: impl FnOnce(&mut Postgres) + Send) {
+    let url = PostgresUrl::parse(url).unwrap();
+    std::thread::scope(|scope| scope.spawn(move || work(&mut Postgres::new(&url))).join()).unwrap();
+}
+
+on_both_engines! {
+    async fn every_statement_is_understood(it: &mut Fixture) {
+        it.with_backend(|backend| {
+            for sql in Store::statements() {
+                backend.begin(Access::Read).unwrap();
+                if let Err(error) = backend.prepare(sql) {
+                    panic!("{}\n{error}", sql.text());
+                }
+                backend.rollback();
+            }
+        });
+    }
+}

@@ -1,0 +1,13 @@
+//! The store, every operation on both engines: each test here runs on SQLite and on a PostgreSQL.
+//!
+//! When a test ends well, the store's own check of all its invariants must find nothing.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice)]
+
+#[macro_use]
+mod fixture;
+
+mod accounts;
+mod destination;
+mod engines;
+mod origin;
