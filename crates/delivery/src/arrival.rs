@@ -13,6 +13,8 @@
 //! | Ended | the notice's key and the outcome | nothing; a repeated notice is recognised |
 //!
 //! The key is origin domain, id, recipient: one row, however often the notice comes.
+//!
+//! Run twice, every transition gives the state of once; only `Deferred` and `OriginUnreached` count their attempts.
 
 use mail::status::Status;
 use mail::time::Timestamp;
@@ -432,3 +434,6 @@ impl Stage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

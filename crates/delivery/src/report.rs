@@ -5,7 +5,7 @@ use mail::envelope::ReportWish;
 use mail::status::Status;
 use serde::{Deserialize, Serialize};
 
-use crate::transfer::{Outcome, Transfer};
+use crate::transfer::{NoticeLine, Outcome, Transfer};
 
 /// Something worth telling the author about one recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,9 +107,72 @@ impl SentStatus {
     }
 }
 
+/// The status in words: what is certain, whose move it is, and until when. Nothing in it depends on a recipient's lists.
+pub fn detail(transfer: &Transfer) -> String {
+    match transfer {
+        Transfer::Notifying { line: NoticeLine::Unsent, retry_at, .. } => {
+            format!("kept here; no server of the recipient's domain was told yet, next attempt at {retry_at}")
+        }
+        Transfer::Notifying { line: NoticeLine::MayHaveLeft { .. }, retry_at, .. } => {
+            format!("kept here; no server of the recipient's domain has said yet that it heard, next attempt at {retry_at}")
+        }
+        Transfer::Waiting { expires, .. } => format!("the recipient's server knows of the message and can collect it until {expires}"),
+        Transfer::Served { .. } => {
+            "the recipient's server is collecting the message, and has not confirmed yet that it is safe there".to_owned()
+        }
+        Transfer::Uncertain { until } => {
+            format!("the recipient's server collected the message and has not confirmed it; a confirmation is awaited until {until}")
+        }
+        Transfer::Relaying { .. } => {
+            "the recipient's server does not speak two-way mail; the message is kept here, and nothing has been pushed".to_owned()
+        }
+        Transfer::Ended { outcome, .. } => match outcome {
+            Outcome::Delivered => "the recipient's server confirmed that it has stored the message".to_owned(),
+            Outcome::Failed { status, text } => format!("{status} {text}"),
+            Outcome::Expired => "the recipient's domain did not take the message in time".to_owned(),
+            Outcome::Withdrawn => "taken back before it was collected".to_owned(),
+            Outcome::Relayed => "passed on by ordinary SMTP, from where no confirmation comes".to_owned(),
+            Outcome::Closed => "handed over; the recipient's server never confirmed that it is safe there".to_owned(),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use mail::time::Timestamp;
+
     use super::*;
+    use crate::transfer::Delay;
+
+    #[test]
+    fn every_state_has_its_status_and_its_words() {
+        let (since, expires) = (Timestamp::EPOCH, Timestamp::from_millis(86_400_000));
+        let delay = Delay::Told;
+        let notifying = |line| Transfer::Notifying { since, attempts: 0, retry_at: expires, line, delay };
+        let ended = |outcome| Transfer::Ended { outcome, forget_at: expires };
+        let failed = Outcome::Failed { status: Status::permanent(1, 1), text: "no such mailbox".to_owned() };
+        let table = [
+            (notifying(NoticeLine::Unsent), "kept", "was told yet, next attempt at 1970-01-02T00:00:00Z"),
+            (notifying(NoticeLine::MayHaveLeft { expires }), "kept", "has said yet that it heard"),
+            (Transfer::Waiting { since, expires, repeat_at: expires, delay }, "noticed", "until 1970-01-02T00:00:00Z"),
+            (Transfer::Served { since, expires, repeat_at: expires }, "noticed", "has not confirmed yet"),
+            (Transfer::Uncertain { until: expires }, "handed-over", "awaited until 1970-01-02T00:00:00Z"),
+            (Transfer::Relaying { since, attempts: 0, retry_at: expires, delay }, "kept", "nothing has been pushed"),
+            (ended(Outcome::Delivered), "delivered", "confirmed"),
+            (ended(failed), "failed", "5.1.1 no such mailbox"),
+            (ended(Outcome::Expired), "expired", "in time"),
+            (ended(Outcome::Withdrawn), "withdrawn", "taken back"),
+            (ended(Outcome::Relayed), "relayed", "ordinary SMTP"),
+            (ended(Outcome::Closed), "handed-over", "never confirmed"),
+        ];
+        for (transfer, status, words) in table {
+            assert_eq!(SentStatus::of(&transfer).as_str(), status, "{transfer:?}");
+            let detail = detail(&transfer);
+            assert!(detail.contains(words), "{detail}");
+            let telltale = ["allow", "block", "ignor", "screen"].iter().find(|word| detail.contains(*word));
+            assert_eq!(telltale, None, "{detail}");
+        }
+    }
 
     #[test]
     fn reports_follow_the_authors_wish() {

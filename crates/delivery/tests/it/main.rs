@@ -3,5 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice)]
 // The search looks worlds up by the million, and never in the order of a hash map.
 #![allow(clippy::disallowed_types)]
+// It says how long it took.
+#![allow(clippy::disallowed_methods)]
 
 mod search;
