@@ -3,7 +3,7 @@
 //! Who asks is settled before any id is looked up. Not authorised, unknown id and wrong recipient are answered alike.
 
 use delivery::authority::{Role, Rule, Verdict};
-use delivery::transfer::{Transfer, TransferEvent};
+use delivery::transfer::TransferEvent;
 use futures_util::future::join_all;
 use mail::address::Mailbox;
 use mail::id::NoticeId;
@@ -156,7 +156,7 @@ async fn stream(
 /// Commits Served; or says what to answer if the message expired or was withdrawn in the meantime.
 async fn commit_served(node: &crate::node::Node, id: &NoticeId) -> Result<(), Reply> {
     match settle(node, id, TransferEvent::AboutToServeLastOctet, "handed to the recipient's server".to_owned()).await? {
-        Some(Settled { after: Transfer::Served { .. } | Transfer::Uncertain { .. }, .. }) => Ok(()),
+        Some(Settled { after, .. }) if after.last_octet_may_leave() => Ok(()),
         Some(_) | None => Err(gone()),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use delivery::arrival::{ArrivalEvent, Received, Stage};
-use delivery::transfer::{Transfer, TransferEvent};
+use delivery::transfer::TransferEvent;
 use mail::status::Status;
 use store::content::{ContentReader, ContentWriter, StoredContent};
 use store::{ArrivalRecord, Deliver, Delivered, Evidence, Lease, NewArrival, Settle, Settled, StoreError, TransferRecord, Writer};
@@ -67,7 +67,7 @@ async fn fetch(node: &Arc<Node>, lease: &Lease, record: &ArrivalRecord) -> Resul
         return settle_arrival(node, lease, record, event, "another connection is retrieving this").await;
     };
     let served = settle(node, lease, &transfer, TransferEvent::AboutToServeLastOctet, "handed to this server".to_owned()).await?;
-    if !matches!(served, Some(Settled { after: Transfer::Served { .. } | Transfer::Uncertain { .. }, .. })) {
+    if !served.is_some_and(|settled| settled.after.last_octet_may_leave()) {
         return settle_arrival(node, lease, record, ArrivalEvent::Vanished, "expired or withdrawn").await;
     }
     let content = copy(node, &transfer.content, record).await?;
