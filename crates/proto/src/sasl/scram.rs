@@ -260,6 +260,22 @@ mod tests {
     }
 
     #[test]
+    fn a_good_proof_for_another_nonce_fails() {
+        let proof_for = |nonce: &str| {
+            let (awaiting, _) = example();
+            let without_proof = format!("c=biws,r={nonce}");
+            let mut salted = [0; 32];
+            pbkdf2::pbkdf2_hmac::<Sha256>(b"pencil", &awaiting.verifier.salt, 4096, &mut salted);
+            let signature = hmac(&awaiting.verifier.stored_key, format!("{},{without_proof}", awaiting.exchanged).as_bytes());
+            let mut proof = hmac(&salted, b"Client Key");
+            proof.iter_mut().zip(signature).for_each(|(octet, signed)| *octet ^= signed);
+            awaiting.client_final(format!("{without_proof},p={}", BASE64.encode(&proof)).as_bytes())
+        };
+        assert!(proof_for("rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0").is_ok());
+        assert_eq!(proof_for("rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k1"), Err(Refusal::Failed));
+    }
+
+    #[test]
     fn what_is_no_first_message_is_refused() {
         for message in [
             "",

@@ -266,6 +266,7 @@ impl Session {
         if !matches!(self.phase, Phase::StartingTls) {
             return Err(Misuse::NotNow);
         }
+        // Octets behind the 220 were not encrypted: anybody on the way may have put them there.
         self.input.clear();
         self.capabilities = Capabilities::default();
         self.phase = Phase::Greeting;
@@ -337,8 +338,6 @@ impl Session {
                 Event::Refused(reply)
             }
             Expected::StartTls if reply.is_success() => {
-                // Octets behind the 220 were not encrypted: anybody on the way may have put them there.
-                self.input.clear();
                 self.phase = Phase::StartingTls;
                 Event::StartTls
             }

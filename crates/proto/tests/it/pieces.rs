@@ -82,8 +82,9 @@ fn played(role: Role, channel: Channel, pieces: &[&[u8]]) -> (Vec<String>, Strin
                 if matches!(event, Event::Message(_)) {
                     events.push(format!("content {}", std::mem::take(&mut content).escape_ascii()));
                 }
-                unanswered.push(Owed::by(&event));
-                events.push(show(&event));
+                let shown = show(&event);
+                unanswered.push(Owed::by(&event, &shown));
+                events.push(shown);
             }
         }
     }
@@ -92,19 +93,20 @@ fn played(role: Role, channel: Channel, pieces: &[&[u8]]) -> (Vec<String>, Strin
 }
 
 enum Owed {
-    Reply,
+    /// What it answers is in its text, so that two can't be exchanged.
+    Reply(String),
     Octets,
     Handshake,
     Verifier,
 }
 
 impl Owed {
-    fn by(event: &Event) -> Self {
+    fn by(event: &Event, shown: &str) -> Self {
         match event {
             Event::StartTls => Self::Handshake,
             Event::Scram { .. } => Self::Verifier,
             Event::Twoway(proto::twoway::Command::Retrieve(_)) => Self::Octets,
-            _ => Self::Reply,
+            _ => Self::Reply(shown.to_owned()),
         }
     }
 }
@@ -112,7 +114,7 @@ impl Owed {
 fn answer(session: &mut Session, unanswered: &mut Vec<Owed>) {
     for owed in unanswered.drain(..) {
         match owed {
-            Owed::Reply => session.reply(&Reply::new(250, None, "as you say")).unwrap(),
+            Owed::Reply(text) => session.reply(&Reply::new(250, None, text)).unwrap(),
             Owed::Octets => {
                 session.reply_with_octets(&Reply::new(250, None, "take it"), 4).unwrap();
                 session.write_octets(b"o\nct").unwrap();

@@ -3,7 +3,7 @@
 //! `*: role=… channel=… limit=… state=…` sets the scene; `state=greeted` has EHLO behind it, `state=authenticated` AUTH too,
 //! `state=addressed` also MAIL and one RCPT. `C:` the client sends a line, `C>` octets without a line end (`\r`, `\n`,
 //! `\0`, `\xHH`, `\\`); what stands together is sent together. `S:` the server writes a line, `S>` octets. `E:` the driver
-//! hears an event; `D:` it answers with a reply, `D>` with octets behind one, or does what the word says.
+//! hears an event, or `nothing`; `D:` it answers with a reply, `D>` with octets behind one, or does what the word says.
 
 use std::path::Path;
 
@@ -58,6 +58,7 @@ fn play(name: &str, scene: &[(usize, &str)], pieces: Pieces) {
             "C>" => played.send(&octets(text)),
             "S:" => assert_eq!(played.output_line().as_deref(), Some(text), "{at}"),
             "S>" => assert_eq!(played.output_octets(octets(text).len()), text, "{at}"),
+            "E:" if text == "nothing" => assert_eq!(played.event(), None, "{at}"),
             "E:" => assert_eq!(played.event().as_ref().map(show).as_deref(), Some(text), "{at}"),
             "D:" => answer(&mut played, text, &at),
             "D>" => played.session.write_octets(&octets(text)).expect(&at),

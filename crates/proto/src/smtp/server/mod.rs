@@ -311,6 +311,7 @@ impl Session {
         if !matches!(self.phase, Phase::StartingTls) {
             return Err(Misuse::NothingToAnswer);
         }
+        // What stands behind STARTTLS was not encrypted: anybody on the way may have put it there.
         self.input.clear();
         self.channel = Channel::Tls;
         self.client = Client::Silent;

@@ -72,8 +72,6 @@ impl Session {
             Channel::Upgradable if self.transaction.is_some() => replies::not_in_transaction(),
             Channel::Upgradable => {
                 self.answers.say(&replies::start_tls());
-                // What stands behind STARTTLS was not encrypted: anybody on the way may have put it there.
-                self.input.clear();
                 self.phase = Phase::StartingTls;
                 return Some(Step::Event(Event::StartTls));
             }
