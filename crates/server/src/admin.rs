@@ -1,5 +1,6 @@
 //! What an administrator can ask for: one implementation of each command, for the command line and for pages.
 
+pub mod client;
 pub mod commands;
 pub mod request;
 pub mod socket;
@@ -237,3 +238,6 @@ impl Desk {
         Err(AdminError::refused("not-our-domain", format!("{domain} is not one of this server's domains ({ours})")))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,22 @@
 //! All I/O: sessions, workers, the command line; and the [`world`] they reach the outside through.
 
+pub mod accept;
 pub mod admin;
 pub mod budgets;
+pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod dns;
 pub mod events;
 pub mod inquiry;
 pub mod listen;
+pub mod logs;
 pub mod node;
 pub mod passwords;
 pub mod peer;
 pub mod real;
 pub mod retrievals;
+pub mod serve;
 pub mod submit;
 pub mod tls;
 pub mod work;

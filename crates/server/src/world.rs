@@ -40,7 +40,7 @@ pub trait World: Send + Sync + 'static {
 }
 
 /// One connection.
-pub trait Wire: Send {
+pub trait Wire: Send + Sync {
     /// The address at the other end.
     fn peer(&self) -> SocketAddr;
 

@@ -79,11 +79,9 @@ async fn admit(
         return Err(not_our_domain());
     }
     let evidence = match authority(conversation, inquirer, Role::Send, &notice.from).await? {
-        Verdict::Authorised { by, evidence } => Evidence {
-            rule: by.to_string(),
-            detail: evidence.to_string(),
-            address: Some(conversation.peer_ip()),
-        },
+        Verdict::Authorised { by, evidence } => {
+            Evidence { rule: by.to_string(), detail: evidence.to_string(), address: Some(conversation.peer_ip()) }
+        }
         Verdict::Refused(_) | Verdict::Temporary(_) => return Err(dns_trouble()),
     };
     let world = &*node.world;

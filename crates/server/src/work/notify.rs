@@ -130,7 +130,9 @@ impl Round {
     async fn begin(&self, mut record: TransferRecord) -> Result<Option<(TransferRecord, Notice)>, StoreError> {
         let Some(settled) = self.settle(&record, TransferEvent::NoticeSending, None).await? else { return Ok(None) };
         record.transfer = settled.after;
-        let (Transfer::Notifying { line: NoticeLine::MayHaveLeft { expires }, .. } | Transfer::Waiting { expires, .. } | Transfer::Served { expires, .. }) = record.transfer
+        let (Transfer::Notifying { line: NoticeLine::MayHaveLeft { expires }, .. }
+        | Transfer::Waiting { expires, .. }
+        | Transfer::Served { expires, .. }) = record.transfer
         else {
             return Ok(None);
         };

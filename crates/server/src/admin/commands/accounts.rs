@@ -23,7 +23,9 @@ struct Row {
 impl From<Account> for Row {
     fn from(account: Account) -> Self {
         let Account { address, aliases, screening, legacy, made, .. } = account;
-        Self { address, aliases: aliases.iter().map(written).collect(), screening, legacy, made }
+        let mut aliases: Vec<String> = aliases.iter().map(written).collect();
+        aliases.sort();
+        Self { address, aliases, screening, legacy, made }
     }
 }
 

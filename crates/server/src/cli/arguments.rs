@@ -1,0 +1,277 @@
+//! What can be typed. The names are relied on by scripts and people's fingers.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use delivery::consent::{Legacy, Screening, Who};
+use mail::address::{Domain, Mailbox};
+use mail::id::{EntryId, MailId};
+
+/// A mail server for Two-Way Mail: messages wait at their origin until the recipient lets them in.
+#[derive(Debug, Parser)]
+#[command(name = "twoway", version, arg_required_else_help = true)]
+pub(super) struct Arguments {
+    /// The configuration; every command but `demo` needs one.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// One JSON document on standard output, errors as JSON on standard error.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Shows two servers exchanging mail, on this machine and offline.
+    Demo(Demo),
+    /// Runs the server.
+    Serve,
+    /// Looks at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Who has a mailbox here.
+    #[command(subcommand)]
+    Account(Account),
+    /// What happens to mail from strangers; tells, or changes what is given.
+    Mode {
+        address: Mailbox,
+        #[arg(long)]
+        screening: Option<ScreeningArgument>,
+        #[arg(long)]
+        legacy: Option<LegacyArgument>,
+    },
+    /// Who is let in. WHO: an address, @domain, @.domain (with subdomains) or list:ID.
+    Allow {
+        address: Mailbox,
+        #[command(subcommand)]
+        what: Entries,
+    },
+    /// Who is kept out.
+    Block {
+        address: Mailbox,
+        #[command(subcommand)]
+        what: Entries,
+    },
+    /// Who is let in for a while, so many times.
+    Expected {
+        address: Mailbox,
+        #[command(subcommand)]
+        what: Expected,
+    },
+    /// What was changed in the lists and modes; can be taken back for 24 hours.
+    History {
+        address: Mailbox,
+        #[command(subcommand)]
+        what: History,
+    },
+    /// Who has written, and waits for a decision.
+    Contacts {
+        address: Mailbox,
+        #[command(subcommand)]
+        what: Contacts,
+    },
+    /// What became of messages that were sent.
+    Sent {
+        address: Mailbox,
+        #[command(subcommand)]
+        what: Sent,
+    },
+    /// What lies in the mailbox.
+    Mail {
+        address: Mailbox,
+        #[command(subcommand)]
+        what: Mail,
+    },
+    /// Verifies every invariant of the data.
+    Check,
+}
+
+/// What the demo is asked to do.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Demo {
+    /// Nothing is played; everybody's lists stay empty.
+    #[arg(long)]
+    pub quiet: bool,
+    /// Keep everything here, and go on from there the next time.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// Write what a program needs to take part, once everything listens.
+    #[arg(long, value_name = "FILE")]
+    pub describe: Option<PathBuf>,
+    /// Publish a third party in DNS, who then can take part.
+    #[arg(long = "peer", value_name = "DOMAIN,IP,EXCHANGE_PORT,RETRIEVAL_PORT[,CA_PEM]")]
+    pub peers: Vec<Peer>,
+}
+
+/// A third party who takes part in the demo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Its domain.
+    pub domain: Domain,
+    /// Where it listens, and dials from.
+    pub address: IpAddr,
+    /// Its port in place of 25.
+    pub exchange_port: u16,
+    /// Its port in place of 2626.
+    pub retrieval_port: u16,
+    /// The authority of its certificate, PEM.
+    pub ca_pem: Option<PathBuf>,
+}
+
+impl FromStr for Peer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = text.splitn(5, ',').collect();
+        let [domain, address, exchange_port, retrieval_port, ca_pem @ ..] = parts.as_slice() else {
+            return Err("expected DOMAIN,IP,EXCHANGE_PORT,RETRIEVAL_PORT[,CA_PEM]".to_owned());
+        };
+        let port = |text: &str| text.parse().map_err(|_syntax| format!("not a port: {text:?}"));
+        Ok(Self {
+            domain: domain.parse().map_err(|error: mail::address::AddressError| error.to_string())?,
+            address: address.parse().map_err(|_syntax| format!("not an IP address: {address:?}"))?,
+            exchange_port: port(exchange_port)?,
+            retrieval_port: port(retrieval_port)?,
+            ca_pem: ca_pem.first().map(PathBuf::from),
+        })
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Says what is wrong with the file, all of it, without starting anything.
+    Check,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Account {
+    /// Adds a mailbox.
+    Add {
+        address: Mailbox,
+        /// The password comes on standard input.
+        #[arg(long)]
+        password_stdin: bool,
+        #[arg(long)]
+        screening: Option<ScreeningArgument>,
+        #[arg(long)]
+        legacy: Option<LegacyArgument>,
+    },
+    /// All mailboxes.
+    List,
+    /// Gives a mailbox another address, or *@domain: all that nobody else has.
+    Alias { address: Mailbox, alias: String },
+    /// Deletes a mailbox with all that is in it.
+    Delete { address: Mailbox },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Entries {
+    /// Adds an entry; what waits from there is decided anew.
+    Add { who: Who },
+    /// Removes it.
+    Remove { who: Who },
+    /// All entries.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Expected {
+    /// Adds an entry.
+    Add {
+        who: Who,
+        /// RFC 3339, or a length of time from now; 1h if not given.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        /// How many messages; 3 if not given.
+        #[arg(long, value_name = "N")]
+        count: Option<u32>,
+    },
+    /// Removes it.
+    Remove { who: Who },
+    /// All entries.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum History {
+    /// Latest first.
+    List,
+    /// Takes a change back.
+    Undo { change: EntryId },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Contacts {
+    /// Best first.
+    List,
+    /// Lets them in, and fetches all that waits from them.
+    Allow { who: Who },
+    /// Keeps them out.
+    Block { who: Who },
+    /// Puts away what waits, without a decision about them.
+    Dismiss { who: Who },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Sent {
+    /// Latest first.
+    List,
+    /// Takes a message back that nobody has collected: by the id of a transfer, or of a message.
+    Withdraw { id: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Mail {
+    /// Oldest first.
+    List,
+    /// One message.
+    Show {
+        id: MailId,
+        /// The exact octets.
+        #[arg(long)]
+        raw: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum ScreeningArgument {
+    /// Everything authorised is fetched.
+    Off,
+    /// The same, and who would have waited is shown.
+    Observe,
+    /// Strangers wait as contact attempts.
+    On,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum LegacyArgument {
+    /// Delivered.
+    Deliver,
+    /// Kept aside, shown among the contact attempts.
+    Keep,
+    /// Refused.
+    Refuse,
+}
+
+impl From<ScreeningArgument> for Screening {
+    fn from(argument: ScreeningArgument) -> Self {
+        match argument {
+            ScreeningArgument::Off => Self::Off,
+            ScreeningArgument::Observe => Self::Observe,
+            ScreeningArgument::On => Self::On,
+        }
+    }
+}
+
+impl From<LegacyArgument> for Legacy {
+    fn from(argument: LegacyArgument) -> Self {
+        match argument {
+            LegacyArgument::Deliver => Self::Deliver,
+            LegacyArgument::Keep => Self::Keep,
+            LegacyArgument::Refuse => Self::Refuse,
+        }
+    }
+}

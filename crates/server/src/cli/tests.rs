@@ -1,0 +1,68 @@
+//! What is typed becomes the request it stands for.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::*;
+
+fn typed(line: &str) -> Result<Request, AdminError> {
+    let words = std::iter::once("twoway").chain(line.split(' '));
+    let parsed = Arguments::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+    request(parsed.command)
+}
+
+#[test]
+fn every_command_of_the_interface_is_understood() {
+    let table = [
+        ("account list --config f --json", "account-list"),
+        ("--config f account alias a@a.test b@a.test", "account-alias"),
+        ("account alias a@a.test *@a.test", "account-alias"),
+        ("account delete a@a.test", "account-delete"),
+        ("mode a@a.test", "mode"),
+        ("mode a@a.test --screening on --legacy refuse", "mode"),
+        ("allow a@a.test add b@b.test", "entry-add"),
+        ("allow a@a.test add @b.test", "entry-add"),
+        ("allow a@a.test remove @.b.test", "entry-remove"),
+        ("allow a@a.test list", "entry-list"),
+        ("block a@a.test add list:news.b.test", "entry-add"),
+        ("expected a@a.test add @b.test --until 1h --count 3", "expected-add"),
+        ("expected a@a.test add @b.test --until 2030-01-01T12:00:00Z", "expected-add"),
+        ("contacts a@a.test list", "contact-list"),
+        ("contacts a@a.test allow b@b.test", "entry-add"),
+        ("contacts a@a.test block b@b.test", "entry-add"),
+        ("contacts a@a.test dismiss b@b.test", "contact-dismiss"),
+        ("sent a@a.test list", "sent-list"),
+        ("sent a@a.test withdraw 0123456789abcdefghijkl", "sent-withdraw"),
+        ("mail a@a.test list", "mail-list"),
+        ("mail a@a.test show 019abcde-0000-7000-8000-000000000000 --raw", "mail-show"),
+        ("history a@a.test list", "history-list"),
+        ("history a@a.test undo 019abcde-0000-7000-8000-000000000000", "history-undo"),
+        ("check", "check"),
+    ];
+    for (line, name) in table {
+        let request = typed(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let sent = serde_json::to_value(&request).unwrap();
+        assert_eq!(sent.get("command").and_then(serde_json::Value::as_str), Some(name), "{line}");
+        assert_eq!(serde_json::from_value::<Request>(sent).unwrap(), request, "{line}");
+    }
+}
+
+#[test]
+fn what_is_no_address_or_command_is_a_usage_error() {
+    for line in
+        ["allow bob add a@a.test", "allow a@a.test add bob", "mode a@a.test --screening maybe", "frobnicate", "mail a@a.test show 7"]
+    {
+        let words = std::iter::once("twoway").chain(line.split(' '));
+        assert_eq!(Arguments::try_parse_from(words).unwrap_err().exit_code(), 2, "{line}");
+    }
+}
+
+#[test]
+fn a_peer_of_the_demo_is_written_with_commas() {
+    let peer: Peer = "c.test,127.0.0.4,2525,2626,/tmp/ca.pem".parse().unwrap();
+    assert_eq!((peer.exchange_port, peer.retrieval_port), (2525, 2626));
+    assert_eq!(peer.ca_pem.as_deref(), Some(Path::new("/tmp/ca.pem")));
+    assert_eq!("c.test,127.0.0.4,2525,2626".parse::<Peer>().unwrap().ca_pem, None);
+    for wrong in ["", "c.test", "c.test,127.0.0.4,2525", "c.test,localhost,1,2", "c.test,127.0.0.4,25,99999", "-,127.0.0.4,1,2"] {
+        assert!(wrong.parse::<Peer>().is_err(), "{wrong}");
+    }
+}

@@ -1,0 +1,209 @@
+//! `twoway serve`: a whole server, from its configuration to its end.
+
+pub mod open;
+mod secret;
+mod systemd;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::OpenError;
+use tokio::net::TcpListener;
+
+use crate::accept::{self, Doorway, Places};
+use crate::admin::{Desk, Fault, socket};
+use crate::budgets::Budgets;
+use crate::config::Config;
+use crate::dns::{Resolver, ResolverError};
+use crate::events::Events;
+use crate::listen::Service;
+use crate::node::{Node, Signal};
+use crate::passwords;
+use crate::real::{Machine, RealWorld};
+use crate::retrievals::Retrievals;
+use crate::tls::{Tls, TlsError};
+use crate::work;
+use crate::world::{First, World, first};
+
+/// How long what is under way may take to finish; what has not is handed back.
+const STOPPING: Duration = Duration::from_secs(30);
+
+/// A server that runs. Dropping it does not end it: [`Running::stop`] does.
+pub struct Running {
+    /// What its sessions and workers share.
+    pub node: Arc<Node>,
+    /// Where each service listens, as bound: by port name (`submission`, `exchange` ...), in the order of the configuration.
+    pub addresses: BTreeMap<&'static str, Vec<SocketAddr>>,
+    /// Where the command line is answered.
+    pub admin_socket: PathBuf,
+    world: Arc<RealWorld>,
+    opened: open::Opened,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory cannot be used.
+    #[error("data_dir {}: {error}", directory.display())]
+    DataDirectory {
+        /// Which.
+        directory: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Another process holds it.
+    #[error("{} is in use by another process", .0.display())]
+    Locked(PathBuf),
+    /// The store cannot be opened.
+    #[error("store: {0}")]
+    Store(#[from] OpenError),
+    /// The certificate, its key or the authorities.
+    #[error("tls: {0}")]
+    Tls(#[from] TlsError),
+    /// The resolver.
+    #[error(transparent)]
+    Dns(#[from] ResolverError),
+    /// A port cannot be listened on.
+    #[error("listen.{service}: {address}: {error}")]
+    Listen {
+        /// Its key.
+        service: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// No hash could be made: there is no memory for one.
+    #[error("no password can be hashed")]
+    Decoy,
+    /// The command line's socket.
+    #[error("{}: {error}", path.display())]
+    AdminSocket {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+}
+
+impl StartError {
+    /// Whose move is next.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Decoy | Self::Locked(_) | Self::Store(OpenError::Locked(_) | OpenError::Store(_)) => Fault::Temporary,
+            Self::DataDirectory { .. }
+            | Self::Store(OpenError::NewerSchema { .. } | OpenError::Url(_))
+            | Self::Tls(_)
+            | Self::Dns(_)
+            | Self::Listen { .. }
+            | Self::AdminSocket { .. } => Fault::Usage,
+        }
+    }
+}
+
+/// Starts a server: its store, ports, workers and the command line's socket. To be called on a tokio runtime.
+///
+/// # Errors
+/// Something it needs is not there; nothing of it runs.
+pub async fn start(config: &Config, events: Events) -> Result<Running, StartError> {
+    let machine = Machine::new();
+    let opened = open::open(config, &machine).await?;
+    let tls = Tls::load(&config.tls, &config.hostname, &config.data_dir)?;
+    let resolver = Resolver::new(&config.dns)?;
+    let ports = bind(config).await?;
+    let admin_socket = config.admin_socket();
+    let admin = socket::listen(&admin_socket).map_err(|error| StartError::AdminSocket { path: admin_socket.clone(), error })?;
+
+    let world = Arc::new(RealWorld::new(machine.clone(), resolver, tls.clone(), config.outbound.clone()));
+    let node = Arc::new(Node {
+        world: Arc::clone(&world) as Arc<dyn World>,
+        store: opened.store.clone(),
+        settings: config.settings(),
+        events,
+        retrievals: Retrievals::default(),
+        budgets: Budgets::default(),
+        decoy_hash: passwords::decoy(&machine).await.ok_or(StartError::Decoy)?,
+        decoy_secret: secret::load(&config.data_dir, &machine)?,
+        stop: Signal::default(),
+        due: Signal::default(),
+    });
+    let places = Places::new(config.connections);
+    let mut addresses: BTreeMap<&'static str, Vec<SocketAddr>> = BTreeMap::new();
+    for (service, listener, address) in ports {
+        addresses.entry(service.as_str()).or_default().push(address);
+        tracing::info!(service = service.as_str(), %address, "listening");
+        let doorway = Doorway { node: Arc::clone(&node), places: places.clone(), tls: tls.clone(), machine: machine.clone() };
+        world.spawn("port", Box::pin(accept::serve_port(doorway, service, listener)));
+    }
+    let desk = Desk::of(&node, is_being_retrieved(&node));
+    world.spawn("admin", Box::pin(socket::serve(admin, admin_socket.clone(), desk, node.stop.clone())));
+    work::start(&node);
+    Ok(Running { node, addresses, admin_socket, world, opened })
+}
+
+fn is_being_retrieved(node: &Arc<Node>) -> Arc<dyn Fn(&mail::id::NoticeId) -> bool + Send + Sync> {
+    let node = Arc::clone(node);
+    Arc::new(move |id| node.retrievals.is_held(id, node.world.now()))
+}
+
+type Port = (Service, TcpListener, SocketAddr);
+
+async fn bind(config: &Config) -> Result<Vec<Port>, StartError> {
+    let listen = &config.listen;
+    let services = [
+        (Service::Submission, &listen.submission),
+        (Service::Submissions, &listen.submissions),
+        (Service::Exchange, &listen.exchange),
+        (Service::Retrieval, &listen.retrieval),
+    ];
+    let mut ports = Vec::new();
+    for (service, wanted) in services {
+        for address in wanted {
+            let failed = |error| StartError::Listen { service: service.as_str(), address: *address, error };
+            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            let bound = listener.local_addr().map_err(failed)?;
+            ports.push((service, listener, bound));
+        }
+    }
+    for (name, unserved) in [("imap", &listen.imap), ("imaps", &listen.imaps), ("web", &listen.web)] {
+        if !unserved.is_empty() {
+            tracing::warn!("listen.{name} is set, and not served by this version");
+        }
+    }
+    Ok(ports)
+}
+
+impl Running {
+    /// Ends the server: nothing new begins, what is under way finishes or is handed back, in half a minute at most.
+    pub async fn stop(self) {
+        self.node.stop.raise();
+        self.node.due.raise();
+        let deadline = self.world.now() + STOPPING;
+        if let First::Right(()) = first(self.world.idle(), self.world.sleep_until(deadline)).await {
+            tracing::warn!("sessions were still open after {} s; what they had not acknowledged is asked for again", STOPPING.as_secs());
+        }
+        self.opened.close().await;
+    }
+}
+
+/// Runs a server until SIGTERM or SIGINT.
+///
+/// # Errors
+/// It does not start.
+pub async fn run(config: &Config) -> Result<(), StartError> {
+    let stop = Signal::default();
+    systemd::raise_on_signals(&stop);
+    let running = start(config, Events::default()).await?;
+    systemd::notify("READY=1");
+    stop.raised().await;
+    tracing::info!("stopping");
+    systemd::notify("STOPPING=1");
+    running.stop().await;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
