@@ -1,0 +1,182 @@
+"""`twoway serve` on both stores, its configuration, and what the command line's exit status says."""
+
+import contextlib
+import glob
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+
+from cases import Cases, Skipped
+from dns import Dns
+from node import Node, unused_name
+from server import binary, token
+
+CASES = Cases("serving")
+
+
+@contextlib.contextmanager
+def one_node(top=""):
+    """A server for example.test that is not started yet."""
+    with tempfile.TemporaryDirectory(prefix="twoway-interop-") as folder, Dns() as dns:
+        with Node(folder, "example.test", "127.0.0.1", dns.address) as node:
+            node.configure(top)
+            yield node
+
+
+def to_a_neighbour(node):
+    """Accounts made before the start, a message between them, a graceful stop, and everything still there afterwards."""
+    sender, reader = node.add_account("carol"), node.add_account("dave")
+    node.start()
+    subject, message = sender.write(reader)
+    content = reader.find(subject)
+    sender.wait_sent(message, reader, "delivered")
+    to_self, _ = sender.write(sender)
+    sender.find(to_self)
+    assert node.command("check") == {"ok": True, "violations": []}
+    assert node.stop() == 0
+    assert not os.path.exists(os.path.join(node.data_dir, "admin.sock"))
+    # Now the command line opens the store itself.
+    assert reader.find(subject) == content
+    certificate = read(node.ca_pem)
+    node.start()
+    assert reader.find(subject) == content and read(node.ca_pem) == certificate
+    assert node.stop() == 0
+    for line in node.log().splitlines():
+        assert json.loads(line)["timestamp"], line
+
+
+def read(path):
+    """The text of a file."""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+@CASES.add
+def on_sqlite():
+    """On SQLite: start, submit, read, stop by SIGTERM, start again."""
+    with one_node() as node:
+        to_a_neighbour(node)
+
+
+@CASES.add
+def on_postgresql():
+    """On PostgreSQL: the same."""
+    url = os.environ.get("TWOWAY_TEST_POSTGRES")
+    if not url:
+        raise Skipped("TWOWAY_TEST_POSTGRES is not set")
+    database = unused_name()
+    psql(url, f"CREATE DATABASE {database}")
+    try:
+        with one_node(f'store = "{url.rsplit("/", 1)[0]}/{database}"') as node:
+            to_a_neighbour(node)
+    finally:
+        psql(url, f"DROP DATABASE {database} WITH (FORCE)")
+
+
+def psql(url, statement):
+    """Has PostgreSQL carry out a statement."""
+    program = shutil.which("psql") or sorted(glob.glob("/usr/lib/postgresql/*/bin/psql"))[-1]
+    subprocess.run([program, "--no-psqlrc", "--quiet", url, "--command", statement], check=True, timeout=60)
+
+
+@CASES.add
+def graceful_stop():
+    """SIGTERM lets a session that is in the middle of a message finish, or tells it 421; the process ends with status 0."""
+    with one_node() as node:
+        carol = node.add_account("carol")
+        node.start()
+        idle = node.connect("submissions")
+        session = carol.session()
+        session.command(f"MAIL FROM:<{carol}>").must_be(250)
+        session.command(f"RCPT TO:<{carol}>").must_be(250)
+        session.command("DATA").must_be(354)
+        subject = token()
+        node.process.send_signal(signal.SIGTERM)
+        idle.reply().must_be(421)
+        with contextlib.suppress(OSError):
+            session.send(carol.message(carol, subject) + b".\r\n")
+        answered = session.reply()
+        assert answered.code in (250, 421), answered
+        assert node.process.wait(40) == 0
+        node.start()
+        later, _ = carol.write(carol)
+        carol.find(later)
+        assert carol.has(subject) == (answered.code == 250)
+
+
+@CASES.add
+def one_server_for_one_folder():
+    """A second server on the same data directory is refused, and the first goes on."""
+    with one_node() as node:
+        carol = node.add_account("carol")
+        node.start()
+        run = subprocess.run([node.twoway, "serve", "--config", node.config], capture_output=True, timeout=60, check=False)
+        assert run.returncode in (2, 75), run
+        subject, _ = carol.write(carol)
+        carol.find(subject)
+
+
+def faults(text):
+    """What `config check` says of this configuration; checked for its exit status and form."""
+    with tempfile.TemporaryDirectory(prefix="twoway-interop-") as folder:
+        path = os.path.join(folder, "wrong.toml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        run = subprocess.run([binary(), "config", "check", "--config", path], capture_output=True, timeout=60, check=False)
+        as_json = subprocess.run([binary(), "config", "check", "--config", path, "--json"], capture_output=True, timeout=60, check=False)
+        assert run.returncode == as_json.returncode == 2, run
+        assert json.loads(as_json.stderr)["error"]["code"], as_json
+        return run.stderr.decode().replace(path, "FILE")
+
+
+RIGHT = 'hostname = "mx.example.test"\ndomains = ["example.test"]\ndata_dir = "data"\n'
+
+
+@CASES.add
+def configuration_errors():
+    """Every fault of a configuration is named with file, line, key and what was expected."""
+    for lines, line, key in (
+        ('hostnam = "x"\n', 4, "hostnam"),
+        ('store = "mysql"\n', 4, "store"),
+        ('[listen]\nsubmission = "nowhere"\n', 5, "listen.submission"),
+        ('[timers]\nnotice = ["soon"]\n', 5, "timers.notice"),
+        ("[limits]\nrecipients_max = -1\n", 5, "limits.recipients_max"),
+        ('[lab]\nenabled = "yes"\n', 5, "lab.enabled"),
+        ("[[listen]]\n", 4, "listen"),
+        ("outbound_address = [1, 2\n", 4, ""),
+    ):
+        said = faults(RIGHT + lines)
+        assert f"FILE:{line}" in said and key in said and "expected" in said, said
+    for key in ("hostname", "domains", "data_dir"):
+        rest = "".join(line for line in RIGHT.splitlines(True) if not line.startswith(key))
+        said = faults(rest)
+        assert "FILE" in said and key in said, said
+    said = faults(RIGHT + 'store = "mysql"\n[limits]\nrecipients_max = 0\n')
+    assert "store" in said and "limits.recipients_max" in said, said
+
+
+@CASES.add
+def configuration_accepted():
+    """A right configuration is called right."""
+    with one_node() as node:
+        run = subprocess.run([binary(), "config", "check", "--config", node.config], capture_output=True, timeout=60, check=False)
+        assert run.returncode == 0, run
+
+
+@CASES.add
+def exit_statuses():
+    """Exit status 0 is done, 1 refused, 2 usage or configuration, 75 temporary; errors are JSON on stderr."""
+    with one_node() as node:
+        node.add_account("carol")
+        node.refused("mode", "nobody@example.test", status=1)
+        node.refused("mail", "carol@example.test", "show", "nothing", status=2)
+        node.refused("account", "add", "not an address", status=2)
+        node.refused("frobnicate", status=2)
+        node.refused("contacts", "carol@example.test", "allow", status=2)
+        node.configure('store = "postgresql://nobody@127.0.0.1:1/nothing"')
+        node.refused("check", status=75)
+        os.remove(node.config)
+        node.refused("check", status=2)
