@@ -19,8 +19,7 @@ statements! {
     CREDENTIALS = "SELECT password_hash, scram_salt, scram_iterations, scram_stored_key, scram_server_key FROM account \
                    WHERE part = ?1 AND id = ?2 AND stage = 'active'";
     PRIMARY = "SELECT address FROM account WHERE part = ?1 AND id = ?2";
-    SET_SCREENING = "UPDATE account SET screening = ?3 WHERE part = ?1 AND id = ?2";
-    SET_LEGACY = "UPDATE account SET legacy = ?3 WHERE part = ?1 AND id = ?2";
+    SET_MODES = "UPDATE account SET screening = ?3, legacy = ?4 WHERE part = ?1 AND id = ?2";
     CLOSE = "UPDATE account SET stage = 'deleting' WHERE part = ?1 AND id = ?2";
     CLOSED = "SELECT id FROM account WHERE stage = 'deleting' ORDER BY part, id";
     ERASE = "DELETE FROM account WHERE part = ?1 AND id = ?2";
@@ -217,16 +216,10 @@ pub(crate) fn screening_of(tx: &mut dyn Tx, part: Partition, account: AccountId)
     codec::screening(&row.text()?).map(Some)
 }
 
-/// Sets what is given, in the account's row alone.
-pub(crate) fn write_modes(tx: &mut dyn Tx, account: AccountId, screening: Option<Screening>, legacy: Option<Option<Legacy>>) -> Result<()> {
-    let part = Partition::of(account);
-    if let Some(screening) = screening {
-        tx.execute(SET_SCREENING, params![part, account, codec::screening_name(screening)])?;
-    }
-    if let Some(legacy) = legacy {
-        tx.execute(SET_LEGACY, params![part, account, legacy.map(codec::legacy_name)])?;
-    }
-    Ok(())
+/// Writes the modes: screening, and legacy if it was chosen at all.
+pub(crate) fn write_modes(tx: &mut dyn Tx, account: AccountId, (screening, legacy): (Screening, Option<Legacy>)) -> Result<()> {
+    let (screening, legacy) = (codec::screening_name(screening), legacy.map(codec::legacy_name));
+    tx.execute(SET_MODES, params![Partition::of(account), account, screening, legacy]).map(drop)
 }
 
 /// The modes as they were chosen: screening, and legacy if it was chosen at all.

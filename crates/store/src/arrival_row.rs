@@ -10,6 +10,7 @@ use mail::time::Timestamp;
 use crate::backend::{Row, Sql, Tx};
 use crate::{ArrivalKey, ArrivalRecord, Evidence, NewArrival, Result, StoreError, codec, orphans, params, statements};
 
+/// The columns of an [`ArrivalRecord`], of the table under the name `a`.
 macro_rules! arrival_columns {
     () => {
         "a.account, a.origin, a.id, a.recipient_key, a.sender, a.recipient, a.size_octets, a.date, a.expires, a.noted_at, a.body, \
@@ -17,6 +18,8 @@ macro_rules! arrival_columns {
          a.evidence_address, a.detail, a.state"
     };
 }
+
+pub(crate) use arrival_columns;
 
 statements! {
     INSERT = "INSERT INTO arrival (part, account, origin, id, recipient_key, sender, sender_key, recipient, size_octets, date, expires, \
@@ -33,10 +36,6 @@ statements! {
     /// Those of one sender.
     LISTED_OF = concat!("SELECT ", arrival_columns!(), " FROM arrival a WHERE a.part = ?1 AND a.account = ?2 AND a.origin = ?3 \
                         AND a.sender_key = ?4 AND a.stage = 'listed' ORDER BY a.id, a.recipient_key LIMIT ?5");
-    /// What consent can still change, from one origin or all, from one sender or all, by key.
-    UNDECIDED = concat!("SELECT ", arrival_columns!(), " FROM arrival a WHERE a.part = ?1 AND a.account = ?2 AND a.origin >= ?3 \
-                        AND a.origin <= ?4 AND (a.origin, a.id, a.recipient_key) > (?5, ?6, ?7) AND (?8 = '' OR a.sender_key = ?8) \
-                        AND a.stage IN ('listed', 'dropped', 'due') ORDER BY a.origin, a.id, a.recipient_key LIMIT ?9");
     OF_ACCOUNT = concat!("SELECT ", arrival_columns!(), " FROM arrival a WHERE a.part = ?1 AND a.account = ?2 LIMIT ?3");
     UPDATE = "UPDATE arrival SET expires = ?6, stage = ?7, due_at = ?8, detail = ?9, state = ?10 WHERE part = ?1 AND account = ?2 \
               AND origin = ?3 AND id = ?4 AND recipient_key = ?5";
@@ -46,9 +45,6 @@ statements! {
 }
 
 pub(crate) const DUE_ARRIVALS: Sql = DUE;
-
-/// After every domain, in the order of octets.
-const LAST_ORIGIN: &str = "~";
 
 /// The name of a state, as the `stage` column has it.
 pub(crate) fn stage(arrival: &Arrival) -> &'static str {
@@ -179,54 +175,4 @@ pub(crate) fn listed_of(tx: &mut dyn Tx, account: AccountId, sender: &Mailbox, l
 /// Arrivals of an account, some of them.
 pub(crate) fn of_account(tx: &mut dyn Tx, account: AccountId, limit: usize) -> Result<Vec<ArrivalRecord>> {
     records(tx.query(OF_ACCOUNT, params![Partition::of(account), account, limit])?)
-}
-
-/// Which arrivals a change of consent can concern: text, as its row keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Scope {
-    /// All of the account.
-    All,
-    /// Those of one origin.
-    Origin(String),
-    /// Those of one sender.
-    Sender(Mailbox),
-}
-
-impl Scope {
-    /// As a row names it. No domain is empty, and no domain holds an `@`.
-    pub(crate) fn to_name(&self) -> String {
-        match self {
-            Self::All => String::new(),
-            Self::Origin(domain) => domain.clone(),
-            Self::Sender(mailbox) => mailbox.to_string(),
-        }
-    }
-
-    pub(crate) fn parse(name: &str) -> Result<Self> {
-        match name {
-            "" => Ok(Self::All),
-            address if address.contains('@') => {
-                address.parse().map(Self::Sender).map_err(|error| StoreError::Damaged(format!("a scope {name:?}: {error}")))
-            }
-            domain => Ok(Self::Origin(domain.to_owned())),
-        }
-    }
-}
-
-/// Where a walk over the arrivals of an account has come to: origin, id and recipient, by spaces.
-pub(crate) fn cursor(key: &ArrivalKey) -> String {
-    format!("{} {} {}", key.origin, key.id, key.recipient)
-}
-
-/// Arrivals that consent can still change, after a cursor.
-pub(crate) fn undecided(tx: &mut dyn Tx, account: AccountId, scope: &Scope, after: &str, limit: usize) -> Result<Vec<ArrivalRecord>> {
-    let (first, last, sender_key) = match scope {
-        Scope::All => ("", LAST_ORIGIN, String::new()),
-        Scope::Origin(domain) => (domain.as_str(), domain.as_str(), String::new()),
-        Scope::Sender(mailbox) => (mailbox.domain().as_str(), mailbox.domain().as_str(), mailbox.key()),
-    };
-    let (origin, rest) = after.split_once(' ').unwrap_or_default();
-    let (id, recipient) = rest.split_once(' ').unwrap_or_default();
-    let values = params![Partition::of(account), account, first, last, origin, id, recipient, sender_key, limit];
-    records(tx.query(UNDECIDED, values)?)
 }

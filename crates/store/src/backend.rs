@@ -9,7 +9,7 @@ use crate::StoreError;
 
 /// One statement of ours. Only [`statements!`](crate::statements) makes one, so each is in the list that a
 /// test prepares on both engines. Parameters are `?1`, `?2` ...
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sql(&'static str);
 
 impl Sql {
@@ -85,7 +85,7 @@ value_from! {
     &'a mail::address::Domain, value => Value::Text(Cow::Borrowed(value.as_str()));
 }
 
-impl<'a, T: Into<Self>> From<Option<T>> for Value<'a> {
+impl<T: Into<Self>> From<Option<T>> for Value<'_> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Value::Null, Into::into)
     }

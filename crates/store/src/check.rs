@@ -1,10 +1,25 @@
 //! Every invariant of the data, looked for where it does not hold.
+//!
+//! What one row owes to another is asked of the database; what a row says of itself is read row by row
+//! ([`rows`]); names are compared with who has them ([`names`]); objects are looked at one by one ([`objects`]).
+
+pub(crate) mod names;
+pub(crate) mod objects;
+pub(crate) mod rows;
+
+use std::time::Duration;
+
+use delivery::contacts::ROWS_MAX;
 
 use crate::backend::{Sql, Tx};
 use crate::{Result, Store, params, statements};
 
+pub use objects::Depth;
+
 /// Sentences of one kind: who sees these knows what is wrong.
 const SENTENCES_MAX: usize = 100;
+/// Longer than anybody takes to add an account.
+const RESERVED_MAX: Duration = Duration::from_mins(10);
 
 statements! {
     TRANSFER_WITHOUT_MESSAGE = "SELECT t.id FROM transfer t LEFT JOIN message m ON m.part = t.part AND m.id = t.message \
@@ -45,7 +60,9 @@ statements! {
     OBJECT_TWICE = "SELECT MIN(n.object) FROM (SELECT object FROM message WHERE object IS NOT NULL UNION ALL \
                     SELECT object FROM mail WHERE object IS NOT NULL UNION ALL SELECT object FROM partial) AS n \
                     GROUP BY n.object HAVING COUNT(*) > 1 LIMIT ?1";
-    RESERVED = "SELECT name FROM directory WHERE stage <> 'active' LIMIT ?1";
+    RESERVED = "SELECT name FROM directory WHERE stage <> 'active' AND reserved_at < ?2 LIMIT ?1";
+    CONTACTS_OVER_CAP = "SELECT c.account FROM (SELECT DISTINCT part, account, sender_key FROM arrival WHERE stage = 'listed') AS c \
+                         GROUP BY c.part, c.account HAVING COUNT(*) > ?2 LIMIT ?1";
     CLOSED = "SELECT address FROM account WHERE stage <> 'active' LIMIT ?1";
     UNFINISHED = "SELECT account FROM redecision LIMIT ?1";
     LEASE_PARTITIONS = "SELECT owner FROM lease WHERE part < 0 OR part > 1023 LIMIT ?1";
@@ -71,28 +88,46 @@ const RELATIONS: &[(Sql, &str)] = &[
     (PARTIAL_OF_NOTHING, "a part of a content is of no arrival that is due"),
     (ORPHAN_NAMED, "an object is noted as an orphan, and named by a row"),
     (OBJECT_TWICE, "an object is named by two rows"),
-    (RESERVED, "a name is reserved, and nobody is adding it"),
     (CLOSED, "an account is half deleted"),
     (UNFINISHED, "a change of consent is not applied to all that waits"),
     (LEASE_PARTITIONS, "a lease is of no partition"),
 ];
 
 impl Store {
-    /// Every invariant of the data that does not hold. Empty: all is well.
+    /// Every invariant of the data that does not hold. Empty: all is well. Large contents are only measured.
     ///
     /// # Errors
     /// The store is not available.
     pub async fn check(&self) -> Result<Vec<String>> {
-        self.read(relations).await
+        self.check_to(Depth::Size).await
+    }
+
+    /// The same, with a choice of how closely to look at large contents.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn check_to(&self, depth: Depth) -> Result<Vec<String>> {
+        let now = self.now();
+        let mut violations = self.read(move |tx| relations(tx, now - RESERVED_MAX)).await?;
+        violations.extend(self.check_rows().await?);
+        violations.extend(self.read(names::compare).await?);
+        violations.extend(self.check_objects(depth).await?);
+        Ok(violations)
     }
 }
 
-fn relations(tx: &mut dyn Tx) -> Result<Vec<String>> {
+fn relations(tx: &mut dyn Tx, reserved_before: mail::time::Timestamp) -> Result<Vec<String>> {
     let mut violations = Vec::new();
-    for (sql, sentence) in RELATIONS {
-        for mut row in tx.query(*sql, params![SENTENCES_MAX])? {
+    let mut ask = |sql: Sql, values: &[crate::backend::Value<'_>], sentence: &str| {
+        for mut row in tx.query(sql, values)? {
             violations.push(format!("{sentence}: {}", row.text()?));
         }
+        Ok::<_, crate::StoreError>(())
+    };
+    for (sql, sentence) in RELATIONS {
+        ask(*sql, params![SENTENCES_MAX], sentence)?;
     }
+    ask(RESERVED, params![SENTENCES_MAX, reserved_before], "a name is reserved, and nobody is adding it")?;
+    ask(CONTACTS_OVER_CAP, params![SENTENCES_MAX, ROWS_MAX], "more contact attempts are shown than a mailbox may have")?;
     Ok(violations)
 }

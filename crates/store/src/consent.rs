@@ -1,6 +1,5 @@
 //! Consent: entries and modes, their history with undo, and what a change means for what waits.
 
-use delivery::arrival::Stage;
 use delivery::consent::{Decision, Entry, EntryList, Legacy, Question, Reason, Screening, Who, decide, keys_for};
 use delivery::schedule::{Jitter, Timers};
 use mail::address::Domain;
@@ -9,15 +8,13 @@ use mail::notice::Notice;
 use mail::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::arrival_row::{Scope, cursor, undecided};
 use crate::backend::Tx;
+use crate::redecision::{Scope, redecide_first, scope_of};
 use crate::{ConsentAct, ConsentChange, ConsentChanged, HistoryItem, Observed, Result, Store};
-use crate::{accounts, codec, destination, params, statements};
+use crate::{accounts, codec, params, statements};
 
 /// How long a change can be undone.
 const UNDO_WITHIN: std::time::Duration = std::time::Duration::from_hours(24);
-/// Arrivals that one transaction decides again.
-const REDECIDED_MAX: usize = 500;
 /// Keys that one statement looks for; a name with more labels takes several.
 const KEYS_OF_STATEMENT: usize = 12;
 
@@ -36,12 +33,6 @@ statements! {
     HISTORY = "SELECT id, at, through, act, undone FROM history WHERE part = ?1 AND account = ?2 ORDER BY at DESC, id DESC";
     CHANGE = "SELECT at, undone, undo FROM history WHERE part = ?1 AND account = ?2 AND id = ?3";
     UNDONE = "UPDATE history SET undone = 1 WHERE part = ?1 AND account = ?2 AND id = ?3";
-    GO_ON_AFTER = "INSERT INTO redecision (part, account, scope, after) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (part, account, scope) \
-                   DO UPDATE SET after = CASE WHEN excluded.after < redecision.after THEN excluded.after ELSE redecision.after END";
-    GONE_ON = "DELETE FROM redecision WHERE part = ?1 AND account = ?2 AND scope = ?3";
-    MOVE_ON = "UPDATE redecision SET after = ?4 WHERE part = ?1 AND account = ?2 AND scope = ?3";
-    UNFINISHED = "SELECT after FROM redecision WHERE part = ?1 AND account = ?2 AND scope = ?3";
-    ALL_UNFINISHED = "SELECT account, scope FROM redecision ORDER BY part, account, scope";
     OBSERVED = "SELECT sender, messages, first_at, last_at FROM observed WHERE part = ?1 AND account = ?2 ORDER BY last_at DESC, sender_key";
 }
 
@@ -149,22 +140,6 @@ impl Store {
         self.read(list).await
     }
 
-    /// Goes on with decisions about what waits that a crash cut short.
-    ///
-    /// # Errors
-    /// The store is not available.
-    pub async fn resume_redecisions(&self, now: Timestamp, jitter: Jitter) -> Result<u32> {
-        let all = |tx: &mut dyn Tx| {
-            let rows = tx.query(ALL_UNFINISHED, params![])?;
-            rows.into_iter().map(|mut row| Ok((row.parsed::<AccountId>()?, Scope::parse(&row.text()?)?))).collect::<Result<Vec<_>>>()
-        };
-        let mut released = 0;
-        for (account, scope) in self.read(all).await? {
-            released += self.go_on(account, scope, now, jitter).await?;
-        }
-        Ok(released)
-    }
-
     pub(crate) async fn change_modes(&self, account: AccountId, screening: Option<Screening>, legacy: Option<Legacy>) -> Result<()> {
         let now = self.now();
         let id = EntryId::new(now, self.entropy().first_chunk().copied().unwrap_or_default());
@@ -175,7 +150,7 @@ impl Store {
             if after == before {
                 return Ok(false);
             }
-            accounts::write_modes(tx, account, Some(after.0), Some(after.1))?;
+            accounts::write_modes(tx, account, after)?;
             let text = mode_text(before, after);
             write_history(tx, account, id, (now, "mode", &text), &Undo::Modes { before, after })?;
             if after.0 == before.0 {
@@ -188,24 +163,10 @@ impl Store {
         }
         Ok(())
     }
-
-    /// Decides page after page of what waits, each in a transaction of its own. Returns how many became due.
-    async fn go_on(&self, account: AccountId, scope: Scope, now: Timestamp, jitter: Jitter) -> Result<u32> {
-        let mut released = 0;
-        loop {
-            let (scope, timers) = (scope.clone(), self.timers());
-            let page = move |tx: &mut dyn Tx| redecide_next(tx, account, &scope, (now, jitter), &timers);
-            let page = self.write(Partition::of(account), 0, page).await?;
-            released += page.released;
-            if !page.more {
-                return Ok(released);
-            }
-        }
-    }
 }
 
 /// The name of a list, as a column has it.
-fn list_name(list: EntryList) -> &'static str {
+pub(crate) fn list_name(list: EntryList) -> &'static str {
     match list {
         EntryList::Allow => "allow",
         EntryList::Block => "block",
@@ -292,12 +253,17 @@ fn put(tx: &mut dyn Tx, account: AccountId, entry: &Entry) -> Result<()> {
 }
 
 fn write_entry(tx: &mut dyn Tx, sql: crate::backend::Sql, account: AccountId, entry: &Entry) -> Result<u64> {
-    let domain = match &entry.who {
-        Who::Address(mailbox) => mailbox.domain().as_str(),
-        Who::Domain(_) | Who::DomainTree(_) | Who::List(_) => "",
-    };
+    let domain = domain_of(entry);
     let (name, json) = (entry.key(), codec::to_json(entry)?);
     tx.execute(sql, params![Partition::of(account), account, name, list_name(entry.list), domain, entry.id, json])
+}
+
+/// The domain of the address that an entry speaks of; nothing if it speaks of more.
+pub(crate) fn domain_of(entry: &Entry) -> &str {
+    match &entry.who {
+        Who::Address(mailbox) => mailbox.domain().as_str(),
+        Who::Domain(_) | Who::DomainTree(_) | Who::List(_) => "",
+    }
 }
 
 /// The entries of one name on some lists.
@@ -406,7 +372,7 @@ fn undo(tx: &mut dyn Tx, account: AccountId, change: EntryId, now: Timestamp) ->
             if accounts::modes(tx, account)? != Some(after) {
                 return Ok(None);
             }
-            accounts::write_modes(tx, account, Some(before.0), Some(before.1))?;
+            accounts::write_modes(tx, account, before)?;
             Scope::All
         }
     };
@@ -418,62 +384,4 @@ fn mode_text(before: (Screening, Option<Legacy>), after: (Screening, Option<Lega
     let screening = (before.0 != after.0).then(|| format!("screening {}", codec::screening_name(after.0)));
     let legacy = after.1.filter(|_| before.1 != after.1).map(|legacy| format!("legacy {}", codec::legacy_name(legacy)));
     screening.into_iter().chain(legacy).collect::<Vec<_>>().join(", ")
-}
-
-/// Which arrivals an entry can speak of.
-fn scope_of((list, who): (EntryList, &Who)) -> Scope {
-    match (list, who) {
-        // A site address is the recipient's own.
-        (EntryList::Site, _) => Scope::All,
-        (_, Who::Address(mailbox)) => Scope::Sender(mailbox.clone()),
-        (_, Who::Domain(domain)) => Scope::Origin(domain.as_str().to_owned()),
-        (_, Who::DomainTree(_) | Who::List(_)) => Scope::All,
-    }
-}
-
-/// What came of deciding one page of what waits.
-struct Page {
-    released: u32,
-    more: bool,
-}
-
-/// The first page, in the transaction of the change itself. Notes where to go on, if there is more.
-fn redecide_first(tx: &mut dyn Tx, account: AccountId, scope: &Scope, at: (Timestamp, Jitter), timers: &Timers) -> Result<Page> {
-    let (released, next) = redecide_page(tx, account, scope, "", at, timers)?;
-    if let Some(after) = &next {
-        tx.execute(GO_ON_AFTER, params![Partition::of(account), account, scope.to_name(), after])?;
-    }
-    Ok(Page { released, more: next.is_some() })
-}
-
-/// The next page of a change that was too large for one transaction.
-fn redecide_next(tx: &mut dyn Tx, account: AccountId, scope: &Scope, at: (Timestamp, Jitter), timers: &Timers) -> Result<Page> {
-    let (part, name) = (Partition::of(account), scope.to_name());
-    let Some(mut row) = tx.one(UNFINISHED, params![part, account, &name])? else { return Ok(Page { released: 0, more: false }) };
-    let (released, next) = redecide_page(tx, account, scope, &row.text()?, at, timers)?;
-    match &next {
-        Some(after) => tx.execute(MOVE_ON, params![part, account, &name, after])?,
-        None => tx.execute(GONE_ON, params![part, account, &name])?,
-    };
-    Ok(Page { released, more: next.is_some() })
-}
-
-fn redecide_page(
-    tx: &mut dyn Tx,
-    account: AccountId,
-    scope: &Scope,
-    after: &str,
-    (now, jitter): (Timestamp, Jitter),
-    timers: &Timers,
-) -> Result<(u32, Option<String>)> {
-    let page = undecided(tx, account, scope, after, REDECIDED_MAX)?;
-    let next = page.last().filter(|_| page.len() == REDECIDED_MAX).map(|last| cursor(&last.key));
-    let mut released = 0;
-    for record in page {
-        let was_due = matches!(record.arrival.stage, Stage::Due { .. });
-        let after = destination::redecide(tx, record, now, jitter, timers)?;
-        let is_due = after.is_some_and(|record| matches!(record.arrival.stage, Stage::Due { .. }));
-        released += u32::from(is_due && !was_due);
-    }
-    Ok((released, next))
 }

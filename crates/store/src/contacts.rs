@@ -91,7 +91,7 @@ fn contact(row: &delivery::contacts::Contact, listed: &[&ArrivalRecord]) -> Cont
     let nothing = Evidence { rule: Proof::Nothing.as_str().to_owned(), detail: String::new(), address: None };
     let evidence = best.map_or(nothing, |record| record.evidence.clone());
     let delivery::contacts::Contact { sender, kind, count, first, last, size_octets, expires, .. } = row.clone();
-    Contact { sender, kind, count, first, last, size_octets, expires, evidence }
+    Contact { sender, count, first, last, size_octets, expires, evidence, kind }
 }
 
 /// Contact attempts as they are ranked. What we have had to do with a domain is what this account has.

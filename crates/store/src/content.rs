@@ -59,7 +59,7 @@ fn is_inline(octets: &[u8]) -> bool {
 }
 
 impl Store {
-    fn objects(&self) -> &Arc<dyn ObjectStore> {
+    pub(crate) fn objects(&self) -> &Arc<dyn ObjectStore> {
         &self.inner.surroundings.objects
     }
 

@@ -33,7 +33,9 @@ impl Store {
         let mut of_lane: Vec<Vec<NewArrival>> = vec![Vec::new(); lanes];
         for notice in notices {
             let lane = usize::from(Partition::of(notice.account).number()) % lanes;
-            of_lane.get_mut(lane).into_iter().for_each(|lane| lane.push(notice.clone()));
+            if let Some(of_lane) = of_lane.get_mut(lane) {
+                of_lane.push(notice);
+            }
         }
         let lanes = of_lane.into_iter().filter_map(|notices| Some((Partition::of(notices.first()?.account), notices)));
         let recorded = lanes.map(|(part, notices)| {

@@ -18,7 +18,7 @@ pub mod threads;
 
 mod accounts;
 mod arrival_row;
-mod check;
+pub mod check;
 
 mod codec;
 mod consent;
@@ -30,6 +30,7 @@ mod lease;
 mod mailbox;
 mod origin;
 mod orphans;
+mod redecision;
 mod report;
 mod transfer_row;
 
@@ -147,6 +148,9 @@ impl Store {
             accounts::STATEMENTS,
             arrival_row::STATEMENTS,
             check::STATEMENTS,
+            check::names::STATEMENTS,
+            check::objects::STATEMENTS,
+            check::rows::STATEMENTS,
             consent::STATEMENTS,
             contacts::STATEMENTS,
             content::STATEMENTS,
@@ -157,6 +161,7 @@ impl Store {
             mailbox::STATEMENTS,
             orphans::STATEMENTS,
             origin::STATEMENTS,
+            redecision::STATEMENTS,
             schema::STATEMENTS,
             transfer_row::STATEMENTS,
         ]

@@ -6,7 +6,7 @@ use mail::time::Timestamp;
 use crate::backend::{Row, Tx};
 use crate::content::{Place, StoredContent};
 use crate::transfer_row::{content, fill, place_columns};
-use crate::{ArrivalKey, MailRow, Result, Store, StoredMail, orphans, params, statements};
+use crate::{ArrivalKey, MailRow, Result, Store, StoreError, StoredMail, orphans, params, statements};
 
 /// Where everything arrives.
 pub(crate) const INBOX: &str = "INBOX";
@@ -110,14 +110,9 @@ pub(crate) fn create(tx: &mut dyn Tx, part: Partition, account: AccountId, name:
 /// Puts a message last.
 pub(crate) fn append(tx: &mut dyn Tx, part: Partition, mail: &NewMail<'_>) -> Result<()> {
     let name = params![part, mail.account, mail.mailbox];
-    let mut row = match tx.one(NEXT_UID, name)? {
-        Some(row) => row,
-        None => {
-            create(tx, part, mail.account, mail.mailbox, mail.received)?;
-            let made = tx.one(NEXT_UID, name)?;
-            made.ok_or_else(|| crate::StoreError::Damaged("a mailbox that was made is not there".to_owned()))?
-        }
-    };
+    // A mailbox is made with its account, and goes with it.
+    let row = tx.one(NEXT_UID, name)?;
+    let mut row = row.ok_or_else(|| StoreError::Damaged(format!("the account {} has no {}", mail.account, mail.mailbox)))?;
     let (uid, modseq) = (row.int()? - 1, row.int()?);
     let (place, object, octets) = place_columns(mail.content)?;
     let values = params![

@@ -2,7 +2,7 @@
 //!
 //! The client blocks, and must not be used on a thread of an asynchronous runtime: its owner is a thread of ours.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ use crate::{OpenError, StoreError};
 
 /// How long to wait for the server to take a connection.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How long the server may be silent before its connection counts as broken.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// How long a statement may take: far longer than any of ours does.
 const STATEMENT_MILLIS: u32 = 30_000;
 
@@ -54,8 +56,10 @@ impl PostgresUrl {
         let mut config: Config = plain.parse().map_err(|error| OpenError::Url(format!("not a PostgreSQL URL: {error}")))?;
         let mode = mode.unwrap_or(if is_local(&config) { SslMode::Disable } else { SslMode::Require });
         let path = schema.as_ref().map(|schema| format!(" -c search_path={schema}")).unwrap_or_default();
-        config.ssl_mode(mode).connect_timeout(CONNECT_WITHIN).application_name("twoway");
-        config.options(&format!("-c statement_timeout={STATEMENT_MILLIS} -c client_min_messages=warning{path}"));
+        config.ssl_mode(mode).connect_timeout(CONNECT_WITHIN).tcp_user_timeout(SILENCE_MAX).application_name("twoway");
+        // Every statement of ours finds its rows by an index. A scan of a table that is still small would make
+        // transactions that do not touch each other wait for one another (SERIALIZABLE locks what it reads).
+        config.options(&format!("-c enable_seqscan=off -c jit=off -c statement_timeout={STATEMENT_MILLIS} -c client_min_messages=warning{path}"));
         let tls = if mode == SslMode::Disable { None } else { Some(connector(roots.as_deref())?) };
         Ok(Self { config, schema, tls })
     }
@@ -124,7 +128,7 @@ pub struct Postgres {
 
 struct Connection {
     client: Client,
-    statements: HashMap<Sql, Statement>,
+    statements: BTreeMap<Sql, Statement>,
 }
 
 impl Postgres {
@@ -238,7 +242,7 @@ impl Backend for Postgres {
                 // The same again at once would not succeed either: whoever asks comes later.
                 StoreError::Unavailable(format!("no connection to the database: {error}"))
             })?;
-            self.connection = Some(Connection { client, statements: HashMap::new() });
+            self.connection = Some(Connection { client, statements: BTreeMap::new() });
         }
         self.script(match access {
             Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",

@@ -185,6 +185,8 @@ enum Attempt {
     Spoiled,
     /// The database did.
     Away(StoreError),
+    /// It met other transactions, again and again.
+    Conflicted,
 }
 
 /// Carries out what waits, in one transaction, and answers it after the commit. Returns how many operations
@@ -201,12 +203,13 @@ pub fn drain(queue: &Queue, backend: &mut dyn Backend, hook: &mut Hook<'_>) -> u
         Attempt::Away(error) => fail_all(&mut batch, &error),
         // Alone in its transaction, it has failed already, and nothing is recorded.
         Attempt::Spoiled if count == 1 => {}
-        Attempt::Spoiled => {
+        Attempt::Spoiled | Attempt::Conflicted => {
             for operation in &mut batch {
                 match attempt(std::slice::from_mut(operation), queue.access, backend, hook) {
                     Attempt::Committed | Attempt::Spoiled => {}
                     Attempt::Crashed => return count,
                     Attempt::Away(error) => operation.fail(error),
+                    Attempt::Conflicted => operation.fail(StoreError::Unavailable("too many transactions at once".to_owned())),
                 }
             }
         }
@@ -223,10 +226,12 @@ fn attempt(batch: &mut [Box<dyn Operation>], access: Access, backend: &mut dyn B
             return outcome;
         }
         backend.rollback();
-        if backend.trouble() == Trouble::None || attempts == ATTEMPTS_MAX {
-            return outcome;
+        match backend.trouble() {
+            Trouble::None => return outcome,
+            Trouble::Conflict if attempts == ATTEMPTS_MAX => return Attempt::Conflicted,
+            Trouble::Lost if attempts == ATTEMPTS_MAX => return outcome,
+            Trouble::Conflict | Trouble::Lost => attempts += 1,
         }
-        attempts += 1;
     }
 }
 

@@ -24,9 +24,9 @@ pub struct ScramVerifier {
     pub salt: Vec<u8>,
     /// Rounds of PBKDF2.
     pub iterations: u32,
-    /// StoredKey.
+    /// `StoredKey`.
     pub stored_key: [u8; 32],
-    /// ServerKey.
+    /// `ServerKey`.
     pub server_key: [u8; 32],
 }
 

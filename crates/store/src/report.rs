@@ -50,7 +50,7 @@ pub(crate) fn append(
         id: &settle.report.to_string(),
         at: settle.now,
         arrival: record.kept,
-        envelope_id: envelope.envelope_id.as_deref(),
+        envelope_id: envelope.id.as_deref(),
         recipients: &[recipient],
         returned: full.as_deref().map_or(Returned::Headers(&envelope.header), Returned::Full),
     });

@@ -121,6 +121,7 @@ fn value(found: ValueRef<'_>) -> Result<Value<'static>, StoreError> {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn failed(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         // A statement the engine does not understand, or that breaks a key, is our mistake and stays one.

@@ -69,8 +69,11 @@ pub(crate) fn stage(transfer: &Transfer) -> &'static str {
     }
 }
 
-/// Where content is, as the `place`, `object` and `octets` columns have it.
-pub(crate) fn place_columns(content: &StoredContent) -> Result<(&'static str, Option<&str>, Option<&[u8]>)> {
+/// The `place`, `object` and `octets` columns.
+type PlaceColumns<'a> = (&'static str, Option<&'a str>, Option<&'a [u8]>);
+
+/// Where content is, as its columns have it.
+pub(crate) fn place_columns(content: &StoredContent) -> Result<PlaceColumns<'_>> {
     match &content.place {
         Place::Row(octets) => Ok(("row", None, Some(octets))),
         Place::Object(name) => Ok(("object", Some(name), None)),
@@ -223,7 +226,7 @@ fn count(tx: &mut dyn Tx, sql: Sql, part: Partition, message: MessageId) -> Resu
 
 /// What of a message only a report needs.
 pub(crate) struct Envelope {
-    pub(crate) envelope_id: Option<String>,
+    pub(crate) id: Option<String>,
     pub(crate) returns: mail::envelope::ReturnWish,
     pub(crate) header: Vec<u8>,
 }
@@ -231,7 +234,7 @@ pub(crate) struct Envelope {
 pub(crate) fn envelope(tx: &mut dyn Tx, part: Partition, message: MessageId) -> Result<Envelope> {
     let row = tx.one(ENVELOPE, params![part, message])?;
     let mut row = row.ok_or_else(|| StoreError::Damaged(format!("a transfer of the message {message}, which is not there")))?;
-    Ok(Envelope { envelope_id: row.text_or_null()?, returns: codec::returns(&row.text()?)?, header: row.blob()? })
+    Ok(Envelope { id: row.text_or_null()?, returns: codec::returns(&row.text()?)?, header: row.blob()? })
 }
 
 /// The octets of content that is in the message's row.

@@ -8,6 +8,7 @@
 mod fixture;
 
 mod accounts;
+mod check;
 mod destination;
 mod engines;
 mod origin;
