@@ -172,7 +172,6 @@ fn a_malformed_notice_is_refused_with_the_part_that_is_wrong() {
         ("NOTICE FROM:<alice@a.test>TO:<bob@b.test>", 501, "FROM is malformed"),
         ("NOTICE FROM:<alice@a.test> TO:<@x.test:bob@b.test>", 501, "TO is malformed"),
         ("NOTICE FROM:<alice@a.test> TO:<bob@[192.0.2.1]>", 501, "TO is malformed"),
-        ("NOTICE FROM:<alice@A.TEST> TO:<bob@b.test>", 501, "FROM is malformed"),
         ("NOTICE FROM:<alice@a.test> TO:bob@b.test", 501, "TO is malformed"),
         ("NOTICE SIZE=1", 501, "FROM is missing"),
         ("NOTICE HOST=x FROM:<alice@a.test>", 555, "unknown parameter HOST"),

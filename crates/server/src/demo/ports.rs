@@ -1,0 +1,27 @@
+//! Ports of the demo: easy to remember where they are free, any others where not.
+
+use std::net::{IpAddr, TcpListener};
+
+/// One server's ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ports {
+    /// Submission with STARTTLS.
+    pub submission: u16,
+    /// Submission with TLS from the start.
+    pub submissions: u16,
+    /// Other servers.
+    pub exchange: u16,
+    /// The retrieval service.
+    pub retrieval: u16,
+}
+
+/// Free ports of an address.
+pub fn choose(address: IpAddr) -> Ports {
+    let mut taken = Vec::new();
+    let mut free = |wanted: u16| {
+        let bound = TcpListener::bind((address, wanted)).or_else(|_in_use| TcpListener::bind((address, 0)));
+        // All stay bound until all are chosen: none is given twice.
+        bound.and_then(|listener| listener.local_addr().inspect(|_| taken.push(listener))).map_or(wanted, |bound| bound.port())
+    };
+    Ports { submission: free(2587), submissions: free(2465), exchange: free(2525), retrieval: free(2626) }
+}
