@@ -7,8 +7,11 @@
 //!
 //! Durable as in production: SQLite with `synchronous=FULL` on the disk that holds `--folder`.
 
+#![expect(clippy::disallowed_methods, reason = "measuring is about real time, outside every World")]
+
 mod notices;
 mod process;
+mod tls;
 mod walk;
 
 use std::path::PathBuf;

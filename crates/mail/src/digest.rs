@@ -30,6 +30,15 @@ impl Digester {
         self.0.update(octets);
     }
 
+    /// The digest of several pieces, in order.
+    pub fn of_all<const N: usize>(pieces: [&[u8]; N]) -> ContentDigest {
+        let mut digester = Self::new();
+        for piece in pieces {
+            digester.update(piece);
+        }
+        digester.finish()
+    }
+
     /// The digest of all that was taken in.
     pub fn finish(self) -> ContentDigest {
         ContentDigest(self.0.finalize().into())

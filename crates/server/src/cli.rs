@@ -52,7 +52,13 @@ fn run(Arguments { config, json, command }: Arguments) -> Result<u8, AdminError>
     let file = || config.as_deref().ok_or_else(|| AdminError::usage("usage", "this command needs --config FILE"));
     match command {
         Command::Demo(demo) => crate::demo::run(&demo).map(|()| 0),
-        Command::Serve => serve(&load(file()?)?).map(|()| 0),
+        Command::Serve { roles } => {
+            let mut config = load(file()?)?;
+            if !roles.is_empty() {
+                config.roles = roles;
+            }
+            serve(&config).map(|()| 0)
+        }
         Command::Config(ConfigCommand::Check) => {
             let config = load(file()?)?;
             print(json, &serde_json::json!({ "ok": true }), &format!("{} is valid.\n", config.file.display()))?;
@@ -135,7 +141,7 @@ fn request(command: Command) -> Result<Request, AdminError> {
             Mail::Show { id, raw } => Request::MailShow { address, id, form: if raw { Form::Raw } else { Form::Readable } },
         },
         Command::Check => Request::Check,
-        Command::Demo(_) | Command::Serve | Command::Config(_) => {
+        Command::Demo(_) | Command::Serve { .. } | Command::Config(_) => {
             return Err(AdminError::usage("usage", "this command is not for a server that runs"));
         }
     })

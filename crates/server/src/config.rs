@@ -18,6 +18,7 @@ pub use policy::parse_duration;
 pub use reader::Fault;
 
 use crate::node::Settings;
+use crate::roles::Role;
 use reader::{Reader, Section};
 
 /// A whole configuration: every path absolute or relative to the working directory, every value checked.
@@ -39,6 +40,8 @@ pub struct Config {
     pub dns: Dns,
     /// Certificates, our own and those we trust.
     pub tls: Tls,
+    /// What this process does of it all; the command line's choice, all by default.
+    pub roles: Vec<Role>,
     /// Which services listen where.
     pub listen: Listen,
     /// How many connections are taken.
@@ -219,6 +222,7 @@ fn read(root: &Section<'_, '_>, file: &Path) -> Option<Config> {
         outbound: outbound.unwrap_or_default(),
         dns,
         tls,
+        roles: Role::ALL.to_vec(),
         listen,
         connections,
         log,

@@ -16,6 +16,7 @@ pub mod passwords;
 pub mod peer;
 pub mod real;
 pub mod retrievals;
+pub mod roles;
 pub mod serve;
 pub mod submit;
 pub mod tls;

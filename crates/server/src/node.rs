@@ -50,7 +50,8 @@ pub struct Node {
     pub budgets: Budgets,
     /// What the passwords of unknown users are checked against: a hash of nobody's, in PHC form.
     pub decoy_hash: String,
-    /// What the SCRAM verifiers of unknown users are derived from; kept, so that they stay the same.
+    /// What the SCRAM verifiers of unknown users are derived from, and this node's name as an owner of leases;
+    /// kept, so that they stay the same.
     pub decoy_secret: [u8; 32],
     /// Set once: finish what is under way, begin nothing.
     pub stop: Signal,
@@ -124,6 +125,12 @@ impl Node {
                 self.events.tell(&Event::Ended { transfer, status, detail });
             }
         }
+    }
+
+    /// Who holds this node's leases: the same at every start, so that a restart goes on at once with what it held.
+    pub fn owner(&self) -> String {
+        let digest = mail::digest::Digester::of_all([self.decoy_secret.as_slice(), b"leases", self.settings.hostname.as_str().as_bytes()]);
+        data_encoding::HEXLOWER.encode(digest.as_bytes().get(..8).unwrap_or_default())
     }
 
     /// Whether mail for this domain lives here.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::OpenError;
+use store::{Lease, OpenError};
 use tokio::net::TcpListener;
 
 use crate::accept::{self, Doorway, Places};
@@ -24,6 +24,7 @@ use crate::node::{Node, Signal};
 use crate::passwords;
 use crate::real::{Machine, RealWorld};
 use crate::retrievals::Retrievals;
+use crate::roles::Role;
 use crate::tls::{Tls, TlsError};
 use crate::work;
 use crate::world::{First, World, first};
@@ -140,7 +141,9 @@ pub async fn start(config: &Config, events: Events) -> Result<Running, StartErro
     }
     let desk = Desk::of(&node, is_being_retrieved(&node));
     world.spawn("admin", Box::pin(socket::serve(admin, admin_socket.clone(), desk, node.stop.clone())));
-    work::start(&node);
+    if config.roles.contains(&Role::Work) {
+        work::start(&node);
+    }
     Ok(Running { node, addresses, admin_socket, world, opened })
 }
 
@@ -154,13 +157,13 @@ type Port = (Service, TcpListener, SocketAddr);
 async fn bind(config: &Config) -> Result<Vec<Port>, StartError> {
     let listen = &config.listen;
     let services = [
-        (Service::Submission, &listen.submission),
-        (Service::Submissions, &listen.submissions),
-        (Service::Exchange, &listen.exchange),
-        (Service::Retrieval, &listen.retrieval),
+        (Role::Submission, Service::Submission, &listen.submission),
+        (Role::Submission, Service::Submissions, &listen.submissions),
+        (Role::Exchange, Service::Exchange, &listen.exchange),
+        (Role::Exchange, Service::Retrieval, &listen.retrieval),
     ];
     let mut ports = Vec::new();
-    for (service, wanted) in services {
+    for (_, service, wanted) in services.into_iter().filter(|(role, ..)| config.roles.contains(role)) {
         for address in wanted {
             let failed = |error| StartError::Listen { service: service.as_str(), address: *address, error };
             let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -184,6 +187,11 @@ impl Running {
         let deadline = self.world.now() + STOPPING;
         if let First::Right(()) = first(self.world.idle(), self.world.sleep_until(deadline)).await {
             tracing::warn!("sessions were still open after {} s; what they had not acknowledged is asked for again", STOPPING.as_secs());
+        }
+        let (owner, until) = (self.node.owner(), self.world.now());
+        // Nothing is under way any more: another node need not wait for the leases to end.
+        if let Err(error) = self.node.store.release(&Lease { owner, epoch: i64::MAX, until }).await {
+            tracing::warn!(%error, "the leases end by themselves");
         }
         self.opened.close().await;
     }

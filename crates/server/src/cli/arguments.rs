@@ -1,5 +1,6 @@
 //! What can be typed. The names are relied on by scripts and people's fingers.
 
+use crate::roles::Role;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -28,7 +29,11 @@ pub(super) enum Command {
     /// Shows two servers exchanging mail, on this machine and offline.
     Demo(Demo),
     /// Runs the server.
-    Serve,
+    Serve {
+        /// Only these parts of a server's work, separated by commas.
+        #[arg(long, value_delimiter = ',', value_name = "ROLES")]
+        roles: Vec<Role>,
+    },
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

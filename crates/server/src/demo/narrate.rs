@@ -87,11 +87,8 @@ impl<'a> Narrator<'a> {
     /// Tells of a step.
     pub fn tell(&self, step: Step, text: &str) {
         let number = Step::ALL.iter().position(|known| *known == step).map_or(0, |index| index + 1);
-        let mut told = format!("  {number}. {}\n", step.title());
-        for line in text.lines() {
-            told.push_str(&format!("     {line}\n"));
-        }
-        (self.say)(&told);
+        let lines: String = text.lines().flat_map(|line| ["     ", line, "\n"]).collect();
+        (self.say)(&format!("  {number}. {}\n{lines}", step.title()));
     }
 
     /// Waits for an event of a step, among those heard already or to come.

@@ -158,7 +158,7 @@ impl Set<'_> {
         self.authority.issue(&hostname, &folder)?;
         let ca_pem = self.authority.trusted_with(self.peers, &folder)?;
         let config_file = folder.join("twoway.toml");
-        let text = self.configuration(&domain, &hostname, role.address, ports);
+        let text = self.configuration(&domain, &hostname, role.address, *ports);
         fs::write(&config_file, text).map_err(|error| DemoError::file(&config_file, &error))?;
         let config = Config::load(&config_file)?;
         let side = role.side;
@@ -199,7 +199,7 @@ impl Set<'_> {
     }
 
     /// Written as a person would write it: it can be read, changed and served by `twoway serve`.
-    fn configuration(&self, domain: &Domain, hostname: &Domain, address: Ipv4Addr, ports: &ports::Ports) -> String {
+    fn configuration(&self, domain: &Domain, hostname: &Domain, address: Ipv4Addr, ports: ports::Ports) -> String {
         let mx_ports = self.mx_ports.iter().map(|(host, port)| format!("\"{host}\" = {port}")).collect::<Vec<_>>().join(", ");
         let ports::Ports { submission, submissions, exchange, retrieval } = ports;
         format!(

@@ -65,7 +65,7 @@ async fn run(node: Arc<Node>) {
 
 /// Looks for what is due until the node stops.
 async fn dispatch(node: Arc<Node>) {
-    let owner = hex(&node.world.random::<8>());
+    let owner = node.owner();
     let under_way = UnderWay::default();
     let mut lease: Option<Lease> = None;
     while !node.stop.is_raised() {
@@ -218,8 +218,4 @@ async fn settle_arrival(
         writer: Writer::Job(lease.clone()),
     };
     node.store.settle_arrival(settle).await
-}
-
-fn hex(octets: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(octets)
 }
