@@ -24,7 +24,7 @@ const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
 const ORIGIN: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 4));
 
 #[derive(clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// The server's binary.
     #[arg(long)]
     twoway: PathBuf,
@@ -39,7 +39,7 @@ pub struct Options {
     window: u32,
 }
 
-pub async fn run(options: &Options, folder: &Path) -> anyhow::Result<()> {
+pub(crate) async fn run(options: &Options, folder: &Path) -> anyhow::Result<()> {
     let (destination, origin): (Domain, Domain) = ("b.test".parse()?, "c.test".parse()?);
     let mut published = Zones::root();
     zones::publish(&mut published, &destination, SERVER, 2626);

@@ -10,11 +10,11 @@ use anyhow::{Context as _, bail};
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A server in a process of its own; ended when it is dropped.
-pub struct Server(Child);
+pub(crate) struct Server(Child);
 
 impl Server {
     /// Starts it, and waits until `socket` is there.
-    pub fn start(program: &Path, arguments: &[&str], socket: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(program: &Path, arguments: &[&str], socket: &Path) -> anyhow::Result<Self> {
         let child = Command::new(program).args(arguments).spawn().with_context(|| format!("starting {}", program.display()))?;
         let mut server = Self(child);
         let begun = now();
@@ -31,7 +31,7 @@ impl Server {
     }
 
     /// Seconds of processor it has used.
-    pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
+    pub(crate) fn cpu_seconds(&self) -> anyhow::Result<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
         // proc(5): utime and stime are fields 14 and 15; the name, in parentheses, may hold spaces.
         let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
@@ -49,6 +49,6 @@ impl Drop for Server {
 }
 
 /// The clock of a measurement.
-pub fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }

@@ -14,7 +14,7 @@ use server::events::Event;
 use crate::process::now;
 
 #[derive(clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// Messages, one after the other: each alone on the machine.
     #[arg(long, default_value_t = 200)]
     messages: u32,
@@ -26,7 +26,7 @@ pub struct Options {
     octets: usize,
 }
 
-pub async fn run(options: &Options, folder: &Path) -> anyhow::Result<()> {
+pub(crate) async fn run(options: &Options, folder: &Path) -> anyhow::Result<()> {
     let mut stage = Stage::open(folder, &[]).await?;
     let alone = one_by_one(&mut stage, options).await?;
     report("submit to stored, one message at a time", &alone);
