@@ -89,6 +89,24 @@ async fn dispatch(node: Arc<Node>) {
         };
         wait(&node, next).await;
     }
+    hand_back(&node, &under_way, lease).await;
+}
+
+/// Gives the partitions back once nothing that writes to them is under way: the next to hold them need not wait.
+async fn hand_back(node: &Node, under_way: &UnderWay, lease: Option<Lease>) {
+    loop {
+        // The end of a job raises it.
+        node.due.lower();
+        if under_way.transfers() + under_way.arrivals() == 0 {
+            break;
+        }
+        first(node.world.sleep_until(node.world.now() + POLL), node.due.raised()).await;
+    }
+    if let Some(lease) = lease
+        && let Err(error) = node.store.release(&lease).await
+    {
+        tracing::warn!(%error, "the partitions stay ours until the lease ends");
+    }
 }
 
 /// Waits until something is due, somebody says so, or the poll's time has come.
