@@ -117,14 +117,21 @@ def killed_anywhere():
         folder = os.path.dirname(pair.a.folder)
         cast = Cast(pair)
         found = boundaries(pair, cast, folder)
-        started = time.monotonic()
+        started, promises = time.monotonic(), []
         for done, (domain, calls, number) in enumerate(plan(found, count)):
             if done % KILLS_PER_CAST == 0:
                 cast = Cast(pair)
+                promises.append(cast.ledger.promises)
             where = f"{domain} killed at call {number} of {calls}"
             try:
                 kill_once(pair, cast, folder, domain, calls, number)
                 cast.settle()
             except AssertionError as error:
                 raise AssertionError(f"{where}: {error}") from error
-        print(f"        {count} kills in {time.monotonic() - started:.0f} s")
+        submitted = [promise for cast_promises in promises for promise in cast_promises]
+        kept = sum(promise.is_kept for promise in submitted)
+        print(
+            f"        {count} kills in {time.monotonic() - started:.0f} s; {kept} messages were answered for, "
+            f"{len(submitted) - kept} were cut off before that"
+        )
+        assert kept > 2 * count and len(submitted) > kept, "the kills did not hit what they were meant to hit"
