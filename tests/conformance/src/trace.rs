@@ -27,7 +27,13 @@ impl Trace {
 
     /// Adds a remark.
     pub(crate) fn note(&self, text: impl Into<String>) {
-        self.push(Voice::Note, text.into());
+        let text = text.into();
+        // Whoever looks again and again says so once.
+        let said_already =
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).last().is_some_and(|last| *last == (Voice::Note, text.clone()));
+        if !said_already {
+            self.push(Voice::Note, text);
+        }
     }
 
     /// Adds all that another dialogue holds.

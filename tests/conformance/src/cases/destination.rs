@@ -61,7 +61,9 @@ fn fetches_once(lab: &Lab<'_>) -> Result<()> {
     let mut session = lab.exchange(peer)?;
     session.ask(&offered.notice.line(), "250 2.0.0")?;
     session.quit()?;
-    let more = peer.wait_seen(&offered.notice.id, lab.bounds.quiet, |now| now.len() > seen.len());
+    // To confirm again is right: the origin may have missed it.
+    let retrieves = |seen: &[Seen]| seen.iter().filter(|what| matches!(what, Seen::Retrieve { .. })).count();
+    let more = peer.wait_seen(&offered.notice.id, lab.bounds.quiet, |now| retrieves(now) > retrieves(&seen));
     ensure!(more.is_none(), "after the repeat: {more:?}");
     Ok(())
 }

@@ -43,7 +43,7 @@ pub(crate) const CASES: &[Case] = &[
     Case::honest("notice-smtputf8", "3 NOTICE", "A path in UTF-8 is taken where SMTPUTF8 is offered, and only there", notice_smtputf8),
     Case::honest("notice-kinds", "3", "Every kind of notice is taken", notice_kinds),
     Case::honest("notice-any-order", "3", "Parameters come in any order and letters of either case", notice_any_order),
-    Case::honest("notice-recipient-forms", "5", "The recipient's case and plus-tag do not matter", notice_recipient_forms),
+    Case::honest("notice-recipient-forms", "5", "Case and plus-tag of the recipient's local part do not matter", notice_recipient_forms),
     Case::honest("notice-expires-may-grow", "3 NOTICE", "A repeat with another EXPIRES is answered as the first", notice_expires_may_grow),
     Case::honest("notice-at-retrieval-port", "3", "The retrieval port takes notices as well", notice_at_retrieval_port),
     Case::hostile("noticemax", "3", "Beyond NOTICEMAX in one session: 452 4.5.3", noticemax),
@@ -210,9 +210,12 @@ fn notice_recipient_forms(lab: &Lab<'_>) -> Result<()> {
     let (peer, account) = (lab.honest()?, lab.screened()?);
     let (local, domain) = account.address.split_once('@').context("an account is an address")?;
     let mut session = lab.exchange(peer)?;
-    for path in [format!("<{}@{}>", local.to_uppercase(), domain.to_uppercase()), format!("<{local}+tag@{domain}>")] {
+    for path in [format!("<{}@{domain}>", local.to_uppercase()), format!("<{local}+tag@{domain}>")] {
         session.ask(&peer.notice(account)?.addressed_to(&path).line(), "250 2.0.0")?;
     }
+    // RFC 5321 section 2.4 has domains in letters of either case; the extension has them written in lowercase.
+    let path = format!("<{local}@{}>", domain.to_uppercase());
+    session.ask_one_of(&peer.notice(account)?.addressed_to(&path).line(), &["250 2.0.0", "501"])?;
     session.quit()
 }
 

@@ -7,6 +7,8 @@ use crate::lab::Lab;
 use crate::notice::Notice;
 
 const REFUSED: &str = "501";
+/// A server may hang up on who makes many mistakes, so a session makes so many.
+const MISTAKES: usize = 8;
 
 pub(crate) const CASES: &[Case] = &[
     Case::hostile("syntax-missing-parameter", "3", "Each of the four required parameters missing: 501", missing_parameter),
@@ -32,12 +34,15 @@ pub(crate) const CASES: &[Case] = &[
 /// Every one of these must be refused so; a right one after them is taken.
 fn all_refused(lab: &Lab<'_>, notices: &[Notice], wanted: &str) -> Result<()> {
     let peer = lab.honest()?;
-    let mut session = lab.exchange(peer)?;
-    for notice in notices {
-        session.ask(&notice.line(), wanted)?;
+    for notices in notices.chunks(MISTAKES) {
+        let mut session = lab.exchange(peer)?;
+        for notice in notices {
+            session.ask(&notice.line(), wanted)?;
+        }
+        session.ask(&peer.notice(lab.screened()?)?.line(), "250 2.0.0").context("a right notice after spoilt ones")?;
+        session.quit()?;
     }
-    session.ask(&peer.notice(lab.screened()?)?.line(), "250 2.0.0").context("a right notice after spoilt ones")?;
-    session.quit()
+    Ok(())
 }
 
 /// A right notice spoilt in each of these ways.
@@ -171,7 +176,6 @@ fn spaces(lab: &Lab<'_>) -> Result<()> {
     let mut session = lab.exchange(peer)?;
     for spoilt in [
         right.replace(" SIZE=", "  SIZE="),
-        right.replace(" SIZE=", "\tSIZE="),
         right.replace(" SIZE=", ""),
         right.replace("> TO:", ">TO:"),
         right.replace("FROM:", "FROM"),
@@ -180,6 +184,7 @@ fn spaces(lab: &Lab<'_>) -> Result<()> {
     ] {
         session.ask(&spoilt, REFUSED)?;
     }
+    session.ask_one_of(&right.replace(" SIZE=", "\tSIZE="), &[REFUSED, "500"])?;
     session.quit()
 }
 
@@ -189,8 +194,7 @@ fn origin_verbs(lab: &Lab<'_>) -> Result<()> {
     let from = format!("FROM:<{}>", lab.open()?.address);
     let id = format!("ID={}", crate::crypto::fresh_id()?);
     let long = "x".repeat(129);
-    let mut session = lab.retrieval(peer)?;
-    for spoilt in [
+    let spoilt = [
         "PENDING".to_owned(),
         format!("PENDING {from}"),
         format!("PENDING FROM:<> {to}"),
@@ -210,9 +214,15 @@ fn origin_verbs(lab: &Lab<'_>) -> Result<()> {
         format!("DECLINE {id} {to} 5.7 no"),
         format!("DECLINE {id} {to} 5.7.1 {long}"),
         format!("DECLINE {id} {to} 5.7.1 h\u{e9}las"),
-    ] {
-        session.ask(&spoilt, REFUSED)?;
+    ];
+    for spoilt in spoilt.chunks(MISTAKES) {
+        let mut session = lab.retrieval(peer)?;
+        for spoilt in spoilt {
+            session.ask(spoilt, REFUSED)?;
+        }
+        session.quit()?;
     }
+    let mut session = lab.retrieval(peer)?;
     for unknown in [format!("RETRIEVE {id} {to} PORT=25"), format!("CONFIRM {id} {to} AGAIN=1")] {
         session.ask_one_of(&unknown, &["555 5.5.4", REFUSED])?;
     }
