@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store::{Lease, OpenError};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 
 use crate::accept::{self, Doorway, Places};
 use crate::admin::{Desk, Fault, socket};
@@ -112,12 +112,40 @@ impl StartError {
 pub async fn start(config: &Config, events: Events) -> Result<Running, StartError> {
     let machine = Machine::new();
     let opened = open::open(config, &machine).await?;
-    let tls = Tls::load(&config.tls, &config.hostname, &config.data_dir)?;
-    let resolver = Resolver::new(&config.dns)?;
-    let ports = bind(config).await?;
-    let admin_socket = config.admin_socket();
-    let admin = socket::listen(&admin_socket).map_err(|error| StartError::AdminSocket { path: admin_socket.clone(), error })?;
+    match prepare(config, &machine).await {
+        Ok(prepared) => Ok(run_all(config, events, &machine, opened, prepared)),
+        Err(error) => {
+            // The next start finds the store free.
+            opened.close().await;
+            Err(error)
+        }
+    }
+}
 
+/// All that can fail beside the store, before anything runs.
+struct Prepared {
+    tls: Tls,
+    resolver: Resolver,
+    ports: Vec<Port>,
+    admin: UnixListener,
+    decoy_hash: String,
+    secret: [u8; 32],
+}
+
+async fn prepare(config: &Config, machine: &Machine) -> Result<Prepared, StartError> {
+    let path = config.admin_socket();
+    Ok(Prepared {
+        tls: Tls::load(&config.tls, &config.hostname, &config.data_dir)?,
+        resolver: Resolver::new(&config.dns)?,
+        ports: bind(config).await?,
+        admin: socket::listen(&path).map_err(|error| StartError::AdminSocket { path, error })?,
+        decoy_hash: passwords::decoy(machine).await.ok_or(StartError::Decoy)?,
+        secret: secret::load(&config.data_dir, machine)?,
+    })
+}
+
+fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Opened, prepared: Prepared) -> Running {
+    let Prepared { tls, resolver, ports, admin, decoy_hash, secret } = prepared;
     let world = Arc::new(RealWorld::new(machine.clone(), resolver, tls.clone(), config.outbound.clone()));
     let node = Arc::new(Node {
         world: Arc::clone(&world) as Arc<dyn World>,
@@ -126,8 +154,8 @@ pub async fn start(config: &Config, events: Events) -> Result<Running, StartErro
         events,
         retrievals: Retrievals::default(),
         budgets: Budgets::default(),
-        decoy_hash: passwords::decoy(&machine).await.ok_or(StartError::Decoy)?,
-        decoy_secret: secret::load(&config.data_dir, &machine)?,
+        decoy_hash,
+        decoy_secret: secret,
         stop: Signal::default(),
         due: Signal::default(),
     });
@@ -139,12 +167,13 @@ pub async fn start(config: &Config, events: Events) -> Result<Running, StartErro
         let doorway = Doorway { node: Arc::clone(&node), places: places.clone(), tls: tls.clone(), machine: machine.clone() };
         world.spawn("port", Box::pin(accept::serve_port(doorway, service, listener)));
     }
+    let admin_socket = config.admin_socket();
     let desk = Desk::of(&node, is_being_retrieved(&node));
     world.spawn("admin", Box::pin(socket::serve(admin, admin_socket.clone(), desk, node.stop.clone())));
     if config.roles.contains(&Role::Work) {
         work::start(&node);
     }
-    Ok(Running { node, addresses, admin_socket, world, opened })
+    Running { node, addresses, admin_socket, world, opened }
 }
 
 fn is_being_retrieved(node: &Arc<Node>) -> Arc<dyn Fn(&mail::id::NoticeId) -> bool + Send + Sync> {

@@ -11,7 +11,7 @@ use mail::address::Mailbox;
 use crate::demo::DemoError;
 use crate::world::World;
 
-/// Their file, in the demo's folder. There once the first start was complete.
+/// Their file, in the demo's folder. There from the first start on.
 pub const FILE: &str = "passwords.json";
 
 /// Somebody with a mailbox.

@@ -15,11 +15,21 @@ pub struct Ports {
     pub retrieval: u16,
 }
 
+/// Which ports are wished for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Those that are easy to remember, where they are free.
+    Memorable,
+    /// Any that are free.
+    Any,
+}
+
 /// Free ports of an address.
-pub fn choose(address: IpAddr) -> Ports {
+pub fn choose(address: IpAddr, wish: Wish) -> Ports {
     let mut taken = Vec::new();
     let mut free = |wanted: u16| {
-        let bound = TcpListener::bind((address, wanted)).or_else(|_in_use| TcpListener::bind((address, 0)));
+        let first = if wish == Wish::Memorable { wanted } else { 0 };
+        let bound = TcpListener::bind((address, first)).or_else(|_in_use| TcpListener::bind((address, 0)));
         // All stay bound until all are chosen: none is given twice.
         bound.and_then(|listener| listener.local_addr().inspect(|_| taken.push(listener))).map_or(wanted, |bound| bound.port())
     };

@@ -16,7 +16,7 @@ use crate::demo::dns::{DnsServer, Zones};
 use crate::demo::narrate::Side;
 use crate::demo::{DemoError, Peer, accounts, ports, zones};
 use crate::events::{Event, Events};
-use crate::serve::{self, Running};
+use crate::serve::{self, Running, StartError};
 
 /// Where the DNS of both domains, and of the peers, listens.
 const DNS_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -84,8 +84,20 @@ impl Stage {
         fs::create_dir_all(folder).map_err(|error| DemoError::file(folder, &error))?;
         let is_first_start = !folder.join(accounts::FILE).exists();
         let passwords = accounts::Passwords::load(folder)?;
+        let mut tries = 0;
+        loop {
+            let wish = if tries == 0 { ports::Wish::Memorable } else { ports::Wish::Any };
+            match Self::open_at(folder, &passwords, peers, wish).await {
+                // Another process, another demo perhaps, was faster by a moment.
+                Err(DemoError::Start(StartError::Listen { .. })) if tries < 3 => tries += 1,
+                opened => return opened.map(|stage| Self { is_first_start, ..stage }),
+            }
+        }
+    }
+
+    async fn open_at(folder: &Path, passwords: &accounts::Passwords, peers: &[Peer], wish: ports::Wish) -> Result<Self, DemoError> {
         let authority = Authority::load(folder)?;
-        let ports = ROLES.each_ref().map(|role| ports::choose(IpAddr::V4(role.address)));
+        let ports = ROLES.each_ref().map(|role| ports::choose(IpAddr::V4(role.address), wish));
         let mut published = Zones::root();
         let mut mx_ports = Vec::new();
         for (role, ports) in ROLES.iter().zip(&ports) {
@@ -99,7 +111,7 @@ impl Stage {
         }
         let dns = DnsServer::start(SocketAddr::new(DNS_ADDRESS, 0), published).await.map_err(|error| DemoError::Dns(error.to_string()))?;
         let (sender, events) = unbounded_channel();
-        let set = Set { folder, authority: &authority, passwords: &passwords, peers, mx_ports: &mx_ports, dns: dns.address };
+        let set = Set { folder, authority: &authority, passwords, peers, mx_ports: &mx_ports, dns: dns.address };
         let [origin_role, destination_role] = &ROLES;
         let [origin_ports, destination_ports] = &ports;
         let origin = set.start(origin_role, origin_ports, sender.clone()).await?;
@@ -110,8 +122,7 @@ impl Stage {
                 return Err(error);
             }
         };
-        passwords.save(folder)?;
-        Ok(Self { dns, origin, destination, events, is_first_start, folder: folder.to_owned() })
+        Ok(Self { dns, origin, destination, events, is_first_start: true, folder: folder.to_owned() })
     }
 
     /// Stops both servers, each finishing what is under way.
@@ -186,6 +197,8 @@ impl Set<'_> {
     async fn account(&self, actor: &Actor, user: &str, screening: Screening) -> Result<accounts::Account, DemoError> {
         let address: Mailbox = user.parse().map_err(|error: mail::address::AddressError| DemoError::Account(error.to_string()))?;
         let password = self.passwords.of(user, &*actor.running.node.world);
+        // Written down before the account knows it: a start that is interrupted here can be repeated.
+        self.passwords.save(self.folder)?;
         if actor.running.node.store.account(&address).await.map_err(|error| DemoError::Account(error.to_string()))?.is_none() {
             let request = Request::AccountAdd {
                 address: address.clone(),
