@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{Lease, OpenError};
+use store::OpenError;
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::accept::{self, Doorway, Places};
@@ -216,11 +216,6 @@ impl Running {
         let deadline = self.world.now() + STOPPING;
         if let First::Right(()) = first(self.world.idle(), self.world.sleep_until(deadline)).await {
             tracing::warn!("sessions were still open after {} s; what they had not acknowledged is asked for again", STOPPING.as_secs());
-        }
-        let (owner, until) = (self.node.owner(), self.world.now());
-        // Nothing is under way any more: another node need not wait for the leases to end.
-        if let Err(error) = self.node.store.release(&Lease { owner, epoch: i64::MAX, until }).await {
-            tracing::warn!(%error, "the leases end by themselves");
         }
         self.opened.close().await;
     }

@@ -20,7 +20,6 @@ statements! {
     RENEW = "UPDATE lease SET until = ?2 WHERE owner = ?1";
     MINE = "SELECT COALESCE(MAX(epoch), 0) FROM lease WHERE owner = ?1";
     RELEASE = "UPDATE lease SET until = -1, owner = '' WHERE owner = ?1 AND epoch <= ?2";
-    END_ALL = "UPDATE lease SET until = -1, owner = '' WHERE owner <> ''";
     HOLDER = "SELECT owner, epoch FROM lease WHERE part = ?1";
     SET_META = "INSERT INTO meta (part, name, value) VALUES (0, ?1, ?2) ON CONFLICT (part, name) DO UPDATE SET value = excluded.value";
     META = "SELECT value FROM meta WHERE part = 0 AND name = ?1";
@@ -48,14 +47,6 @@ impl Store {
     pub async fn release(&self, lease: &Lease) -> Result<()> {
         let lease = lease.clone();
         self.write(zero(), 0, move |tx| tx.execute(RELEASE, params![&lease.owner, lease.epoch]).map(drop)).await
-    }
-
-    /// Ends every lease. For a process that has the database to itself: whoever held them before has ended.
-    ///
-    /// # Errors
-    /// The store is not available.
-    pub async fn end_leases(&self) -> Result<()> {
-        self.write(zero(), 0, |tx| tx.execute(END_ALL, params![]).map(drop)).await
     }
 
     /// When a node last said that it was alive, before this start; to know how long we were away.

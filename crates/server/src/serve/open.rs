@@ -63,10 +63,6 @@ pub async fn open(config: &Config, machine: &Machine) -> Result<Opened, StartErr
     };
     let opened = beside(move || threads::open(&database, surroundings)).await;
     let (store, threads) = opened.ok_or_else(|| OpenError::Store(StoreError::Unavailable("opening it panicked".to_owned())))??;
-    if config.store == Database::Sqlite {
-        // The lock is ours, so whoever left a lease is gone: a server that was killed goes on at once.
-        store.end_leases().await.map_err(OpenError::Store)?;
-    }
     Ok(Opened { store, threads, _lock: lock })
 }
 
