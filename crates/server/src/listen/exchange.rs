@@ -3,6 +3,7 @@
 use proto::smtp::reply::Reply;
 use proto::smtp::server::Event;
 use proto::twoway::Command;
+use proto::twoway::retrieve::Retrieve;
 
 use delivery::authority::{Authority, Role, SessionFacts, Verdict};
 use mail::address::Mailbox;
@@ -47,7 +48,11 @@ async fn answer(conversation: &mut Conversation, inquirer: &mut Inquirer, batch:
             }
             Command::Retrieve(retrieve) => {
                 let mut run = vec![retrieve];
-                while let Some(Command::Retrieve(retrieve)) = commands.next_if(|next| matches!(next, Command::Retrieve(_))) {
+                // The run ends before a message that is in it already: its lease is this connection's, and not yet free.
+                let is_new = |run: &[Retrieve], next: &Retrieve| run.iter().all(|other| other.id != next.id);
+                while let Some(Command::Retrieve(retrieve)) =
+                    commands.next_if(|next| matches!(next, Command::Retrieve(next) if is_new(&run, next)))
+                {
                     run.push(retrieve);
                 }
                 retrievals::retrieve(conversation, inquirer, run).await?;
