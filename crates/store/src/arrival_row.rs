@@ -33,9 +33,8 @@ statements! {
     /// The contact attempts of an account.
     LISTED = concat!("SELECT ", arrival_columns!(), " FROM arrival a WHERE a.part = ?1 AND a.account = ?2 AND a.stage = 'listed' \
                      ORDER BY a.noted_at, a.origin, a.id, a.recipient_key");
-    /// Those of one sender.
-    LISTED_OF = concat!("SELECT ", arrival_columns!(), " FROM arrival a WHERE a.part = ?1 AND a.account = ?2 AND a.origin = ?3 \
-                        AND a.sender_key = ?4 AND a.stage = 'listed' ORDER BY a.id, a.recipient_key LIMIT ?5");
+    /// Whether one sender has any.
+    LISTED_OF = "SELECT id FROM arrival WHERE part = ?1 AND account = ?2 AND origin = ?3 AND sender_key = ?4 AND stage = 'listed' LIMIT 1";
     OF_ACCOUNT = concat!("SELECT ", arrival_columns!(), " FROM arrival a WHERE a.part = ?1 AND a.account = ?2 LIMIT ?3");
     UPDATE = "UPDATE arrival SET expires = ?6, stage = ?7, due_at = ?8, detail = ?9, state = ?10 WHERE part = ?1 AND account = ?2 \
               AND origin = ?3 AND id = ?4 AND recipient_key = ?5";
@@ -167,9 +166,9 @@ pub(crate) fn listed(tx: &mut dyn Tx, account: AccountId) -> Result<Vec<ArrivalR
     records(tx.query(LISTED, params![Partition::of(account), account])?)
 }
 
-/// The contact attempts of one sender, some of them.
-pub(crate) fn listed_of(tx: &mut dyn Tx, account: AccountId, sender: &Mailbox, limit: usize) -> Result<Vec<ArrivalRecord>> {
-    records(tx.query(LISTED_OF, params![Partition::of(account), account, sender.domain(), sender.key(), limit])?)
+/// Whether a sender has contact attempts at an account.
+pub(crate) fn is_listed(tx: &mut dyn Tx, account: AccountId, sender: &Mailbox) -> Result<bool> {
+    Ok(tx.one(LISTED_OF, params![Partition::of(account), account, sender.domain(), sender.key()])?.is_some())
 }
 
 /// Arrivals of an account, some of them.

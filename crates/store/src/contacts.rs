@@ -136,7 +136,7 @@ fn acquaintance(tx: &mut dyn Tx, account: AccountId, domain: &Domain) -> Result<
 /// Whether an arrival may be shown; another row may go for it.
 pub(crate) fn make_room(tx: &mut dyn Tx, record: &ArrivalRecord, now: Timestamp, timers: &Timers) -> Result<bool> {
     let account = record.key.account;
-    if !arrival_row::listed_of(tx, account, &record.notice.from, 1)?.is_empty() {
+    if arrival_row::is_listed(tx, account, &record.notice.from)? {
         // It adds to a row that is shown already.
         return Ok(true);
     }

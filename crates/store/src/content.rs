@@ -54,10 +54,6 @@ fn failed(error: object_store::Error) -> StoreError {
     }
 }
 
-fn is_inline(octets: &[u8]) -> bool {
-    octets.len() as u64 <= INLINE_OCTETS_MAX
-}
-
 impl Store {
     pub(crate) fn objects(&self) -> &Arc<dyn ObjectStore> {
         &self.inner.surroundings.objects
@@ -239,4 +235,32 @@ impl ContentReader {
 fn piece_of(octets: &[u8], from: u64, to: u64) -> Vec<u8> {
     let index = |octet: u64| usize::try_from(octet).unwrap_or(usize::MAX);
     octets.get(index(from)..index(to)).map(<[u8]>::to_vec).unwrap_or_default()
+}
+
+/// Removes what uploads that a crash cut short have left in the directory of a local object store: it stages each
+/// upload beside its object, under a name with `#` and a number. Only while no other process writes there.
+///
+/// # Errors
+/// The directory cannot be read, or a file not be removed.
+pub fn remove_staged(directory: &std::path::Path) -> std::io::Result<u32> {
+    let mut removed = 0;
+    for part in std::fs::read_dir(directory)? {
+        let part = part?;
+        if !part.file_type()?.is_dir() {
+            continue;
+        }
+        for file in std::fs::read_dir(part.path())? {
+            let file = file?;
+            let is_staged = file
+                .file_name()
+                .to_str()
+                .and_then(|name| name.rsplit_once('#'))
+                .is_some_and(|(_object, number)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()));
+            if is_staged {
+                std::fs::remove_file(file.path())?;
+                removed += 1;
+            }
+        }
+    }
+    Ok(removed)
 }

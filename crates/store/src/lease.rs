@@ -6,7 +6,7 @@
 use mail::id::Partition;
 use mail::time::Timestamp;
 
-use crate::backend::Tx;
+use crate::backend::{Access, Backend, Tx};
 use crate::{LastSeen, Lease, Result, Store, StoreError, params, statements};
 
 statements! {
@@ -20,6 +20,7 @@ statements! {
     RENEW = "UPDATE lease SET until = ?2 WHERE owner = ?1";
     MINE = "SELECT COALESCE(MAX(epoch), 0) FROM lease WHERE owner = ?1";
     RELEASE = "UPDATE lease SET until = -1, owner = '' WHERE owner = ?1 AND epoch <= ?2";
+    VOID = "UPDATE lease SET until = -1, owner = '' WHERE part >= 0";
     HOLDER = "SELECT owner, epoch FROM lease WHERE part = ?1";
     SET_META = "INSERT INTO meta (part, name, value) VALUES (0, ?1, ?2) ON CONFLICT (part, name) DO UPDATE SET value = excluded.value";
     META = "SELECT value FROM meta WHERE part = 0 AND name = ?1";
@@ -77,6 +78,13 @@ impl Store {
     pub async fn forget_restore(&self) -> Result<()> {
         self.write(zero(), 0, |tx| tx.execute(CLEAR_META, params![RESTORED]).map(drop)).await
     }
+}
+
+/// Ends every lease: for whoever has locked the database, and so knows that no other process lives.
+pub(crate) fn void(backend: &mut dyn Backend) -> Result<()> {
+    backend.begin(Access::Write)?;
+    backend.execute(VOID, params![])?;
+    backend.commit()
 }
 
 /// Where the store's facts about itself are.

@@ -55,11 +55,15 @@ impl PostgresUrl {
         let plain = if kept.is_empty() { front.to_owned() } else { format!("{front}?{}", kept.join("&")) };
         let mut config: Config = plain.parse().map_err(|error| OpenError::Url(format!("not a PostgreSQL URL: {error}")))?;
         let mode = mode.unwrap_or(if is_local(&config) { SslMode::Disable } else { SslMode::Require });
+        // What an administrator sees in pg_stat_activity.
+        let name = schema.as_ref().map_or_else(|| "twoway".to_owned(), |schema| format!("twoway {schema}"));
         let path = schema.as_ref().map(|schema| format!(" -c search_path={schema}")).unwrap_or_default();
-        config.ssl_mode(mode).connect_timeout(CONNECT_WITHIN).tcp_user_timeout(SILENCE_MAX).application_name("twoway");
+        config.ssl_mode(mode).connect_timeout(CONNECT_WITHIN).tcp_user_timeout(SILENCE_MAX).application_name(&name);
         // Every statement of ours finds its rows by an index. A scan of a table that is still small would make
         // transactions that do not touch each other wait for one another (SERIALIZABLE locks what it reads).
-        config.options(&format!("-c enable_seqscan=off -c jit=off -c statement_timeout={STATEMENT_MILLIS} -c client_min_messages=warning{path}"));
+        config.options(&format!(
+            "-c enable_seqscan=off -c jit=off -c statement_timeout={STATEMENT_MILLIS} -c client_min_messages=warning{path}"
+        ));
         let tls = if mode == SslMode::Disable { None } else { Some(connector(roots.as_deref())?) };
         Ok(Self { config, schema, tls })
     }

@@ -3,7 +3,7 @@
 use mail::digest::Digester;
 use mail::id::Partition;
 
-use super::{ObjectWriter, PART_OCTETS, Place, StoredContent, is_inline};
+use super::{INLINE_OCTETS_MAX, ObjectWriter, PART_OCTETS, Place, StoredContent};
 use crate::backend::Tx;
 use crate::{ArrivalKey, Result, Store, StoreError, arrival_row, orphans, params, statements};
 
@@ -87,12 +87,12 @@ impl PartialContent {
     /// The store is not available.
     pub async fn finish(self) -> Result<StoredContent> {
         let (size_octets, part) = (self.received_octets, Partition::of(self.key.account));
-        let place = if self.objects.is_empty() && is_inline(&self.buffer) {
-            Place::Row(self.buffer)
+        let place = if size_octets <= INLINE_OCTETS_MAX {
+            Place::Row(self.gather().await?)
         } else if self.objects.is_empty() {
             Place::Object(self.store.put_object(part, self.buffer).await?)
         } else {
-            self.concatenate(part).await?
+            Place::Object(self.concatenate(part).await?)
         };
         Ok(StoredContent { size_octets, digest: self.digester.finish(), place })
     }
@@ -107,19 +107,22 @@ impl PartialContent {
         self.store.write(part, 0, move |tx| arrival_row::drop_partials(tx, &key, now)).await
     }
 
-    async fn concatenate(&self, part: Partition) -> Result<Place> {
-        if let (true, [only], []) = (self.objects.len() == 1, self.objects.as_slice(), self.buffer.as_slice()) {
-            let octets = self.store.read_object(only).await?;
-            if is_inline(&octets) {
-                return Ok(Place::Row(octets));
-            }
+    async fn gather(&self) -> Result<Vec<u8>> {
+        let mut octets = Vec::new();
+        for object in &self.objects {
+            octets.extend(self.store.read_object(object).await?);
         }
+        octets.extend_from_slice(&self.buffer);
+        Ok(octets)
+    }
+
+    async fn concatenate(&self, part: Partition) -> Result<String> {
         let mut whole = ObjectWriter::begin(&self.store, part).await?;
         for object in &self.objects {
             whole.write(&self.store.read_object(object).await?).await?;
         }
         whole.write(&self.buffer).await?;
-        Ok(Place::Object(whole.finish().await?))
+        whole.finish().await
     }
 
     async fn flush(&mut self) -> Result<()> {

@@ -1,9 +1,13 @@
 //! Accounts and the directory.
 
-use delivery::consent::{Legacy, Screening};
+use std::time::Duration;
+
+use delivery::consent::{EntryList, Legacy, Screening};
+use delivery::transfer::{Outcome, Transfer};
+use store::content::ContentWriter;
 use store::{Added, Alias};
 
-use crate::fixture::mailbox;
+use crate::fixture::{key_of, mailbox};
 
 on_both_engines! {
     async fn an_account_is_found_by_its_address_alias_tag_and_catch_all(it: &mut Fixture) {
@@ -66,5 +70,61 @@ on_both_engines! {
         assert_eq!(modes().await, (Screening::On, Legacy::Keep));
         assert!(it.store.undo_consent(bob, screened.id, it.now()).await.unwrap());
         assert_eq!(modes().await, (Screening::Off, Legacy::Deliver));
+    }
+
+    async fn a_deleted_account_leaves_nothing_but_outcomes(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::On).await;
+        it.store.add_alias(alice, Alias::Address(mailbox("al@a.test"))).await.unwrap();
+        it.add(alice, EntryList::Allow, "bob@b.test").await;
+        it.arrival(alice, "carol@c.test", "alice@a.test").await;
+        let key = it.arrival(alice, "bob@b.test", "alice@a.test").await.key;
+        let mut writer = ContentWriter::new(&it.store, alice);
+        writer.write(&vec![b'x'; 50_000]).await.unwrap();
+        let delivery = it.delivery(&key, writer.finish().await.unwrap()).await;
+        it.store.deliver(delivery).await.unwrap();
+        let message = it.message(alice, "alice@a.test", &["bob@b.test"], b"hello");
+        let id = message.transfers[0].id.clone();
+        it.store.keep(message.clone()).await.unwrap();
+
+        it.store.delete_account(alice, it.now()).await.unwrap();
+        it.store.delete_account(alice, it.now()).await.unwrap();
+        assert!(it.store.accounts().await.unwrap().is_empty());
+        assert!(it.store.resolve(&mailbox("al@a.test")).await.unwrap().is_none());
+        assert!(it.store.mail_list(alice).await.unwrap().is_empty());
+        assert!(it.store.arrival(&key).await.unwrap().is_none());
+        assert!(it.store.entries(alice, EntryList::Allow).await.unwrap().is_empty());
+        let record = it.store.transfer(&id).await.unwrap().unwrap();
+        assert!(matches!(record.transfer, Transfer::Ended { outcome: Outcome::Failed { .. }, .. }));
+        assert!(it.store.keep(it.message(alice, "alice@a.test", &["bob@b.test"], b"hello")).await.is_err());
+        it.wait(Duration::from_hours(24));
+        assert_eq!(it.store.sweep_orphans(it.now()).await.unwrap(), 1);
+        // The address is free.
+        it.account("alice@a.test", Screening::Off).await;
+    }
+
+    async fn what_a_crash_cut_short_is_finished(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::Off).await;
+        let bob = it.account("bob@a.test", Screening::Off).await;
+        // Reserved, not recorded; recorded, not activated; half deleted.
+        it.meddle("INSERT INTO directory SELECT part, name || 'x', account, 'reserved', 1 FROM directory WHERE name = 'alice@a.test'");
+        it.meddle("UPDATE directory SET stage = 'reserved', reserved_at = 1 WHERE name = 'alice@a.test'");
+        it.meddle("UPDATE account SET stage = 'deleting' WHERE address = 'bob@a.test'");
+        assert!(it.store.account(&mailbox("alice@a.test")).await.unwrap().is_none());
+        it.store.resume_accounts(it.now(), it.now()).await.unwrap();
+        assert_eq!(it.store.account(&mailbox("alice@a.test")).await.unwrap().unwrap().id, alice);
+        assert!(it.store.account_by_id(bob).await.unwrap().is_none());
+        assert!(it.store.account(&mailbox("bob@a.test")).await.unwrap().is_none());
+        it.meddle("DELETE FROM directory WHERE name = 'alice@a.testx'");
+    }
+
+    async fn a_notice_for_an_account_that_was_deleted_meanwhile_is_forgotten(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::Off).await;
+        it.store.delete_account(alice, it.now()).await.unwrap();
+        let notice = it.notice(alice, "bob@b.test", "alice@a.test");
+        let (key, lease) = (key_of(&notice), it.lease().await);
+        it.store.record_notices(vec![notice]).await.unwrap();
+        let decided = it.store.decide(&key, &lease, it.now(), delivery::schedule::Jitter::NONE).await.unwrap();
+        assert!(decided.is_none());
+        assert!(it.store.arrival(&key).await.unwrap().is_none());
     }
 }

@@ -1,8 +1,9 @@
 //! Each violation is found, and named.
 
 use delivery::consent::{EntryList, Screening};
-use object_store::ObjectStoreExt as _;
+use futures_util::TryStreamExt as _;
 use object_store::path::Path;
+use object_store::{ObjectStore as _, ObjectStoreExt as _};
 use store::content::ContentWriter;
 
 use crate::fixture::Fixture;
@@ -57,11 +58,16 @@ const DAMAGE: &[(&str, &str)] = &[
     ("DELETE FROM account", "an entry has no account"),
     ("DELETE FROM account", "a name is of an account that does not have it: @a.test"),
     ("UPDATE account SET stage = 'deleting'", "an account is half deleted"),
-    ("DROP INDEX mail_uid; INSERT INTO mail SELECT part, account, 'another', mailbox, uid, modseq, received, author, subject, \
-      skip_octets, head_octets, size_octets, digest, place, object, NULL, NULL, NULL, head, octets FROM mail", "two mails have one UID"),
-    ("DROP INDEX mail_arrival; INSERT INTO mail SELECT part, account, 'another', mailbox, uid - 1, modseq, received, author, subject, \
+    (
+        "DROP INDEX mail_uid; INSERT INTO mail SELECT part, account, 'another', mailbox, uid, modseq, received, author, subject, \
+      skip_octets, head_octets, size_octets, digest, place, object, NULL, NULL, NULL, head, octets FROM mail",
+        "two mails have one UID",
+    ),
+    (
+        "DROP INDEX mail_arrival; INSERT INTO mail SELECT part, account, 'another', mailbox, uid - 1, modseq, received, author, subject, \
       skip_octets, head_octets, size_octets, digest, place, object, origin, notice, recipient_key, head, octets FROM mail",
-     "an arrival was stored twice"),
+        "an arrival was stored twice",
+    ),
     ("UPDATE arrival SET stage = 'due' WHERE stage = 'stored'", "a mail is of an arrival that was not stored"),
     ("UPDATE arrival SET stage = 'due' WHERE stage = 'stored'", "an arrival's stage is due, and its state another"),
     ("UPDATE arrival SET due_at = 1 WHERE stage = 'listed'", "an arrival is due at another time than its state says"),
@@ -70,16 +76,24 @@ const DAMAGE: &[(&str, &str)] = &[
     ("UPDATE arrival SET origin = 'x.test'", "an arrival's author is not the one it is found by"),
     ("UPDATE arrival SET recipient_key = 'x@y.test'", "an arrival's recipient is not the one it is found by"),
     ("UPDATE arrival SET part = 1023 - part", "an arrival is in another partition than its account's"),
-    ("INSERT INTO partial SELECT part, account, origin, id, recipient_key, 0, '0000/x', 1 FROM arrival WHERE stage = 'listed'",
-     "a part of a content is of no arrival that is due"),
+    (
+        "INSERT INTO partial SELECT part, account, origin, id, recipient_key, 0, '0000/x', 1 FROM arrival WHERE stage = 'listed'",
+        "a part of a content is of no arrival that is due",
+    ),
     ("INSERT INTO orphan SELECT part, object, 1 FROM message WHERE object IS NOT NULL", "noted as an orphan, and named by a row"),
-    ("INSERT INTO partial SELECT a.part, a.account, a.origin, a.id, a.recipient_key, 0, m.object, 1 FROM arrival a JOIN message m \
-      ON m.object IS NOT NULL WHERE a.stage = 'listed'", "an object is named by two rows"),
+    (
+        "INSERT INTO partial SELECT a.part, a.account, a.origin, a.id, a.recipient_key, 0, m.object, 1 FROM arrival a JOIN message m \
+      ON m.object IS NOT NULL WHERE a.stage = 'listed'",
+        "an object is named by two rows",
+    ),
     ("UPDATE directory SET stage = 'reserved', reserved_at = 1", "a name is reserved, and nobody is adding it: bob@a.test"),
     ("DELETE FROM directory WHERE name = '@a.test'", "an account has a name that does not lead to it: @a.test"),
     ("UPDATE directory SET part = 1023 - part", "a name is in another partition than its own"),
     ("UPDATE directory SET account = 'x'", "a name is of an account that does not have it"),
-    ("INSERT INTO alias SELECT part, id, 'alice@a.test', 'alice@a.test' FROM account WHERE address = 'bob@a.test'", "two accounts have one name"),
+    (
+        "INSERT INTO alias SELECT part, id, 'alice@a.test', 'alice@a.test' FROM account WHERE address = 'bob@a.test'",
+        "two accounts have one name",
+    ),
     ("UPDATE entry SET entry = '{}'", "an entry does not read"),
     ("UPDATE entry SET name = 'x@y.test'", "an entry is not the one it is found by"),
     ("UPDATE entry SET part = 1023 - part", "an entry is in another partition than its account's"),
@@ -122,8 +136,6 @@ on_both_engines! {
 
     async fn an_object_that_is_gone_or_altered_is_named(it: &mut Fixture) {
         furnish(it).await;
-        use futures_util::TryStreamExt as _;
-        use object_store::ObjectStore as _;
         let objects: Vec<_> = it.objects.list(None).map_ok(|object| object.location).try_collect().await.unwrap();
         let [object] = objects.as_slice() else { panic!("{objects:?}") };
         it.objects.put(object, vec![b'y'; 100_000].into()).await.unwrap();

@@ -107,7 +107,15 @@ impl Fixture {
 
     /// The store is closed and opened again, as a restart would.
     pub(crate) fn restart(&mut self) {
+        self.stop();
+        self.start();
+    }
+
+    pub(crate) fn stop(&mut self) {
         self.threads.take().unwrap().close().unwrap();
+    }
+
+    pub(crate) fn start(&mut self) {
         let (store, threads) = threads::open(&self.database, self.surroundings.clone()).unwrap();
         self.store = store;
         self.threads = Some(threads);

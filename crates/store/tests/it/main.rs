@@ -9,6 +9,10 @@ mod fixture;
 
 mod accounts;
 mod check;
+mod consent;
+mod content;
 mod destination;
 mod engines;
+mod nodes;
 mod origin;
+mod queue;
