@@ -1,9 +1,9 @@
 //! One running server: what its sessions and workers share.
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Poll, Waker};
+use std::sync::Arc;
 
 use delivery::dialling::Dialling;
 use delivery::report::SentStatus;
@@ -13,6 +13,7 @@ use mail::address::Domain;
 use mail::id::{AccountId, EntryId, MailId, MessageId, NoticeId, Partition};
 use proto::limits::Limits;
 use store::{Settle, Settled, Store, StoreError};
+use tokio::sync::Notify;
 
 use crate::budgets::Budgets;
 use crate::events::{Event, Events};
@@ -146,16 +147,15 @@ pub struct Signal(Arc<SignalState>);
 #[derive(Default)]
 struct SignalState {
     raised: AtomicBool,
-    waiting: Mutex<Vec<Waker>>,
+    /// Forgets those who stop waiting: a session that ends leaves nothing here.
+    waiting: Notify,
 }
 
 impl Signal {
     /// Raises it, and wakes all who wait.
     pub fn raise(&self) {
         self.0.raised.store(true, Ordering::SeqCst);
-        for waker in std::mem::take(&mut *self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)) {
-            waker.wake();
-        }
+        self.0.waiting.notify_waiters();
     }
 
     /// Lowers it; tells whether it was raised.
@@ -171,16 +171,49 @@ impl Signal {
     /// Waits until it is raised.
     pub fn raised(&self) -> impl Future<Output = ()> + Send + use<> {
         let state = Arc::clone(&self.0);
-        std::future::poll_fn(move |context| {
-            if state.raised.load(Ordering::SeqCst) {
-                return Poll::Ready(());
+        async move {
+            let mut waiting = pin!(state.waiting.notified());
+            // Before the look: who raises it after that wakes us.
+            waiting.as_mut().enable();
+            if !state.raised.load(Ordering::SeqCst) {
+                waiting.await;
             }
-            let mut waiting = state.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                waiting.push(context.waker().clone());
-            }
-            // Raised between the first look and the push: whoever raised it did not see this waker.
-            if state.raised.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }
-        })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Wake, Waker};
+
+    use super::*;
+
+    struct Task;
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn who_stops_waiting_for_a_signal_is_forgotten() {
+        let (signal, task) = (Signal::default(), Arc::new(Task));
+        for _ in 0..3 {
+            let waker = Waker::from(Arc::clone(&task));
+            assert_eq!(pin!(signal.raised()).poll(&mut Context::from_waker(&waker)), Poll::Pending);
+        }
+        assert_eq!(Arc::strong_count(&task), 1, "a task that ended would stay in memory until the server stops");
+    }
+
+    #[test]
+    fn a_signal_wakes_those_who_wait_and_those_who_come_later() {
+        let signal = Signal::default();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut before = pin!(signal.raised());
+        assert_eq!(before.as_mut().poll(&mut context), Poll::Pending);
+        signal.raise();
+        assert_eq!(before.as_mut().poll(&mut context), Poll::Ready(()));
+        assert_eq!(pin!(signal.raised()).poll(&mut context), Poll::Ready(()));
+        assert!(signal.lower());
+        assert_eq!(pin!(signal.raised()).poll(&mut context), Poll::Pending);
     }
 }
