@@ -24,12 +24,13 @@ pub(crate) use arrival_columns;
 statements! {
     INSERT = "INSERT INTO arrival (part, account, origin, id, recipient_key, sender, sender_key, recipient, size_octets, date, expires, \
               noted_at, body, smtputf8, require_tls, kind, name, subject, reference, list, evidence_rule, evidence_detail, \
-              evidence_address, stage, due_at, detail, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, \
-              ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, '', ?26) ON CONFLICT (part, account, origin, id, recipient_key) DO NOTHING";
+              evidence_address, stage, due_at, detail, state, heard_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
+              ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, '', ?26, ?12) ON CONFLICT (part, account, origin, id, recipient_key) DO NOTHING";
     LOAD = concat!("SELECT ", arrival_columns!(), " FROM arrival a WHERE a.part = ?1 AND a.account = ?2 AND a.origin = ?3 AND a.id = ?4 \
                    AND a.recipient_key = ?5");
     DUE = concat!("SELECT ", arrival_columns!(), " FROM arrival a JOIN lease l ON l.part = a.part \
-                  WHERE a.due_at <= ?1 AND l.owner = ?2 AND l.epoch <= ?3 ORDER BY a.due_at LIMIT ?4");
+                  WHERE a.due_at <= ?1 AND l.owner = ?2 AND l.epoch <= ?3 AND a.due_at >= ?4 AND (a.due_at, a.id) > (?4, ?5) \
+                  ORDER BY a.due_at, a.id LIMIT ?6");
     /// The contact attempts of an account.
     LISTED = concat!("SELECT ", arrival_columns!(), " FROM arrival a WHERE a.part = ?1 AND a.account = ?2 AND a.stage = 'listed' \
                      ORDER BY a.noted_at, a.origin, a.id, a.recipient_key");
@@ -38,6 +39,7 @@ statements! {
     OF_ACCOUNT = concat!("SELECT ", arrival_columns!(), " FROM arrival a WHERE a.part = ?1 AND a.account = ?2 LIMIT ?3");
     UPDATE = "UPDATE arrival SET expires = ?6, stage = ?7, due_at = ?8, detail = ?9, state = ?10 WHERE part = ?1 AND account = ?2 \
               AND origin = ?3 AND id = ?4 AND recipient_key = ?5";
+    HEARD = "UPDATE arrival SET heard_at = ?6 WHERE part = ?1 AND account = ?2 AND origin = ?3 AND id = ?4 AND recipient_key = ?5";
     DELETE = "DELETE FROM arrival WHERE part = ?1 AND account = ?2 AND origin = ?3 AND id = ?4 AND recipient_key = ?5";
     PARTIALS = "SELECT object FROM partial WHERE part = ?1 AND account = ?2 AND origin = ?3 AND id = ?4 AND recipient_key = ?5";
     DELETE_PARTIALS = "DELETE FROM partial WHERE part = ?1 AND account = ?2 AND origin = ?3 AND id = ?4 AND recipient_key = ?5";
@@ -95,6 +97,13 @@ pub(crate) fn insert(tx: &mut dyn Tx, new: &NewArrival, arrival: &Arrival, at: M
         codec::to_json(arrival)?,
     ];
     Ok(tx.execute(INSERT, values)? == 1)
+}
+
+/// Notes that the notice came again. Written each time, whatever became of it: a repeat that changes nothing would need
+/// no sync, and its reply would come sooner.
+pub(crate) fn heard(tx: &mut dyn Tx, key: &ArrivalKey, now: Timestamp) -> Result<()> {
+    let ArrivalKey { account, origin, id, recipient } = key;
+    tx.execute(HEARD, params![Partition::of(*account), *account, origin, id, recipient, now]).map(drop)
 }
 
 /// The arrival of this key.

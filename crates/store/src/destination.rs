@@ -9,7 +9,7 @@ use mail::time::Timestamp;
 use crate::backend::Tx;
 use crate::content::Place;
 use crate::mailbox::{INBOX, NewMail};
-use crate::{ArrivalKey, ArrivalRecord, Deliver, Delivered, Lease, NewArrival, Result, SettleArrival, Store, Writer};
+use crate::{ArrivalKey, ArrivalRecord, Deliver, Delivered, DuePlace, Lease, NewArrival, Result, SettleArrival, Store, Writer};
 use crate::{accounts, arrival_row, consent, contacts, lease, mailbox, moment, orphans, params, statements};
 
 /// Rows that one transaction deletes.
@@ -50,9 +50,18 @@ impl Store {
     /// # Errors
     /// The store is not available.
     pub async fn due_arrivals(&self, lease: &Lease, now: Timestamp, limit: usize) -> Result<Vec<ArrivalRecord>> {
-        let lease = lease.clone();
+        self.due_arrivals_after(lease, now, &DuePlace::START, limit).await
+    }
+
+    /// The same, behind a place in that order.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn due_arrivals_after(&self, lease: &Lease, now: Timestamp, after: &DuePlace, limit: usize) -> Result<Vec<ArrivalRecord>> {
+        let (lease, after) = (lease.clone(), after.clone());
         let due = move |tx: &mut dyn Tx| {
-            arrival_row::records(tx.query(arrival_row::DUE_ARRIVALS, params![now, &lease.owner, lease.epoch, limit])?)
+            let values = params![now, &lease.owner, lease.epoch, after.due_at, after.id.as_str(), limit];
+            arrival_row::records(tx.query(arrival_row::DUE_ARRIVALS, values)?)
         };
         self.read(due).await
     }
@@ -129,6 +138,7 @@ fn record_notice(tx: &mut dyn Tx, new: &NewArrival, timers: &Timers) -> Result<(
     }
     let key = arrival_row::key_of(new.account, &new.notice);
     let Some(record) = arrival_row::load(tx, &key)? else { return Ok(()) };
+    arrival_row::heard(tx, &key, new.now)?;
     let event = ArrivalEvent::NoticeRepeated { expires: new.notice.expires, decide_at: new.decide_at };
     transition(tx, record, event, new.now, Jitter::NONE, timers).map(drop)
 }
@@ -221,7 +231,11 @@ fn deliver(tx: &mut dyn Tx, part: Partition, delivery: &Deliver, timers: &Timers
         }
     }
     let (account, now) = (delivery.key.account, delivery.now);
-    let Some(screening) = accounts::screening_of(tx, part, account)? else { return Ok(Delivered::NotDue) };
+    let Some(screening) = accounts::screening_of(tx, part, account)? else {
+        // The account is being deleted. What stayed due would be retrieved again and again.
+        arrival_row::delete(tx, &delivery.key, now)?;
+        return Ok(Delivered::NotDue);
+    };
     // Decided again: an entry may have ended, or let in its last message, since the arrival became due.
     let (decision, entries) = consent::decision(tx, account, &record.notice, screening, now)?;
     if decision.verdict != Verdict::Retrieve {

@@ -10,7 +10,9 @@ use mail::time::Timestamp;
 
 use crate::backend::Tx;
 use crate::content::Place;
-use crate::{Keep, Lease, Result, Settle, Settled, Store, TransferRecord, accounts, consent, lease, moment, orphans, params, report};
+use crate::{
+    DuePlace, Keep, Lease, Result, Settle, Settled, Store, TransferRecord, accounts, consent, lease, moment, orphans, params, report,
+};
 use crate::{StoreError, Writer, statements, transfer_row};
 
 /// Rows that one transaction changes on behalf of one command.
@@ -18,9 +20,9 @@ const ROWS_MAX: usize = 200;
 
 statements! {
     NEXT_TRANSFER = "SELECT t.due_at FROM transfer t JOIN lease l ON l.part = t.part WHERE l.owner = ?1 AND l.epoch <= ?2 \
-                     ORDER BY t.due_at LIMIT 1";
+                     AND t.due_at > ?3 ORDER BY t.due_at LIMIT 1";
     NEXT_ARRIVAL = "SELECT a.due_at FROM arrival a JOIN lease l ON l.part = a.part WHERE l.owner = ?1 AND l.epoch <= ?2 \
-                    ORDER BY a.due_at LIMIT 1";
+                    AND a.due_at > ?3 ORDER BY a.due_at LIMIT 1";
 }
 
 impl Store {
@@ -42,23 +44,33 @@ impl Store {
     /// # Errors
     /// The store is not available.
     pub async fn due_transfers(&self, lease: &Lease, now: Timestamp, limit: usize) -> Result<Vec<TransferRecord>> {
-        let lease = lease.clone();
+        self.due_transfers_after(lease, now, &DuePlace::START, limit).await
+    }
+
+    /// The same, behind a place in that order.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn due_transfers_after(&self, lease: &Lease, now: Timestamp, after: &DuePlace, limit: usize) -> Result<Vec<TransferRecord>> {
+        let (lease, after) = (lease.clone(), after.clone());
         let due = move |tx: &mut dyn Tx| {
-            transfer_row::records(tx.query(transfer_row::DUE_TRANSFERS, params![now, &lease.owner, lease.epoch, limit])?)
+            let values = params![now, &lease.owner, lease.epoch, after.due_at, after.id.as_str(), limit];
+            transfer_row::records(tx.query(transfer_row::DUE_TRANSFERS, values)?)
         };
         self.read(due).await
     }
 
-    /// The earliest `due_at` of all transfers and arrivals of leased partitions.
+    /// The earliest `due_at` after `now`, of all transfers and arrivals of leased partitions. What is due already is
+    /// found by the other methods.
     ///
     /// # Errors
     /// The store is not available.
-    pub async fn next_due(&self, lease: &Lease) -> Result<Option<Timestamp>> {
+    pub async fn next_due(&self, lease: &Lease, now: Timestamp) -> Result<Option<Timestamp>> {
         let lease = lease.clone();
         let next = move |tx: &mut dyn Tx| {
             let mut earliest = None;
             for sql in [NEXT_TRANSFER, NEXT_ARRIVAL] {
-                let due_at = tx.one(sql, params![&lease.owner, lease.epoch])?.map(|mut row| row.time()).transpose()?;
+                let due_at = tx.one(sql, params![&lease.owner, lease.epoch, now])?.map(|mut row| row.time()).transpose()?;
                 earliest = earliest.into_iter().chain(due_at).min();
             }
             Ok(earliest)
@@ -155,7 +167,9 @@ fn apply(tx: &mut dyn Tx, part: Partition, settle: &Settle, timers: &Timers, hos
     let before = record.transfer.clone();
     let (after, actions) = before.clone().on(settle.event.clone(), moment(settle.now, settle.jitter, timers));
     let mut reported = false;
-    let detail = settle.detail.as_ref().unwrap_or(&record.detail);
+    // Why it ended was said when it did: a late confirmation does not say it again.
+    let is_over = matches!(before, Transfer::Ended { .. });
+    let detail = settle.detail.as_ref().filter(|_| !is_over).unwrap_or(&record.detail);
     if after != before || *detail != record.detail {
         let same_stage = transfer_row::stage(&after) == transfer_row::stage(&before);
         let since = if same_stage { record.since } else { settle.now };

@@ -237,6 +237,20 @@ pub struct NewArrival {
     pub now: Timestamp,
 }
 
+/// A place in the order of what is due: by time, then by id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DuePlace {
+    /// When it was due.
+    pub due_at: Timestamp,
+    /// The notice's.
+    pub id: String,
+}
+
+impl DuePlace {
+    /// Before everything.
+    pub const START: Self = Self { due_at: Timestamp::EPOCH, id: String::new() };
+}
+
 /// Names an arrival: the domain of the notice's FROM, its id, its recipient.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ArrivalKey {

@@ -38,7 +38,8 @@ statements! {
     OPEN_OF_ACCOUNT = concat!("SELECT ", transfer_columns!(), transfer_with_message!(), " WHERE t.part = ?1 AND t.account = ?2 \
                               AND t.stage <> 'ended' ORDER BY t.id LIMIT ?3");
     DUE = concat!("SELECT ", transfer_columns!(), transfer_with_message!(), " JOIN lease l ON l.part = t.part \
-                  WHERE t.due_at <= ?1 AND l.owner = ?2 AND l.epoch <= ?3 ORDER BY t.due_at LIMIT ?4");
+                  WHERE t.due_at <= ?1 AND l.owner = ?2 AND l.epoch <= ?3 AND t.due_at >= ?4 AND (t.due_at, t.id) > (?4, ?5) \
+                  ORDER BY t.due_at, t.id LIMIT ?6");
     WAITING = concat!("SELECT ", transfer_columns!(), transfer_with_message!(), " WHERE t.part = ?1 AND t.sender_key = ?2 \
                       AND t.recipient_key = ?3 AND t.id > ?4 AND t.stage IN ('notifying', 'waiting', 'served', 'uncertain') \
                       ORDER BY t.id LIMIT ?5");

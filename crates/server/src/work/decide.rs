@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use delivery::arrival::Stage;
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use store::{ArrivalKey, Lease, StoreError};
 
 use crate::events::Event;
@@ -16,9 +16,18 @@ use crate::node::Node;
 /// The store's.
 pub async fn run(node: &Arc<Node>, lease: &Lease, undecided: Vec<ArrivalKey>) -> Result<(), StoreError> {
     let decisions = undecided.iter().map(|key| node.store.decide(key, lease, node.world.now(), node.jitter()));
-    let decided = try_join_all(decisions).await?;
     let mut any_due = false;
-    for record in decided.into_iter().flatten() {
+    for decided in join_all(decisions).await {
+        let record = match decided {
+            Ok(Some(record)) => record,
+            Ok(None) => continue,
+            Err(StoreError::LeaseLost) => return Err(StoreError::LeaseLost),
+            // One that can't be decided must not hold up the others.
+            Err(error) => {
+                tracing::warn!(%error, "consent is not decided yet");
+                continue;
+            }
+        };
         let (transfer, from, to) = (record.key.id, record.notice.from, record.notice.to);
         match record.arrival.stage {
             Stage::Listed => node.events.tell(&Event::Listed { transfer, from, to }),

@@ -6,6 +6,7 @@
 pub mod accept;
 pub mod decide;
 mod fetch;
+mod in_turn;
 pub mod local;
 pub mod notify;
 pub mod relay;
@@ -13,17 +14,17 @@ pub mod retrieve;
 pub mod sweep;
 pub mod under_way;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use delivery::arrival::{ArrivalEvent, ArrivalTask};
-use delivery::transfer::TransferEvent;
-use mail::address::Domain;
+use delivery::transfer::{Transfer, TransferEvent};
+use futures_util::future::join_all;
 use mail::time::Timestamp;
 use store::{ArrivalRecord, Lease, Settle, SettleArrival, StoreError, TransferRecord, Writer};
 
 use crate::node::Node;
+use crate::work::in_turn::{ByPeer, Walk, place_of_arrival, place_of_transfer};
 use crate::work::under_way::{Claim, UnderWay};
 use crate::world::first;
 
@@ -33,8 +34,14 @@ const LEASE_LENGTH: Duration = Duration::from_mins(1);
 /// How often the table is looked at, whatever was or was not said: covers lost words.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Jobs of one sort looked at in one round.
+/// Jobs of one sort looked at in one round: the first, and as many again on a walk over the rest.
 const ROUND_MAX: usize = 1000;
+
+/// Between two steps of such a walk.
+const WALK_PAUSE: Duration = Duration::from_millis(20);
+
+/// Between a job that the store gave up and its next attempt.
+const JOB_PAUSE: Duration = Duration::from_secs(5);
 
 /// Notices given over one connection, one after the other.
 const NOTICES_PER_CONNECTION: usize = 200;
@@ -68,19 +75,25 @@ async fn dispatch(node: Arc<Node>) {
     let owner = node.owner();
     let under_way = UnderWay::default();
     let mut lease: Option<Lease> = None;
+    let (mut transfers_walk, mut arrivals_walk) = (Walk::default(), Walk::default());
     while !node.stop.is_raised() {
         node.due.lower();
         let round = async {
             let held = renew(&node, &owner, lease.take()).await?;
-            dispatch_transfers(&node, &held, &under_way).await?;
-            dispatch_arrivals(&node, &held, &under_way).await?;
-            let next = node.store.next_due(&held).await?;
+            under_way.begin_round();
+            let transfers = dispatch_transfers(&node, &held, &under_way, &mut transfers_walk).await;
+            // Trouble with one sort is no reason to leave the other.
+            dispatch_arrivals(&node, &held, &under_way, &mut arrivals_walk).await?;
+            transfers?;
+            let next = node.store.next_due(&held, node.world.now()).await?;
             Ok::<_, StoreError>((held, next))
         };
         let next = match round.await {
             Ok((held, next)) => {
                 lease = Some(held);
-                next
+                let is_walking = transfers_walk.is_under_way() || arrivals_walk.is_under_way();
+                let soon = is_walking.then(|| node.world.after(WALK_PAUSE));
+                next.into_iter().chain(soon).min()
             }
             Err(error) => {
                 tracing::warn!(%error, "jobs wait for the store");
@@ -112,8 +125,7 @@ async fn hand_back(node: &Node, under_way: &UnderWay, lease: Option<Lease>) {
 /// Waits until something is due, somebody says so, or the poll's time has come.
 async fn wait(node: &Node, next: Option<Timestamp>) {
     let now = node.world.now();
-    // What is due already and still there is under way; its end raises `due`.
-    let until = next.filter(|next| now < *next).map_or(now + POLL, |next| next.min(now + POLL));
+    let until = next.map_or(now + POLL, |next| next.min(now + POLL));
     first(node.world.sleep_until(until), first(node.due.raised(), node.stop.raised())).await;
 }
 
@@ -126,27 +138,27 @@ async fn renew(node: &Node, owner: &str, held: Option<Lease>) -> Result<Lease, S
     }
 }
 
-async fn dispatch_transfers(node: &Arc<Node>, lease: &Lease, under_way: &UnderWay) -> Result<(), StoreError> {
-    let limit = ROUND_MAX + under_way.transfers();
-    let due = node.store.due_transfers(lease, node.world.now(), limit).await?;
-    let mut notices: BTreeMap<Domain, Vec<TransferRecord>> = BTreeMap::new();
-    for mut record in due {
-        if under_way.has_transfer(&record.id) {
-            continue;
-        }
-        let (after, actions) = record.transfer.clone().on(TransferEvent::TimePassed, node.moment());
-        let is_forgotten = matches!(after, delivery::transfer::Transfer::Ended { .. });
-        if after != record.transfer || !actions.is_empty() || is_forgotten {
-            settle(node, lease, &record, TransferEvent::TimePassed, None).await?;
-            record.transfer = after;
-        }
-        if record.transfer.wants_relay(node.world.now()) {
-            relay::defer(node, lease, &record).await?;
-        } else if record.transfer.wants_notice(node.world.now()) {
-            notices.entry(record.recipient.mailbox.domain().clone()).or_default().push(record);
+/// Looks at what is due among the transfers.
+async fn dispatch_transfers(node: &Arc<Node>, lease: &Lease, under_way: &UnderWay, walk: &mut Walk) -> Result<(), StoreError> {
+    let now = node.world.now();
+    let mut due = node.store.due_transfers(lease, now, ROUND_MAX).await?;
+    if let Some(place) = walk.next(due.len(), due.last().map(place_of_transfer)) {
+        let rest = node.store.due_transfers_after(lease, now, &place, ROUND_MAX).await?;
+        walk.came_to(rest.len(), rest.last().map(place_of_transfer));
+        due.extend(rest);
+    }
+    let looks = due.into_iter().filter(|record| !under_way.has_transfer(&record.id)).map(|record| look_at(node, lease, record));
+    let mut notices = ByPeer::default();
+    for record in join_all(looks).await {
+        match record {
+            Ok(Some(record)) => notices.add(record.recipient.mailbox.domain().clone(), record),
+            Ok(None) => {}
+            Err(StoreError::LeaseLost) => return Err(StoreError::LeaseLost),
+            // One that can't be written must not hold up the others.
+            Err(error) => tracing::warn!(%error, "a transfer stays due"),
         }
     }
-    for (domain, mut records) in notices {
+    for (domain, mut records) in notices.in_order() {
         while !records.is_empty() {
             let batch: Vec<_> = records.drain(..records.len().min(NOTICES_PER_CONNECTION)).collect();
             let Some(claim) = under_way.claim_transfers(node, &domain, batch.iter().map(|record| record.id.clone())) else { break };
@@ -156,28 +168,49 @@ async fn dispatch_transfers(node: &Arc<Node>, lease: &Lease, under_way: &UnderWa
     Ok(())
 }
 
-async fn dispatch_arrivals(node: &Arc<Node>, lease: &Lease, under_way: &UnderWay) -> Result<(), StoreError> {
-    let limit = ROUND_MAX + under_way.arrivals();
-    let due = node.store.due_arrivals(lease, node.world.now(), limit).await?;
-    let mut undecided = Vec::new();
-    let mut peers: BTreeMap<Domain, Vec<ArrivalRecord>> = BTreeMap::new();
-    for record in due {
-        if under_way.has_arrival(&record.key) {
-            continue;
-        }
+/// Lets time pass for one transfer. Returns it if a notice is to be given.
+async fn look_at(node: &Arc<Node>, lease: &Lease, mut record: TransferRecord) -> Result<Option<TransferRecord>, StoreError> {
+    let (after, actions) = record.transfer.clone().on(TransferEvent::TimePassed, node.moment());
+    let is_forgotten = matches!(after, Transfer::Ended { .. });
+    if after != record.transfer || !actions.is_empty() || is_forgotten {
+        settle(node, lease, &record, TransferEvent::TimePassed, None).await?;
+        record.transfer = after;
+    }
+    let now = node.world.now();
+    if record.transfer.wants_relay(now) {
+        relay::defer(node, lease, &record).await?;
+    }
+    Ok(record.transfer.wants_notice(now).then_some(record))
+}
+
+/// Looks at what is due among the arrivals.
+async fn dispatch_arrivals(node: &Arc<Node>, lease: &Lease, under_way: &UnderWay, walk: &mut Walk) -> Result<(), StoreError> {
+    let now = node.world.now();
+    let mut due = node.store.due_arrivals(lease, now, ROUND_MAX).await?;
+    let place_of = |record: &ArrivalRecord| place_of_arrival(record, node.moment());
+    if let Some(place) = walk.next(due.len(), due.last().map(place_of)) {
+        let rest = node.store.due_arrivals_after(lease, now, &place, ROUND_MAX).await?;
+        walk.came_to(rest.len(), rest.last().map(place_of));
+        due.extend(rest);
+    }
+    let (mut undecided, mut over, mut peers) = (Vec::new(), Vec::new(), ByPeer::default());
+    for record in due.into_iter().filter(|record| !under_way.has_arrival(&record.key)) {
         match record.arrival.task(node.moment()) {
             Some(ArrivalTask::Decide) => undecided.push(record.key),
-            Some(ArrivalTask::Expire) => {
-                settle_arrival(node, lease, &record, ArrivalEvent::TimePassed, None).await?;
-            }
-            Some(ArrivalTask::Retrieve | ArrivalTask::Confirm | ArrivalTask::Decline) => {
-                peers.entry(record.key.origin.clone()).or_default().push(record);
-            }
+            Some(ArrivalTask::Expire) => over.push(record),
+            Some(ArrivalTask::Retrieve | ArrivalTask::Confirm | ArrivalTask::Decline) => peers.add(record.key.origin.clone(), record),
             None => {}
         }
     }
+    for ended in join_all(over.iter().map(|record| settle_arrival(node, lease, record, ArrivalEvent::TimePassed, None))).await {
+        match ended {
+            Ok(_) => {}
+            Err(StoreError::LeaseLost) => return Err(StoreError::LeaseLost),
+            Err(error) => tracing::warn!(%error, "an arrival stays due"),
+        }
+    }
     decide::run(node, lease, undecided).await?;
-    for (origin, mut records) in peers {
+    for (origin, mut records) in peers.in_order() {
         while !records.is_empty() {
             let batch: Vec<_> = records.drain(..records.len().min(RETRIEVALS_PER_CONNECTION)).collect();
             let Some(claim) = under_way.claim_arrivals(node, &origin, batch.iter().map(|record| record.key.clone())) else { break };
@@ -188,10 +221,13 @@ async fn dispatch_arrivals(node: &Arc<Node>, lease: &Lease, under_way: &UnderWay
 }
 
 /// Runs a job beside the others; its claim ends with it.
-fn spawn(node: &Node, name: &'static str, claim: Claim, job: impl Future<Output = Result<(), StoreError>> + Send + 'static) {
+fn spawn(node: &Arc<Node>, name: &'static str, claim: Claim, job: impl Future<Output = Result<(), StoreError>> + Send + 'static) {
+    let paused = Arc::clone(node);
     let task = async move {
         if let Err(error) = job.await {
             tracing::warn!(job = name, %error, "a job was given up; what is still due is begun again");
+            // It is due at once, and the store is not better at once: the peer would be dialled in a circle.
+            first(paused.world.sleep_until(paused.world.after(JOB_PAUSE)), paused.stop.raised()).await;
         }
         drop(claim);
     };

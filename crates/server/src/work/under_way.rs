@@ -12,7 +12,8 @@ use crate::node::{Node, Signal};
 /// Connections to one peer at a time (protocol section 4).
 const CONNECTIONS_PER_PEER: usize = 4;
 
-/// Connections to all peers at a time: each may hold a large message's buffers.
+/// Connections to all peers at a time, of each sort: each may hold a large message's buffers, and origins that let us wait
+/// must not keep our own notices here.
 const CONNECTIONS_MAX: usize = 256;
 
 /// What is under way in this node.
@@ -23,6 +24,9 @@ pub struct UnderWay(Arc<Mutex<Jobs>>);
 struct Jobs {
     transfers: BTreeSet<NoticeId>,
     arrivals: BTreeSet<ArrivalKey>,
+    /// Of these, what has ended since the round began: what the round read may be older than their end.
+    ended_transfers: Vec<NoticeId>,
+    ended_arrivals: Vec<ArrivalKey>,
     connections: BTreeMap<Peer, usize>,
 }
 
@@ -31,6 +35,12 @@ struct Jobs {
 enum Peer {
     Exchange(Domain),
     Retrieval(Domain),
+}
+
+impl Peer {
+    const fn is_exchange(&self) -> bool {
+        matches!(self, Self::Exchange(_))
+    }
 }
 
 /// A batch of jobs of one peer. Whatever ends it, the jobs are free again.
@@ -43,22 +53,35 @@ pub struct Claim {
 }
 
 impl UnderWay {
+    /// What ended before now is seen as it then was, by whoever reads the table from now on.
+    pub fn begin_round(&self) {
+        let jobs = &mut *self.jobs();
+        for id in jobs.ended_transfers.drain(..) {
+            jobs.transfers.remove(&id);
+        }
+        for key in jobs.ended_arrivals.drain(..) {
+            jobs.arrivals.remove(&key);
+        }
+    }
+
     /// How many transfers are under way.
     pub fn transfers(&self) -> usize {
-        self.jobs().transfers.len()
+        let jobs = self.jobs();
+        jobs.transfers.len() - jobs.ended_transfers.len()
     }
 
     /// How many arrivals are under way.
     pub fn arrivals(&self) -> usize {
-        self.jobs().arrivals.len()
+        let jobs = self.jobs();
+        jobs.arrivals.len() - jobs.ended_arrivals.len()
     }
 
-    /// Whether this transfer is under way.
+    /// Whether this transfer is under way, or was in this round.
     pub fn has_transfer(&self, id: &NoticeId) -> bool {
         self.jobs().transfers.contains(id)
     }
 
-    /// Whether this arrival is under way.
+    /// Whether this arrival is under way, or was in this round.
     pub fn has_arrival(&self, key: &ArrivalKey) -> bool {
         self.jobs().arrivals.contains(key)
     }
@@ -76,7 +99,8 @@ impl UnderWay {
     fn claim(&self, node: &Node, peer: Peer, transfers: Vec<NoticeId>, arrivals: Vec<ArrivalKey>) -> Option<Claim> {
         let mut jobs = self.jobs();
         let open = jobs.connections.get(&peer).copied().unwrap_or(0);
-        if open >= CONNECTIONS_PER_PEER || jobs.connections.values().sum::<usize>() >= CONNECTIONS_MAX {
+        let of_the_sort = jobs.connections.iter().filter(|(other, _)| other.is_exchange() == peer.is_exchange());
+        if open >= CONNECTIONS_PER_PEER || of_the_sort.map(|(_, open)| open).sum::<usize>() >= CONNECTIONS_MAX {
             return None;
         }
         jobs.connections.insert(peer.clone(), open + 1);
@@ -93,12 +117,8 @@ impl UnderWay {
 impl Drop for Claim {
     fn drop(&mut self) {
         let mut jobs = self.under_way.jobs();
-        for id in &self.transfers {
-            jobs.transfers.remove(id);
-        }
-        for key in &self.arrivals {
-            jobs.arrivals.remove(key);
-        }
+        jobs.ended_transfers.append(&mut self.transfers);
+        jobs.ended_arrivals.append(&mut self.arrivals);
         let open = jobs.connections.get(&self.peer).copied().unwrap_or(0);
         if open > 1 {
             jobs.connections.insert(self.peer.clone(), open - 1);

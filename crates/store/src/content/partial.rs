@@ -1,6 +1,6 @@
 //! Content that comes in over several connections: what came is durable in steps, and found again after a restart.
 
-use mail::digest::Digester;
+use mail::digest::{ContentDigest, Digester};
 use mail::id::Partition;
 
 use super::{INLINE_OCTETS_MAX, ObjectWriter, PART_OCTETS, Place, StoredContent};
@@ -28,11 +28,28 @@ pub struct PartialContent {
 }
 
 impl PartialContent {
-    /// What of this arrival's content is here already: reads it back to go on with the digest.
+    /// What of this arrival's content is here already: reads it back to go on with the digest. What can't be read back is
+    /// retrieved again.
     ///
     /// # Errors
     /// The store is not available.
     pub async fn open(store: &Store, key: &ArrivalKey) -> Result<Self> {
+        match Self::read_back(store, key).await {
+            Err(StoreError::Damaged(reason)) => {
+                tracing::error!(reason, id = %key.id, "a part of a message is damaged, and retrieved again");
+                Self::nothing(store, key).discard().await?;
+                Ok(Self::nothing(store, key))
+            }
+            other => other,
+        }
+    }
+
+    fn nothing(store: &Store, key: &ArrivalKey) -> Self {
+        let (objects, buffer, digester) = (Vec::new(), Vec::new(), Digester::new());
+        Self { store: store.clone(), key: key.clone(), objects, buffer, received_octets: 0, digester }
+    }
+
+    async fn read_back(store: &Store, key: &ArrivalKey) -> Result<Self> {
         let owned = key.clone();
         let parts = store.read(move |tx| parts(tx, &owned)).await?;
         let mut digester = Digester::new();
@@ -53,6 +70,11 @@ impl PartialContent {
     /// How many octets are here: the OFFSET to ask for.
     pub fn received_octets(&self) -> u64 {
         self.received_octets
+    }
+
+    /// The digest of the octets that are here.
+    pub fn digest(&self) -> ContentDigest {
+        self.digester.clone().finish()
     }
 
     /// Takes in the next octets; durable in steps of at most 1 MiB.

@@ -124,6 +124,7 @@ CREATE TABLE arrival (
     due_at BIGINT NOT NULL,
     detail TEXT NOT NULL,
     state TEXT NOT NULL,
+    heard_at BIGINT NOT NULL,
     PRIMARY KEY (part, account, origin, id, recipient_key)
 ) /* clustered */;
 CREATE INDEX arrival_due ON arrival (due_at, part);

@@ -126,7 +126,7 @@ on_both_engines! {
             "INSERT INTO arrival WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 600) \
              SELECT part, account, origin, id || n, recipient_key, sender, sender_key || n, recipient, size_octets, date, expires, noted_at, \
              body, smtputf8, require_tls, kind, name, subject, reference, list, evidence_rule, evidence_detail, evidence_address, stage, \
-             due_at, detail, state FROM arrival, n WHERE stage = 'listed'",
+             due_at, detail, state, heard_at FROM arrival, n WHERE stage = 'listed'",
         );
         let found = it.store.check().await.unwrap();
         assert!(found.iter().any(|found| found.contains("more contact attempts are shown")), "{found:#?}");

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use delivery::arrival::{ArrivalEvent, Stage};
 use delivery::consent::{EntryList, Screening};
-use store::{Delivered, StoreError};
+use futures_util::TryStreamExt as _;
+use mail::digest::ContentDigest;
+use object_store::{ObjectStore as _, ObjectStoreExt as _};
+use store::content::PartialContent;
+use store::{Delivered, NewArrival, StoreError};
 
 use crate::fixture::{in_a_row, key_of};
 
@@ -51,6 +55,41 @@ on_both_engines! {
         assert!(it.store.contacts(bob, it.now()).await.unwrap().is_empty());
         let delivery = it.delivery(&arrival.key, in_a_row(b"hello")).await;
         assert_eq!(it.store.deliver(delivery).await.unwrap(), Delivered::Stored);
+    }
+
+    /// A commit that writes nothing needs no sync, and is answered sooner: who repeats a notice would learn what became of it.
+    async fn a_repeated_notice_is_written_whatever_became_of_it(it: &mut Fixture) {
+        let bob = it.account("bob@b.test", Screening::On).await;
+        it.add(bob, EntryList::Block, "mallory@a.test").await;
+        for (from, is_listed) in [("alice@a.test", true), ("mallory@a.test", false)] {
+            let notice = it.notice(bob, from, "bob@b.test");
+            it.store.record_notices(vec![notice.clone()]).await.unwrap();
+            let lease = it.lease().await;
+            let decided = it.store.decide(&key_of(&notice), &lease, it.now(), delivery::schedule::Jitter::NONE).await.unwrap().unwrap();
+            assert_eq!(decided.arrival.stage == Stage::Listed, is_listed);
+            it.wait(Duration::from_mins(1));
+            let written = it.octets_of_the_journal();
+            it.store.record_notices(vec![NewArrival { now: it.now(), ..notice }]).await.unwrap();
+            assert!(written.is_none() || it.octets_of_the_journal() > written, "{from}");
+        }
+    }
+
+    async fn what_came_of_a_message_is_gone_on_with_or_retrieved_again_if_it_is_damaged(it: &mut Fixture) {
+        let carol = it.account("carol@b.test", Screening::Off).await;
+        let key = it.arrival(carol, "alice@a.test", "carol@b.test").await.key;
+        let octets = vec![b'x'; 3 << 20];
+        let mut partial = PartialContent::open(&it.store, &key).await.unwrap();
+        partial.append(&octets[..(2 << 20) + 5]).await.unwrap();
+        partial.suspend().await.unwrap();
+        it.restart();
+        let partial = PartialContent::open(&it.store, &key).await.unwrap();
+        assert_eq!((partial.received_octets(), partial.digest()), ((2 << 20) + 5, ContentDigest::of(&octets[..(2 << 20) + 5])));
+        let object = it.objects.list(None).map_ok(|object| object.location).try_next().await.unwrap().unwrap();
+        it.objects.delete(&object).await.unwrap();
+        let mut partial = PartialContent::open(&it.store, &key).await.unwrap();
+        assert_eq!(partial.received_octets(), 0);
+        partial.append(&octets).await.unwrap();
+        assert_eq!(partial.finish().await.unwrap().digest, ContentDigest::of(&octets));
     }
 
     async fn a_job_without_the_lease_changes_nothing(it: &mut Fixture) {

@@ -121,6 +121,14 @@ impl Fixture {
         self.threads = Some(threads);
     }
 
+    /// How much SQLite has written to its journal. PostgreSQL writes a row that is updated, whatever it says.
+    pub(crate) fn octets_of_the_journal(&self) -> Option<u64> {
+        match &self.database {
+            Database::Sqlite(file) => Some(std::fs::metadata(file.path.with_extension("sqlite-wal")).unwrap().len()),
+            Database::Postgres { .. } => None,
+        }
+    }
+
     /// A second node over the same database.
     pub(crate) fn another_node(&self) -> (Store, Threads) {
         threads::open(&self.database, self.surroundings.clone()).unwrap()

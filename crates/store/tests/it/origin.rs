@@ -7,6 +7,7 @@ use delivery::transfer::{Outcome, Transfer, TransferEvent};
 use mail::envelope::ReportWish;
 use mail::status::Status;
 use store::content::{ContentReader, ContentWriter, Place};
+use store::{DuePlace, Settle};
 
 on_both_engines! {
     async fn a_kept_message_waits_is_served_and_confirmed(it: &mut Fixture) {
@@ -18,7 +19,13 @@ on_both_engines! {
         it.store.keep(message.clone()).await.unwrap();
         let lease = it.lease().await;
         assert_eq!(it.store.due_transfers(&lease, it.now(), 10).await.unwrap().len(), 2);
-        assert_eq!(it.store.next_due(&lease).await.unwrap(), Some(it.now()));
+        let before = it.now() - Duration::from_secs(1);
+        assert_eq!(it.store.next_due(&lease, before).await.unwrap(), Some(it.now()));
+        assert_eq!(it.store.next_due(&lease, it.now()).await.unwrap(), None, "what is due already hides nothing that comes");
+        let first = it.store.due_transfers(&lease, it.now(), 1).await.unwrap().remove(0);
+        let place = DuePlace { due_at: first.transfer.due_at(), id: first.id.to_string() };
+        let rest = it.store.due_transfers_after(&lease, it.now(), &place, 10).await.unwrap();
+        assert_eq!((rest.len(), rest[0].id != first.id), (1, true));
         let record = it.store.transfer(&bob).await.unwrap().unwrap();
         assert_eq!(record.content.place, Place::Row(b"hello".to_vec()));
         assert_eq!(record.from.to_string(), "alice@a.test");
@@ -47,7 +54,11 @@ on_both_engines! {
         let refused = TransferEvent::NoticeRefused { status: Status::permanent(1, 1), text: "no such mailbox".to_owned() };
         let settled = it.store.settle(it.settle(&carol, refused)).await.unwrap().unwrap();
         assert!(settled.reported);
-        assert_eq!(it.store.transfer(&bob).await.unwrap().unwrap().content.place, Place::Freed);
+        let ended = it.store.transfer(&bob).await.unwrap().unwrap();
+        assert_eq!(ended.content.place, Place::Freed);
+        let late = Settle { detail: Some("confirmed, much later".to_owned()), ..it.settle(&bob, TransferEvent::Confirmed) };
+        it.store.settle(late).await.unwrap().unwrap();
+        assert_eq!(it.store.transfer(&bob).await.unwrap().unwrap().detail, ended.detail, "why it ended was said then");
         let sent = it.store.sent(alice).await.unwrap();
         assert!(matches!(&sent[0].transfer, Transfer::Ended { outcome: Outcome::Delivered | Outcome::Failed { .. }, .. }));
 
