@@ -31,7 +31,7 @@ pub struct Target {
 }
 
 /// How TLS begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tls {
     /// With the first octet.
     Implicit,

@@ -1,21 +1,24 @@
-//! Peers that fail again and again are left alone for a while: one budget per address, one per origin domain.
+//! Peers that fail again and again are left alone for a while: one budget per service at an address, one per domain.
 //!
 //! Budgets belong to the peer and not to the work that needs it, or a thousand notices would dial a dead host, or a
 //! victim named by somebody's records, a thousand times.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use mail::address::Domain;
 use mail::time::Timestamp;
 
+use crate::discovery::Tls;
+
 /// Whose budget: a dial spends of both that concern it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Peer {
-    /// An address, whatever names lead to it.
-    Address(IpAddr),
-    /// The domain on whose behalf it is dialled, whatever addresses it names.
+    /// A service at an address, whatever names lead to it. The port and the way to TLS belong to it: or a stranger's records
+    /// could name somebody's mail exchange in a way in which it never answers, and have us leave it alone.
+    Service(SocketAddr, Tls),
+    /// The domain on whose behalf services are dialled, whatever they are: it fails when none of them can be reached.
     Origin(Domain),
 }
 
@@ -93,7 +96,7 @@ impl Budget {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Address(ip) => write!(f, "{ip}"),
+            Self::Service(address, _) => write!(f, "{address}"),
             Self::Origin(domain) => write!(f, "{domain}"),
         }
     }

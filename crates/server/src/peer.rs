@@ -1,6 +1,6 @@
 //! Sessions we open with other servers: dialling a target, greeting it, TLS, commands and replies.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +56,18 @@ pub enum PeerError {
     Misuse(#[from] Misuse),
 }
 
+impl PeerError {
+    /// Whether it was left alone, and not dialled.
+    pub const fn is_rest(&self) -> bool {
+        matches!(self, Self::Resting { .. })
+    }
+}
+
+/// No target of this domain could be reached, one by one: a failure of the domain's, however many hosts it names.
+pub fn none_reached(node: &Node, domain: &Domain) {
+    node.budgets.failed(Peer::Origin(domain.clone()), node.world.now());
+}
+
 /// A session with a peer, greeted, in TLS if it can.
 pub struct PeerSession {
     /// Where it is.
@@ -69,13 +81,16 @@ pub struct PeerSession {
 }
 
 impl PeerSession {
-    /// Opens a session with a target, at the first of its addresses that answers. Spends of the budgets of the
-    /// address and of `domain`, on whose behalf it is dialled.
+    /// Opens a session with a target, at the first of its addresses that answers, unless that service rests, or `domain`,
+    /// on whose behalf it is dialled. Whoever has tried all targets of a domain in vain tells [`none_reached`].
     ///
     /// # Errors
     /// None came about.
     pub async fn open(node: &Arc<Node>, inquirer: &mut Inquirer, domain: &Domain, target: &Target) -> Result<Self, PeerError> {
         let unreachable = |reason: String| PeerError::Unreachable { host: target.host.clone(), reason };
+        if let Some(until) = node.budgets.resting_until(&Peer::Origin(domain.clone()), node.world.now()) {
+            return Err(PeerError::Resting { host: target.host.clone(), until });
+        }
         let step = discovery::addresses_of(&target.host, &node.settings.dialling);
         let addresses = match inquirer.decide(&*node.world, step).await {
             Addresses::Usable { addresses, .. } => addresses,
@@ -85,26 +100,26 @@ impl PeerSession {
         };
         let mut last = unreachable("it has no address".to_owned());
         for address in addresses {
-            match Self::open_at(node, domain, target, address).await {
-                Ok(session) => return Ok(session),
+            match Self::open_at(node, target, SocketAddr::new(address, target.port)).await {
+                Ok(session) => {
+                    node.budgets.succeeded(&Peer::Origin(domain.clone()));
+                    return Ok(session);
+                }
                 Err(error) => last = error,
             }
         }
         Err(last)
     }
 
-    async fn open_at(node: &Arc<Node>, domain: &Domain, target: &Target, address: IpAddr) -> Result<Self, PeerError> {
-        let peers = [Peer::Address(address), Peer::Origin(domain.clone())];
-        let now = node.world.now();
-        if let Some(until) = peers.iter().filter_map(|peer| node.budgets.resting_until(peer, now)).max() {
+    async fn open_at(node: &Arc<Node>, target: &Target, to: SocketAddr) -> Result<Self, PeerError> {
+        let service = Peer::Service(to, target.tls);
+        if let Some(until) = node.budgets.resting_until(&service, node.world.now()) {
             return Err(PeerError::Resting { host: target.host.clone(), until });
         }
-        let opened = Self::connect(node, target, SocketAddr::new(address, target.port)).await;
-        for peer in peers {
-            match &opened {
-                Ok(_) => node.budgets.succeeded(&peer),
-                Err(_) => node.budgets.failed(peer, node.world.now()),
-            }
+        let opened = Self::connect(node, target, to).await;
+        match &opened {
+            Ok(_) => node.budgets.succeeded(&service),
+            Err(_) => node.budgets.failed(service, node.world.now()),
         }
         opened
     }

@@ -20,7 +20,7 @@ use crate::events::Event;
 use crate::inquiry::Inquirer;
 use crate::listen::retrievals::notice_of;
 use crate::node::Node;
-use crate::peer::{PeerError, PeerSession};
+use crate::peer::{PeerError, PeerSession, none_reached};
 use crate::work::local;
 
 /// Gives the notices of these transfers, all to recipients of `domain`.
@@ -55,6 +55,7 @@ impl Round {
         let policy = inquirer.decide(&*self.node.world, Inquiry::begin(PolicyOf(self.domain.clone()))).await;
         let mut findings = Vec::new();
         let mut detail = String::new();
+        let mut is_dialled = false;
         for target in targets {
             let extension = match PeerSession::open(&self.node, inquirer, &self.domain, &target).await {
                 Ok(peer) if peer.twoway().is_some() => {
@@ -73,13 +74,19 @@ impl Round {
                     extension
                 }
                 Err(error) => {
+                    is_dialled |= !error.is_rest();
                     detail = error.to_string();
                     Extension::NotReached
                 }
             };
             findings.push(HostFinding { preference: target.preference, extension });
         }
-        // A policy that can't be read may be one that says "never without": no push on that ground.
+        if is_dialled && findings.iter().all(|finding| finding.extension == Extension::NotReached) {
+            none_reached(&self.node, &self.domain);
+        }
+        // A policy that can't be read may be one that says "never without": no push on that ground. One that can is
+        // remembered, for the day on which somebody keeps it from us.
+        self.pin(pin, policy.as_ref().ok(), Keyword::NotSeen).await?;
         let now = self.node.world.now();
         let is_absent = policy.is_ok_and(|policy| {
             let pin = Pin::renewed(pin, &policy, Keyword::NotSeen, now);
@@ -167,11 +174,12 @@ impl Round {
     }
 
     async fn defer(&self, records: Vec<TransferRecord>, detail: &str) -> Result<(), StoreError> {
-        for record in &records {
-            let (transfer, detail) = (record.id.clone(), detail.to_owned());
-            self.node.events.tell(&Event::Deferred { transfer, attempt: "notice", detail });
+        let transfers: Vec<_> = records.iter().map(|record| record.id.clone()).collect();
+        self.settle_all(records, &TransferEvent::NoticeDeferred, detail).await?;
+        for transfer in transfers {
+            self.node.events.tell(&Event::Deferred { transfer, attempt: "notice", detail: detail.to_owned() });
         }
-        self.settle_all(records, &TransferEvent::NoticeDeferred, detail).await
+        Ok(())
     }
 
     async fn refuse(&self, records: Vec<TransferRecord>, why: Nowhere) -> Result<(), StoreError> {
@@ -212,7 +220,8 @@ fn sort_out(peer: &PeerSession, records: Vec<TransferRecord>) -> (Vec<TransferRe
     let (mut fitting, mut unfit) = (Vec::new(), Vec::new());
     let capability = peer.twoway();
     let size_max = capability.map_or(u64::MAX, |capability| capability.size_octets_max);
-    let notices_max = capability.map_or(u64::MAX, |capability| capability.notices_max);
+    // At least one, or a server that offers none would be dialled in a circle: it has to say so to a notice.
+    let notices_max = capability.map_or(u64::MAX, |capability| capability.notices_max).max(1);
     for record in records {
         let needs_utf8 = record.smtputf8 || record.recipient.mailbox.needs_smtputf8() || record.from.needs_smtputf8();
         if record.content.size_octets > size_max {

@@ -15,7 +15,7 @@ use store::{ArrivalRecord, Lease, StoreError};
 use crate::events::Event;
 use crate::inquiry::Inquirer;
 use crate::node::Node;
-use crate::peer::PeerSession;
+use crate::peer::{PeerSession, none_reached};
 use crate::work::fetch::{Fetch, Fetched};
 use crate::work::local;
 
@@ -101,12 +101,14 @@ impl Round {
     async fn try_targets(&self, inquirer: &mut Inquirer, targets: Vec<Target>, records: Vec<ArrivalRecord>) -> Result<(), StoreError> {
         let mut open = Open::of(records);
         let mut detail = "no server of the origin has it".to_owned();
+        let (mut is_reached, mut is_dialled) = (false, false);
         for target in &targets {
             let concerns = !open.fetches.is_empty() || open.tells.iter().any(|tell| tell.target == target.host.as_str());
             if !concerns {
                 continue;
             }
             let opened = PeerSession::open(&self.node, inquirer, &self.origin, target).await;
+            is_reached |= opened.is_ok();
             match opened {
                 Ok(mut peer) => match unfit(&peer) {
                     None => match self.work(&mut peer, &mut open).await? {
@@ -118,11 +120,17 @@ impl Round {
                         peer.quit().await;
                     }
                 },
-                Err(error) => detail = error.to_string(),
+                Err(error) => {
+                    is_dialled |= !error.is_rest();
+                    detail = error.to_string();
+                }
             }
             if open.is_empty() {
                 return Ok(());
             }
+        }
+        if is_dialled && !is_reached {
+            none_reached(&self.node, &self.origin);
         }
         self.defer(open, &detail).await
     }
@@ -195,11 +203,11 @@ impl Round {
         let tells = open.tells.into_iter().map(|tell| (tell.record, ArrivalEvent::OriginUnreached, tell_name(&tell.command)));
         let settled = fetches.chain(tells).map(|(record, event, attempt)| async move {
             let (transfer, detail) = (record.key.id.clone(), detail.to_owned());
-            self.node.events.tell(&Event::Deferred { transfer, attempt, detail: detail.clone() });
-            self.settle(&record, event, detail).await
+            self.settle(&record, event, detail.clone()).await?;
+            self.node.events.tell(&Event::Deferred { transfer, attempt, detail });
+            Ok::<_, StoreError>(())
         });
-        try_join_all(settled).await?;
-        Ok(())
+        try_join_all(settled).await.map(drop)
     }
 
     async fn settle(&self, record: &ArrivalRecord, event: ArrivalEvent, detail: String) -> Result<Option<ArrivalRecord>, StoreError> {
@@ -207,8 +215,9 @@ impl Round {
     }
 }
 
-/// Why nothing may be retrieved from this peer, if so. Content from an unverified server would be from anybody.
-fn unfit(peer: &PeerSession) -> Option<String> {
+/// Why nothing may be retrieved from this peer, or asked of it, if so. Content from an unverified server would be from
+/// anybody; and PENDING tells whom our users let in.
+pub(super) fn unfit(peer: &PeerSession) -> Option<String> {
     if let Some(reason) = peer.unverified() {
         return Some(format!("{} is not verified: {reason}", peer.host));
     }

@@ -12,7 +12,8 @@ use store::{AllowedPair, LastSeen, StoreError};
 
 use crate::inquiry::Inquirer;
 use crate::node::Node;
-use crate::peer::{PeerError, PeerSession};
+use crate::peer::{PeerError, PeerSession, none_reached};
+use crate::work::retrieve::unfit;
 use crate::world::first;
 
 /// Between two removals of orphans.
@@ -84,12 +85,14 @@ async fn ask(node: &Arc<Node>, origin: &Domain, pairs: &[(Mailbox, Mailbox)]) ->
         Route::Temporary(reason) => return Err(reason),
     };
     let mut reason = String::new();
+    let (mut is_reached, mut is_dialled) = (false, false);
     for target in targets {
         let asked = async {
             let mut peer = PeerSession::open(node, &mut inquirer, origin, &target).await?;
-            if peer.twoway().is_none() {
+            is_reached = true;
+            if let Some(reason) = unfit(&peer) {
                 peer.quit().await;
-                return Ok(false);
+                return Ok(Err(reason));
             }
             for (from, to) in pairs {
                 peer.send(Command::Pending(Pending { from: from.clone(), to: to.clone(), after: None }))?;
@@ -98,13 +101,19 @@ async fn ask(node: &Arc<Node>, origin: &Domain, pairs: &[(Mailbox, Mailbox)]) ->
                 tracing::debug!(%from, %to, %reply, "asked what waits");
             }
             peer.quit().await;
-            Ok::<_, PeerError>(true)
+            Ok::<_, PeerError>(Ok(()))
         };
         match asked.await {
-            Ok(true) => return Ok(()),
-            Ok(false) => reason = format!("{} does not offer two-way mail", target.host),
-            Err(error) => reason = error.to_string(),
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(unfit)) => reason = unfit,
+            Err(error) => {
+                is_dialled |= !error.is_rest();
+                reason = error.to_string();
+            }
         }
+    }
+    if is_dialled && !is_reached {
+        none_reached(node, origin);
     }
     Err(reason)
 }
