@@ -24,6 +24,9 @@ const WINDOW: usize = 4;
 /// The slowest an origin may be, before its connection is better used by another.
 const RATE_MIN_OCTETS_PER_SECOND: u64 = 1024;
 
+/// The longest that one message may keep a connection. What came by then is kept, and gone on with later.
+const CONNECTION_MAX: Duration = Duration::from_mins(30);
+
 /// What even the smallest message may take.
 const CONTENT_MAX: Duration = Duration::from_mins(1);
 
@@ -87,7 +90,11 @@ impl<'a> Fetch<'a> {
         let host = self.peer.host.to_string();
         try_join_all(brought.into_iter().map(|one| async {
             match one {
-                Brought::Complete(complete) => store(self.round, &host, *complete).await,
+                Brought::Complete(complete) => {
+                    let record = complete.record.clone();
+                    let stored = store(self.round, &host, *complete).await;
+                    stored.or_else(|error| put_off(record, error))
+                }
                 Brought::Other(fetched) => Ok(*fetched),
             }
         }))
@@ -150,8 +157,13 @@ impl<'a> Fetch<'a> {
                 brought.push(open(record, received, None));
                 continue;
             }
-            let partial = PartialContent::open(&self.round.node.store, &record.key).await?;
-            let one = self.read_large(record, received, partial).await?;
+            let again = record.clone();
+            let one = match self.read_large(record, received).await {
+                Ok(one) => one,
+                Err(StoreError::LeaseLost) => return Err(StoreError::LeaseLost),
+                // Octets may be left in the connection that nobody can put anywhere.
+                Err(error) => open(again, Received::Octets, Some(error.to_string())),
+            };
             is_broken = one.is_broken();
             brought.push(one);
         }
@@ -159,7 +171,8 @@ impl<'a> Fetch<'a> {
     }
 
     /// One large message, from where an earlier connection broke off.
-    async fn read_large(&mut self, record: ArrivalRecord, received: Received, mut partial: PartialContent) -> Result<Brought, StoreError> {
+    async fn read_large(&mut self, record: ArrivalRecord, received: Received) -> Result<Brought, StoreError> {
+        let mut partial = PartialContent::open(&self.round.node.store, &record.key).await?;
         let offset = partial.received_octets();
         let received = if offset > 0 { Received::Octets } else { received };
         let asked = async {
@@ -193,6 +206,11 @@ impl<'a> Fetch<'a> {
                 }
             }
         }
+        if partial.digest() != announcement.digest {
+            // Kept, it would be the beginning of every later attempt.
+            partial.discard().await?;
+            return Ok(Brought::Other(Box::new(altered(record, self.peer.host.as_str()))));
+        }
         let content = partial.finish().await?;
         Ok(Brought::Complete(Box::new(Complete { record, announcement, content })))
     }
@@ -213,7 +231,8 @@ impl<'a> Fetch<'a> {
     }
 
     fn deadline(&self, octets: u64) -> Timestamp {
-        self.round.node.world.after(CONTENT_MAX + Duration::from_secs(octets / RATE_MIN_OCTETS_PER_SECOND))
+        let patience = CONTENT_MAX + Duration::from_secs(octets / RATE_MIN_OCTETS_PER_SECOND);
+        self.round.node.world.after(patience.min(CONNECTION_MAX))
     }
 }
 
@@ -240,8 +259,7 @@ async fn store(round: &Round, host: &str, complete: Complete) -> Result<Fetched,
     let Complete { record, announcement, content } = complete;
     let node = &round.node;
     if content.digest != announcement.digest {
-        let detail = format!("{host} sent other octets than it announced");
-        return Ok(Fetched::Ended { record, event: Some(ArrivalEvent::Deferred { received: Received::Octets }), detail });
+        return Ok(altered(record, host));
     }
     let provenance = Provenance { host, protocol: twoway::wire::KEYWORD, reverse_path: &announcement.mail_from };
     let acceptable = match judge(node, &record, &content, &provenance).await? {
@@ -274,6 +292,23 @@ async fn store(round: &Round, host: &str, complete: Complete) -> Result<Fetched,
     let mut record = record;
     record.arrival.stage = Stage::Stored { since: now, attempts: 0, retry_at: now, target: host.to_owned() };
     Ok(Fetched::Ended { record, event: None, detail })
+}
+
+/// What came is not what was announced: damaged on its way, or by whoever stands there.
+fn altered(record: ArrivalRecord, host: &str) -> Fetched {
+    let detail = format!("{host} sent other octets than it announced");
+    Fetched::Ended { record, event: Some(ArrivalEvent::Deferred { received: Received::Octets }), detail }
+}
+
+/// Our own trouble with one message puts it off, and must not keep the others from being stored and confirmed.
+fn put_off(record: ArrivalRecord, error: StoreError) -> Result<Fetched, StoreError> {
+    match error {
+        StoreError::LeaseLost => Err(StoreError::LeaseLost),
+        StoreError::Unavailable(_) | StoreError::Damaged(_) => {
+            let event = Some(ArrivalEvent::Deferred { received: Received::Octets });
+            Ok(Fetched::Ended { record, event, detail: error.to_string() })
+        }
+    }
 }
 
 /// What a reply that brings no content means.

@@ -45,19 +45,38 @@ pub async fn notify(node: &Arc<Node>, lease: &Lease, records: Vec<TransferRecord
 /// The store's.
 pub async fn retrieve(node: &Arc<Node>, lease: &Lease, records: Vec<ArrivalRecord>) -> Result<(), StoreError> {
     for record in records {
-        match record.arrival.stage.clone() {
-            Stage::Due { .. } => fetch(node, lease, &record).await?,
-            Stage::Stored { .. } => tell(node, lease, &record, TransferEvent::Confirmed).await?,
-            Stage::Declining { status, text, .. } => tell(node, lease, &record, TransferEvent::Declined { status, text }).await?,
-            Stage::Noted { .. } | Stage::Listed | Stage::Dropped { .. } | Stage::Ended(_) => {}
+        let done = match record.arrival.stage.clone() {
+            Stage::Due { .. } => fetch(node, lease, &record).await,
+            Stage::Stored { .. } => tell(node, lease, &record, TransferEvent::Confirmed).await,
+            Stage::Declining { status, text, .. } => tell(node, lease, &record, TransferEvent::Declined { status, text }).await,
+            Stage::Noted { .. } | Stage::Listed | Stage::Dropped { .. } | Stage::Ended(_) => Ok(()),
+        };
+        match done {
+            Ok(()) => {}
+            Err(StoreError::LeaseLost) => return Err(StoreError::LeaseLost),
+            // Trouble with one message puts it off, and must not hold up the others.
+            Err(error) => put_off(node, lease, &record, &error).await?,
         }
     }
     Ok(())
 }
 
+async fn put_off(node: &Arc<Node>, lease: &Lease, record: &ArrivalRecord, error: &StoreError) -> Result<(), StoreError> {
+    tracing::warn!(%error, id = %record.key.id, "a message between two accounts is put off");
+    let event = match record.arrival.stage {
+        Stage::Stored { .. } | Stage::Declining { .. } => ArrivalEvent::OriginUnreached,
+        Stage::Due { .. } | Stage::Noted { .. } | Stage::Listed | Stage::Dropped { .. } | Stage::Ended(_) => {
+            ArrivalEvent::Deferred { received: Received::Nothing }
+        }
+    };
+    settle_arrival(node, lease, record, event, &error.to_string()).await
+}
+
 async fn fetch(node: &Arc<Node>, lease: &Lease, record: &ArrivalRecord) -> Result<(), StoreError> {
     let found = node.store.transfer(&record.key.id).await?;
-    let Some(transfer) = found.filter(|transfer| transfer.transfer.may_be_retrieved()) else {
+    // As for a peer: the id alone is not enough, it must be that recipient's.
+    let is_theirs = |transfer: &TransferRecord| transfer.recipient.mailbox == record.notice.to && transfer.from == record.notice.from;
+    let Some(transfer) = found.filter(|transfer| is_theirs(transfer) && transfer.transfer.may_be_retrieved()) else {
         return settle_arrival(node, lease, record, ArrivalEvent::Vanished, "expired or withdrawn").await;
     };
     // A connection that retrieves this holds a lease; so do we.
