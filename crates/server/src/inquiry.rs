@@ -8,7 +8,7 @@ use mail::time::Timestamp;
 
 use crate::world::{First, World, first};
 
-/// All questions of one decision together (protocol section 2).
+/// All questions of one notice, or of one decision of a job, together (protocol section 2).
 const INQUIRY_MAX: Duration = Duration::from_secs(5);
 
 /// How long an answer is believed within one session, whatever its own lifetime.
@@ -22,9 +22,15 @@ const ANSWERS_MAX: usize = 256;
 pub struct Inquirer {
     answers: BTreeMap<Question, Answer>,
     since: Option<Timestamp>,
+    deadline: Option<Timestamp>,
 }
 
 impl Inquirer {
+    /// The decisions from here to the next call share one time: they are about one notice.
+    pub fn begin(&mut self, world: &dyn World) {
+        self.deadline = Some(world.after(INQUIRY_MAX));
+    }
+
     /// Decides, asking DNS for each fact that is missing. What is not answered in time is a temporary failure.
     pub async fn decide<D: Decision>(&mut self, world: &dyn World, mut step: Step<D>) -> D::Verdict {
         let now = world.now();
@@ -32,7 +38,7 @@ impl Inquirer {
             self.answers.clear();
             self.since = Some(now);
         }
-        let deadline = now + INQUIRY_MAX;
+        let deadline = self.deadline.unwrap_or(now + INQUIRY_MAX);
         loop {
             match step {
                 Step::Done(verdict) => return verdict,
@@ -48,15 +54,12 @@ impl Inquirer {
         if let Some(answer) = self.answers.get(&question) {
             return answer.clone();
         }
-        match first(world.ask(question.clone()), world.sleep_until(deadline)).await {
-            First::Left(answer) => {
-                // Trouble is asked about again: it may have passed by the next command.
-                if !matches!(answer, Answer::Temporary(_)) {
-                    self.answers.insert(question, answer.clone());
-                }
-                answer
-            }
+        let answer = match first(world.ask(question.clone()), world.sleep_until(deadline)).await {
+            First::Left(answer) => answer,
             First::Right(()) => Answer::Temporary(format!("{question} was not answered in time")),
-        }
+        };
+        // Trouble too: hundreds of notices in a row must not each wait for a server that does not answer.
+        self.answers.insert(question, answer.clone());
+        answer
     }
 }

@@ -78,6 +78,7 @@ async fn admit(
     if !node.is_local(notice.to.domain()) {
         return Err(not_our_domain());
     }
+    inquirer.begin(&*node.world);
     let evidence = match authority(conversation, inquirer, Role::Send, &notice.from).await? {
         Verdict::Authorised { by, evidence } => {
             Evidence { rule: by.to_string(), detail: evidence.to_string(), address: Some(conversation.peer_ip()) }

@@ -4,7 +4,7 @@
 
 use delivery::authority::{Role, Rule, Verdict};
 use delivery::transfer::TransferEvent;
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use mail::address::Mailbox;
 use mail::id::NoticeId;
 use mail::notice::Notice;
@@ -190,6 +190,7 @@ pub async fn decline(conversation: &Conversation, inquirer: &mut Inquirer, comma
 /// and gives the notices again, to the servers that receive the recipient's mail.
 pub async fn pending(conversation: &Conversation, inquirer: &mut Inquirer, command: Pending) -> Reply {
     let asked = async {
+        inquirer.begin(&*conversation.node.world);
         let rule = match authority(conversation, inquirer, Role::Receive, &command.to).await? {
             Verdict::Authorised { by, .. } => by,
             Verdict::Refused(_) | Verdict::Temporary(_) => return Err(not_authorised()),
@@ -202,9 +203,7 @@ pub async fn pending(conversation: &Conversation, inquirer: &mut Inquirer, comma
         let count = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
         let summary = Summary { count, more };
         if rule == Rule::Address {
-            for record in &waiting {
-                settle_quietly(node, &record.id, TransferEvent::NoticeAskedFor).await?;
-            }
+            try_join_all(waiting.iter().map(|record| settle_quietly(node, &record.id, TransferEvent::NoticeAskedFor))).await?;
             node.due.raise();
             return Ok(Reply::new(250, Some(Status::success(0, 0)), summary.encode()));
         }
@@ -238,6 +237,7 @@ pub fn notice_of(record: &TransferRecord, at: delivery::schedule::Moment<'_>) ->
 
 /// The transfer that a session may act on: it receives for that recipient, and the id is that recipient's.
 async fn find(conversation: &Conversation, inquirer: &mut Inquirer, id: &NoticeId, to: &Mailbox) -> Result<TransferRecord, Reply> {
+    inquirer.begin(&*conversation.node.world);
     authority(conversation, inquirer, Role::Receive, to).await?;
     let found = conversation.node.store.transfer(id).await.map_err(|error| trouble(&error))?;
     found.filter(|record| record.recipient.mailbox == *to).ok_or_else(not_authorised)

@@ -8,7 +8,7 @@ use mail::trace::{Protocol, Received};
 use proto::smtp::command::Mail;
 use proto::smtp::replies;
 use proto::smtp::reply::Reply;
-use proto::smtp::server::{Client, Event};
+use proto::smtp::server::{Client, Event, Misuse};
 use store::{Account, StoreError};
 
 use crate::listen::conversation::{Conversation, Turn, misuse};
@@ -33,7 +33,8 @@ pub async fn serve(mut conversation: Conversation) -> Result<(), WireError> {
     loop {
         let event = match conversation.next().await? {
             Turn::Event(event) => event,
-            Turn::Replies => continue,
+            // Every event was answered when it came.
+            Turn::Replies => return Err(misuse(Misuse::NothingToAnswer)),
             Turn::Ended => return Ok(()),
         };
         match event {
