@@ -1,1 +1,27 @@
-//! sim
+//! Many servers on one thread under one seed: production sessions and jobs, on a simulated clock, network and DNS,
+//! with the faults that the seed, or a test, chooses.
+//!
+//! Everything random follows from the seed, so a run that failed can be had again. A server that crashes loses its
+//! tasks and what it had not committed, and nothing else. At the end of every test all servers are checked.
+
+pub mod chance;
+pub mod dns;
+pub mod executor;
+pub mod faults;
+pub mod network;
+
+mod check;
+mod client;
+mod host;
+mod journal;
+mod pipe;
+mod sim;
+mod user;
+mod wire;
+mod world;
+
+pub use faults::Fault;
+pub use network::Weather;
+pub use sim::Sim;
+pub use store::queue::Boundary;
+pub use user::{Message, User};

@@ -1,0 +1,151 @@
+//! What must hold at the end of every simulation: each server's own data, and every message accounted for on both sides.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use delivery::transfer::{Outcome, Transfer};
+use mail::address::Mailbox;
+use mail::digest::Digester;
+use mail::id::AccountId;
+use server::node::Node;
+use store::content::ContentReader;
+use store::{Account, MailRow, StoreError, TransferRecord};
+
+use crate::sim::Inner;
+
+/// All that one server holds.
+struct Holdings {
+    sent: Vec<TransferRecord>,
+    mail: Vec<Lying>,
+    violations: Vec<String>,
+}
+
+/// A message in a mailbox.
+struct Lying {
+    account: Account,
+    row: MailRow,
+    octets: Vec<u8>,
+    is_as_served: bool,
+}
+
+/// Whether a message should lie in the recipient's mailbox.
+#[derive(Debug, PartialEq, Eq)]
+enum Due {
+    Once,
+    Never,
+    /// The origin does not know, and says so.
+    AtMostOnce,
+}
+
+/// Starts what is down, and lists what is wrong.
+pub(crate) fn violations(sim: &Inner) -> Vec<String> {
+    sim.restart_all();
+    let domains: Vec<_> = sim.servers.borrow().iter().map(|server| server.domain.clone()).collect();
+    let mut violations = vec![];
+    let mut sent = vec![];
+    let mut mail = vec![];
+    for domain in domains {
+        match sim.ask(&domain, |node| Box::pin(look(node))) {
+            Ok(holdings) => {
+                violations.extend(holdings.violations.into_iter().map(|violation| format!("{domain}: {violation}")));
+                sent.extend(holdings.sent);
+                mail.extend(holdings.mail);
+            }
+            Err(error) => violations.push(format!("{domain}: {error}")),
+        }
+    }
+    violations.extend(conservation(&sent, &mail));
+    violations.extend(promises(sim, &sent, &mail));
+    violations
+}
+
+async fn look(node: Arc<Node>) -> Result<Holdings, StoreError> {
+    let mut holdings = Holdings { sent: vec![], mail: vec![], violations: node.store.check().await? };
+    for account in node.store.accounts().await? {
+        holdings.sent.extend(node.store.sent(account.id).await?);
+        for row in node.store.mail_list(account.id).await? {
+            holdings.mail.extend(read(&node, &account, row).await?);
+        }
+    }
+    Ok(holdings)
+}
+
+async fn read(node: &Node, account: &Account, row: MailRow) -> Result<Option<Lying>, StoreError> {
+    let Some(stored) = node.store.mail(account.id, row.id).await? else { return Ok(None) };
+    let mut reader = ContentReader::new(&node.store, &stored.content, 0);
+    let (mut octets, mut digester) = (vec![], Digester::new());
+    loop {
+        let piece = reader.next().await?;
+        if piece.is_empty() {
+            break;
+        }
+        digester.update(&piece);
+        octets.extend(piece);
+    }
+    let is_as_served = digester.finish() == stored.content.digest && u64::try_from(octets.len()) == Ok(stored.content.size_octets);
+    Ok(Some(Lying { account: account.clone(), row, octets, is_as_served }))
+}
+
+/// Every transfer's outcome is the truth about the recipient's mailbox.
+fn conservation(sent: &[TransferRecord], mail: &[Lying]) -> Vec<String> {
+    let mut lying: BTreeMap<(AccountId, &str), Vec<&Lying>> = BTreeMap::new();
+    for message in mail {
+        lying.entry((message.account.id, message.row.subject.as_str())).or_default().push(message);
+    }
+    let mut violations = vec![];
+    for record in sent {
+        let recipient = mail_of(&record.recipient.mailbox, mail);
+        let found = recipient.and_then(|account| lying.get(&(account, record.subject.as_str()))).map_or(0, Vec::len);
+        let due = due(&record.transfer);
+        let is_so = match due {
+            Due::Once => found == 1,
+            Due::Never => found == 0,
+            Due::AtMostOnce => found <= 1,
+        };
+        if !is_so {
+            let (subject, to) = (&record.subject, &record.recipient.mailbox);
+            violations.push(format!("{subject:?} to {to} lies there {found} times, its origin says {:?}", record.transfer));
+        }
+    }
+    violations.extend(
+        mail.iter()
+            .filter(|message| !message.is_as_served)
+            .map(|message| format!("{:?} of {}: its octets are not those of its digest", message.row.subject, message.account.address)),
+    );
+    violations
+}
+
+/// Whose mailbox it is; `None` if nothing lies in it.
+fn mail_of(recipient: &Mailbox, mail: &[Lying]) -> Option<AccountId> {
+    mail.iter().find(|message| message.account.address == *recipient).map(|message| message.account.id)
+}
+
+fn due(transfer: &Transfer) -> Due {
+    match transfer {
+        Transfer::Ended { outcome: Outcome::Delivered, .. } => Due::Once,
+        // Nobody has retrieved what is not Served, and nobody is pushed to yet.
+        Transfer::Notifying { .. }
+        | Transfer::Waiting { .. }
+        | Transfer::Relaying { .. }
+        | Transfer::Ended { outcome: Outcome::Failed { .. } | Outcome::Expired | Outcome::Withdrawn, .. } => Due::Never,
+        Transfer::Served { .. } | Transfer::Uncertain { .. } | Transfer::Ended { outcome: Outcome::Closed | Outcome::Relayed, .. } => {
+            Due::AtMostOnce
+        }
+    }
+}
+
+/// What was answered 250 is on its way to every recipient, and what lies in mailboxes is what was handed in.
+fn promises(sim: &Inner, sent: &[TransferRecord], mail: &[Lying]) -> Vec<String> {
+    let mut violations = vec![];
+    for handed in sim.handed.borrow().iter() {
+        for to in &handed.to {
+            let count = sent.iter().filter(|record| record.subject == handed.message.0 && record.recipient.mailbox == *to).count();
+            if count != 1 {
+                violations.push(format!("{:?} from {} to {to} was answered 250, and has {count} transfers", handed.message, handed.from));
+            }
+        }
+        let spoilt = mail.iter().filter(|message| message.row.subject == handed.message.0 && !message.octets.ends_with(&handed.body));
+        violations.extend(spoilt.map(|message| format!("{:?} of {} is not what was handed in", handed.message, message.account.address)));
+    }
+    violations
+}

@@ -1,0 +1,98 @@
+//! The program of a person who sends mail: one submission over TLS, as any mail program would.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use mail::address::Mailbox;
+use mail::time::Timestamp;
+use server::world::Wire;
+
+use crate::network::{DESK, Network};
+
+/// How long a person's program waits for anything.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// One message to hand in.
+pub(crate) struct Letter {
+    pub(crate) from: Mailbox,
+    pub(crate) to: Vec<Mailbox>,
+    pub(crate) password: &'static str,
+    pub(crate) content: Vec<u8>,
+}
+
+/// Hands a message in at a server's port for submissions over TLS.
+///
+/// # Errors
+/// It was not taken, or nobody said so.
+pub(crate) async fn submit(network: Arc<Network>, source: IpAddr, to: SocketAddr, host: String, letter: Letter) -> Result<(), String> {
+    let deadline = network.executor.now() + PATIENCE;
+    let wire = network.dial(DESK, source, to, deadline).await.map_err(|error| error.to_string())?;
+    let mut talk = Talk { wire, unread: vec![], deadline };
+    talk.wire.start_tls_as_client(&host, deadline).await.map_err(|error| error.to_string())?;
+    talk.expect("220").await?;
+    talk.say("EHLO [192.0.2.1]", "250").await?;
+    let login = BASE64.encode(format!("\0{}\0{}", letter.from, letter.password).as_bytes());
+    talk.say(&format!("AUTH PLAIN {login}"), "235").await?;
+    talk.say(&format!("MAIL FROM:<{}> BODY=8BITMIME", letter.from), "250").await?;
+    for recipient in &letter.to {
+        talk.say(&format!("RCPT TO:<{recipient}> NOTIFY=SUCCESS,FAILURE"), "250").await?;
+    }
+    talk.say("DATA", "354").await?;
+    let mut content = vec![];
+    for line in letter.content.split_inclusive(|octet| *octet == b'\n') {
+        // RFC 5321 section 4.5.2.
+        content.extend_from_slice(if line.starts_with(b".") { b"." } else { b"" });
+        content.extend_from_slice(line);
+    }
+    content.extend_from_slice(b".\r\n");
+    talk.write(&content).await?;
+    talk.expect("250").await?;
+    // It is kept; how the session ends does not matter.
+    drop(talk.say("QUIT", "221").await);
+    Ok(())
+}
+
+struct Talk {
+    wire: Box<dyn Wire>,
+    unread: Vec<u8>,
+    deadline: Timestamp,
+}
+
+impl Talk {
+    async fn say(&mut self, command: &str, code: &str) -> Result<(), String> {
+        self.write(format!("{command}\r\n").as_bytes()).await?;
+        self.expect(code).await
+    }
+
+    async fn write(&mut self, octets: &[u8]) -> Result<(), String> {
+        self.wire.write_all(octets, self.deadline).await.map_err(|error| error.to_string())
+    }
+
+    /// Reads one reply, all its lines.
+    async fn expect(&mut self, code: &str) -> Result<(), String> {
+        loop {
+            let line = self.line().await?;
+            if line.get(3..4) == Some("-") {
+                continue;
+            }
+            return if line.starts_with(code) { Ok(()) } else { Err(line) };
+        }
+    }
+
+    async fn line(&mut self) -> Result<String, String> {
+        loop {
+            if let Some(end) = self.unread.iter().position(|octet| *octet == b'\n') {
+                let line: Vec<u8> = self.unread.drain(..=end).collect();
+                return Ok(String::from_utf8_lossy(&line).trim_end().to_owned());
+            }
+            let mut buffer = [0; 1024];
+            let octets = self.wire.read(&mut buffer, self.deadline).await.map_err(|error| error.to_string())?;
+            if octets == 0 {
+                return Err("the server hung up".to_owned());
+            }
+            self.unread.extend(buffer.iter().take(octets));
+        }
+    }
+}

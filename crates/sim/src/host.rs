@@ -1,0 +1,189 @@
+//! One simulated server: what survives a crash of it, and what does not.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use delivery::dialling::Dialling;
+use delivery::dns::Name;
+use delivery::schedule::Timers;
+use mail::address::Domain;
+use mail::time::Timestamp;
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+use proto::limits::Limits;
+use server::budgets::Budgets;
+use server::events::Events;
+use server::listen::Service;
+use server::node::{Node, Settings, Signal};
+use server::retrievals::Retrievals;
+use server::world::World;
+use store::queue::{Boundary, Fate};
+use store::sqlite::Sqlite;
+use store::{Store, Surroundings};
+
+use crate::dns::Dns;
+use crate::network::{Host, Network, owner_of};
+use crate::world::SimWorld;
+
+/// Where submitters hand in their mail.
+pub(crate) const SUBMISSIONS_PORT: u16 = 465;
+const EXCHANGE_PORT: u16 = 25;
+const RETRIEVAL_PORT: u16 = 2626;
+
+/// Of every simulated person.
+pub(crate) const PASSWORD: &str = "correct horse";
+/// The same, hashed as quickly as Argon2 can.
+pub(crate) const PASSWORD_HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$AXOBjCkWuKPw29B+714g2g";
+
+/// One server, up or down.
+pub(crate) struct Server {
+    pub(crate) host: Host,
+    pub(crate) domain: Domain,
+    pub(crate) hostname: Domain,
+    pub(crate) address: IpAddr,
+    pub(crate) timers: Timers,
+    pub(crate) limits: Limits,
+    /// What was committed.
+    backend: Sqlite,
+    objects: Arc<dyn ObjectStore>,
+    /// What runs; nothing of it survives.
+    running: Option<Arc<Node>>,
+    /// When what waits in the store's queues is carried out.
+    drain_at: Option<Timestamp>,
+    /// Until when at the latest, after it was put there.
+    pub(crate) commit_delay: Duration,
+    /// Transactions that wrote, ever.
+    pub(crate) commits: u64,
+    /// The transaction to die at.
+    pub(crate) crash_at: Option<(u64, Boundary)>,
+}
+
+/// How a server came out of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Condition {
+    Alive,
+    Crashed,
+}
+
+impl Server {
+    /// A new server for a domain, with an empty store. Its names are in DNS.
+    pub(crate) fn new(number: u8, domain: Domain, timers: Timers, network: &Network, dns: &Dns) -> Result<Self, String> {
+        let host = Host(usize::from(number));
+        let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, number));
+        let hostname: Domain = format!("mx.{domain}").parse().map_err(|error| format!("{error}"))?;
+        dns.add_mail_domain(&Name::from(&domain), &Name::from(&hostname), address, RETRIEVAL_PORT);
+        network.certify(host, [hostname.to_string()]);
+        let mut backend = Sqlite::in_memory().map_err(|error| error.to_string())?;
+        store::schema::migrate(&mut backend).map_err(|error| error.to_string())?;
+        Ok(Self {
+            host,
+            domain,
+            hostname,
+            address,
+            timers,
+            limits: Limits::default(),
+            backend,
+            objects: Arc::new(InMemory::new()),
+            running: None,
+            drain_at: None,
+            commit_delay: Duration::from_millis(5),
+            commits: 0,
+            crash_at: None,
+        })
+    }
+
+    /// Starts the server's program: sessions and jobs as in production.
+    pub(crate) fn start(&mut self, network: &Arc<Network>, dns: &Arc<Dns>) {
+        let world: Arc<dyn World> = Arc::new(SimWorld::new(self.host, self.address, network, dns));
+        let (clock, entropy) = (Arc::clone(&world), Arc::clone(&world));
+        let surroundings = Surroundings {
+            clock: Arc::new(move || clock.now()),
+            entropy: Arc::new(move || entropy.random()),
+            objects: Arc::clone(&self.objects),
+            host: self.hostname.clone(),
+            timers: Arc::new(self.timers.clone()),
+        };
+        let (journal, executor, domain) = (network.journal.clone(), Arc::clone(&network.executor), self.domain.clone());
+        let net = Arc::downgrade(network);
+        let events = Events::to(move |event| {
+            journal.note(executor.now(), || format!("{domain}: {event:?}"));
+            if let Some(network) = net.upgrade() {
+                network.touch();
+            }
+        });
+        let settings = Settings {
+            hostname: self.hostname.clone(),
+            domains: vec![self.domain.clone()],
+            timers: self.timers.clone(),
+            limits: self.limits,
+            dialling: Dialling::Lab { ports: std::collections::BTreeSet::new(), mx_ports: std::collections::BTreeMap::new() },
+        };
+        let node = Arc::new(Node {
+            world,
+            store: Store::new(1, surroundings),
+            settings,
+            events,
+            retrievals: Retrievals::default(),
+            budgets: Budgets::default(),
+            decoy_hash: PASSWORD_HASH.to_owned(),
+            decoy_secret: [7; 32],
+            stop: Signal::default(),
+            due: Signal::default(),
+        });
+        let ports = [(SUBMISSIONS_PORT, Service::Submissions), (EXCHANGE_PORT, Service::Exchange), (RETRIEVAL_PORT, Service::Retrieval)];
+        for (port, service) in ports {
+            network.listen(SocketAddr::new(self.address, port), self.host, &node, service);
+        }
+        server::work::start(&node);
+        self.running = Some(node);
+    }
+
+    /// Ends everything that runs; what was not committed is gone.
+    pub(crate) fn crash(&mut self, network: &Network) {
+        let Some(node) = self.running.take() else { return };
+        network.executor.kill(owner_of(self.host));
+        network.silence(self.host);
+        node.store.reads().clear();
+        node.store.writes().iter().for_each(|queue| queue.clear());
+        self.drain_at = None;
+    }
+
+    /// The running program.
+    pub(crate) fn node(&self) -> Option<&Arc<Node>> {
+        self.running.as_ref()
+    }
+
+    /// When the store's queues are to be drained, if something waits there. `delay` is how long it takes for what
+    /// has just been put there.
+    pub(crate) fn drain_at(&mut self, now: Timestamp, delay: impl FnOnce(Duration) -> Duration) -> Option<Timestamp> {
+        let waits = self.running.as_ref().is_some_and(|node| !node.store.is_idle());
+        if waits && self.drain_at.is_none() {
+            self.drain_at = Some(now + delay(self.commit_delay));
+        }
+        self.drain_at
+    }
+
+    /// Carries out what waits in the store's queues.
+    pub(crate) fn drain(&mut self) -> Condition {
+        self.drain_at = None;
+        let Some(node) = self.running.clone() else { return Condition::Alive };
+        let (commits, crash_at) = (&mut self.commits, self.crash_at);
+        let mut condition = Condition::Alive;
+        let mut hook = |boundary| {
+            if boundary == Boundary::BeforeCommit {
+                *commits += 1;
+            }
+            if crash_at == Some((*commits, boundary)) {
+                condition = Condition::Crashed;
+                return Fate::Crash;
+            }
+            Fate::Live
+        };
+        node.store.drain(&mut self.backend, &mut hook);
+        if condition == Condition::Crashed {
+            self.crash_at = None;
+        }
+        condition
+    }
+}

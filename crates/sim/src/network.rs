@@ -1,0 +1,238 @@
+//! The network between the servers of a simulation: hosts, their listeners, who reaches whom, and how connections begin.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mail::time::Timestamp;
+use server::listen::Service;
+use server::node::Node;
+use server::world::{Wire, WireError};
+
+use crate::executor::{Executor, Owner};
+use crate::faults::Fault;
+use crate::journal::Journal;
+use crate::pipe::{Break, Connection};
+use crate::wire::SimWire;
+
+/// A computer on the network, by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Host(pub usize);
+
+/// Where people's programs run.
+pub(crate) const DESK: Host = Host(usize::MAX);
+
+/// A packet takes up to so long.
+const DELAY_MILLIS_MAX: u64 = 20;
+
+/// How bad the network is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Weather {
+    /// One connection in so many breaks at a random octet; 0: none does.
+    pub breaks_once_in: u64,
+    /// One dial in so many reaches nobody; 0: none does.
+    pub unreachable_once_in: u64,
+}
+
+/// The network.
+pub struct Network {
+    pub(crate) executor: Arc<Executor>,
+    pub(crate) journal: Journal,
+    pub(crate) state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    listeners: BTreeMap<SocketAddr, Listening>,
+    certificates: BTreeMap<Host, BTreeSet<String>>,
+    pub(crate) partitions: BTreeSet<(Host, Host)>,
+    pub(crate) connections: BTreeMap<u64, Connection>,
+    connections_ever: u64,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) dying: BTreeSet<Host>,
+    pub(crate) weather: Weather,
+    pub(crate) last_activity: Timestamp,
+}
+
+#[derive(Clone)]
+struct Listening {
+    host: Host,
+    node: Arc<Node>,
+    service: Service,
+}
+
+impl Network {
+    /// Nobody is there yet.
+    pub fn new(executor: Arc<Executor>, journal: Journal) -> Arc<Self> {
+        Arc::new(Self { executor, journal, state: Mutex::default() })
+    }
+
+    /// From now on who dials this address talks to this node.
+    pub(crate) fn listen(&self, at: SocketAddr, host: Host, node: &Arc<Node>, service: Service) {
+        self.state().listeners.insert(at, Listening { host, node: Arc::clone(node), service });
+    }
+
+    /// The host listens no more, and nothing it still has to say leaves it.
+    pub(crate) fn silence(&self, host: Host) {
+        let mut state = self.state();
+        let (gone, staying) = std::mem::take(&mut state.listeners).into_iter().partition(|(_, listening)| listening.host == host);
+        state.listeners = staying;
+        state.dying.remove(&host);
+        drop(state);
+        let gone: BTreeMap<SocketAddr, Listening> = gone;
+        drop(gone);
+    }
+
+    /// The names in a host's certificate.
+    pub fn certify(&self, host: Host, names: impl IntoIterator<Item = String>) {
+        self.state().certificates.insert(host, names.into_iter().collect());
+    }
+
+    /// Why the host's certificate is not that of the name, if it is not.
+    pub(crate) fn unverified(&self, host: Host, name: &str) -> Option<String> {
+        let is_named = self.state().certificates.get(&host).is_some_and(|names| names.contains(name));
+        (!is_named).then(|| format!("the certificate is not for {name}"))
+    }
+
+    /// Nothing passes between these hosts any more.
+    pub fn part(&self, one: Host, other: Host) {
+        self.state().partitions.insert((one.min(other), one.max(other)));
+    }
+
+    /// Everything passes again, what was under way included.
+    pub fn heal(&self) {
+        let mut state = self.state();
+        state.partitions.clear();
+        state.weather = Weather::default();
+        let wakers: Vec<_> = state.connections.values_mut().flat_map(Connection::wakers).collect();
+        drop(state);
+        wakers.into_iter().for_each(std::task::Waker::wake);
+    }
+
+    /// From now on the network is as bad as this.
+    pub fn set_weather(&self, weather: Weather) {
+        self.state().weather = weather;
+    }
+
+    /// Something will go wrong, once.
+    pub fn plan(&self, fault: Fault) {
+        self.state().faults.push(fault);
+    }
+
+    /// The faults that have not struck yet.
+    pub fn planned(&self) -> Vec<Fault> {
+        let state = self.state();
+        let waiting = state.connections.values().filter_map(|connection| connection.listener.waiting());
+        state.faults.iter().copied().chain(waiting).collect()
+    }
+
+    /// No planned fault strikes any more.
+    pub fn forget_faults(&self) {
+        self.state().faults.clear();
+    }
+
+    /// Hosts that must not take another step.
+    pub(crate) fn dying(&self) -> Option<Host> {
+        self.state().dying.first().copied()
+    }
+
+    /// Whether connections are open.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.state().connections.is_empty()
+    }
+
+    /// Something happened.
+    pub(crate) fn touch(&self) {
+        self.state().last_activity = self.executor.now();
+    }
+
+    /// When something last happened.
+    pub(crate) fn last_activity(&self) -> Timestamp {
+        self.state().last_activity
+    }
+
+    /// Opens a connection from a host.
+    ///
+    /// # Errors
+    /// Nobody listens there, or nothing comes back.
+    pub(crate) async fn dial(
+        self: &Arc<Self>,
+        from: Host,
+        source: IpAddr,
+        to: SocketAddr,
+        deadline: Timestamp,
+    ) -> Result<Box<dyn Wire>, WireError> {
+        let delay = self.delay();
+        self.executor.sleep_until(deadline.min(self.executor.now() + delay)).await;
+        let unreachable = |why: &str| WireError::Unreachable(format!("{to}: {why}"));
+        let listening = self.state().listeners.get(&to).cloned();
+        let reached = match &listening {
+            // A computer that is off or away does not even refuse.
+            None => Err(unreachable("connection refused")),
+            Some(listening) if self.is_parted(from, listening.host) || self.is_lost_today() => Err(WireError::TimedOut),
+            Some(listening) => Ok(listening.clone()),
+        };
+        self.state().last_activity = self.executor.now();
+        let listening = match reached {
+            Ok(listening) => listening,
+            Err(error) => {
+                self.journal.note(self.executor.now(), || format!("{source} cannot connect to {to}: {error}"));
+                if error == WireError::TimedOut {
+                    self.executor.sleep_until(deadline).await;
+                }
+                return Err(error);
+            }
+        };
+        let (client, server) = self.connect(from, source, to, &listening);
+        self.executor.spawn(owner_of(listening.host), Box::pin(server::listen::serve(listening.node, listening.service, Box::new(server))));
+        Ok(Box::new(client))
+    }
+
+    fn connect(self: &Arc<Self>, from: Host, source: IpAddr, to: SocketAddr, listening: &Listening) -> (SimWire, SimWire) {
+        let mut state = self.state();
+        state.connections_ever += 1;
+        let number = state.connections_ever;
+        let weather = state.weather;
+        let (breaks, after) = self.executor.draw(|chance| (chance.once_in(weather.breaks_once_in), Break::somewhere(chance)));
+        let between_servers = matches!(listening.service, Service::Exchange | Service::Retrieval);
+        // People try again by themselves, and the test would have to.
+        let breaks = (breaks && between_servers).then_some(after);
+        state.connections.insert(number, Connection::new([from, listening.host], between_servers, breaks));
+        drop(state);
+        self.journal.note(self.executor.now(), || format!("connection {number}: {source} to {to}"));
+        let port = u16::try_from(number % 20_000).unwrap_or(0) + 40_000;
+        let client = SimWire::new(Arc::clone(self), number, crate::faults::Way::ToServer, to);
+        let server = SimWire::new(Arc::clone(self), number, crate::faults::Way::ToClient, SocketAddr::new(source, port));
+        (client, server)
+    }
+
+    /// How long a packet takes.
+    pub(crate) fn delay(&self) -> Duration {
+        Duration::from_millis(self.executor.draw(|chance| 1 + chance.below(DELAY_MILLIS_MAX)))
+    }
+
+    fn is_lost_today(&self) -> bool {
+        let weather = self.state().weather;
+        self.executor.draw(|chance| chance.once_in(weather.unreachable_once_in))
+    }
+
+    fn is_parted(&self, one: Host, other: Host) -> bool {
+        self.state().is_parted(one, other)
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    pub(crate) fn is_parted(&self, one: Host, other: Host) -> bool {
+        self.partitions.contains(&(one.min(other), one.max(other)))
+    }
+}
+
+/// Whose tasks those of a host are.
+pub(crate) fn owner_of(host: Host) -> Owner {
+    if host == DESK { Owner::Test } else { Owner::Host(host.0) }
+}

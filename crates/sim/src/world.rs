@@ -1,0 +1,73 @@
+//! What one simulated server finds outside itself.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use delivery::dns::{Answer, Question};
+use mail::time::Timestamp;
+use server::world::{Boxed, Wire, WireError, World};
+
+use crate::chance::Chance;
+use crate::dns::Dns;
+use crate::executor::Executor;
+use crate::network::{Host, Network, owner_of};
+
+/// An answer of DNS takes up to so long.
+const ANSWER_MILLIS_MAX: u64 = 10;
+
+/// The outside of one server.
+pub(crate) struct SimWorld {
+    host: Host,
+    address: IpAddr,
+    executor: Arc<Executor>,
+    network: Arc<Network>,
+    dns: Arc<Dns>,
+    /// The server's own chance: what others draw does not disturb it.
+    chance: Mutex<Chance>,
+}
+
+impl SimWorld {
+    /// The outside of this host, which dials from this address.
+    pub(crate) fn new(host: Host, address: IpAddr, network: &Arc<Network>, dns: &Arc<Dns>) -> Self {
+        let executor = Arc::clone(&network.executor);
+        let chance = Mutex::new(executor.draw(Chance::fork));
+        Self { host, address, executor, network: Arc::clone(network), dns: Arc::clone(dns), chance }
+    }
+}
+
+impl World for SimWorld {
+    fn now(&self) -> Timestamp {
+        self.executor.now()
+    }
+
+    fn fill_random(&self, octets: &mut [u8]) {
+        self.chance.lock().unwrap_or_else(PoisonError::into_inner).fill(octets);
+    }
+
+    fn sleep_until(&self, at: Timestamp) -> Boxed<'static, ()> {
+        Box::pin(self.executor.sleep_until(at))
+    }
+
+    fn spawn(&self, _name: &'static str, task: Boxed<'static, ()>) {
+        // A panic is not contained here: it fails the test.
+        self.executor.spawn(owner_of(self.host), task);
+    }
+
+    fn compute(&self, work: Box<dyn FnOnce() + Send>) -> Boxed<'static, ()> {
+        work();
+        Box::pin(std::future::ready(()))
+    }
+
+    fn ask(&self, question: Question) -> Boxed<'_, Answer> {
+        Box::pin(async move {
+            let delay = Duration::from_millis(self.executor.draw(|chance| chance.below(ANSWER_MILLIS_MAX)));
+            self.executor.sleep_until(self.executor.now() + delay).await;
+            self.dns.answer(&question)
+        })
+    }
+
+    fn dial(&self, to: SocketAddr, deadline: Timestamp) -> Boxed<'_, Result<Box<dyn Wire>, WireError>> {
+        Box::pin(self.network.dial(self.host, self.address, to, deadline))
+    }
+}

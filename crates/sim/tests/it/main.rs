@@ -1,0 +1,18 @@
+//! Stories of messages between simulated servers: production sessions and jobs, under faults of every sort.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod commits;
+mod outages;
+mod races;
+mod replay;
+mod soak;
+mod walk;
+
+use std::time::Duration;
+
+/// Longer than every brisk retry.
+const RECOVERY: Duration = Duration::from_secs(40);
+
+/// Longer than any step between two servers that are well.
+const SOON: Duration = Duration::from_secs(20);

@@ -1,0 +1,109 @@
+//! The walk of one message when nothing goes wrong.
+
+use delivery::consent::Screening;
+use delivery::report::SentStatus;
+use sim::Sim;
+
+#[test]
+fn allowing_the_author_releases_the_waiting_message() {
+    let mut sim = Sim::seeded(42);
+    let [alice, bob] = sim.accounts(["alice@a.test", "bob@b.test"]);
+    let message = alice.submit(bob.address(), "Hello");
+    sim.run_until_idle();
+    assert_eq!(bob.contact_attempts(), [alice.address()]);
+    assert_eq!(alice.sent_status(&message), SentStatus::Noticed);
+    bob.allow(alice.address());
+    sim.run_until_idle();
+    assert_eq!(bob.inbox(), std::slice::from_ref(&message));
+    assert_eq!(bob.contact_attempts(), []);
+    assert_eq!(alice.sent_status(&message), SentStatus::Delivered);
+    assert_eq!(alice.reports().len(), 1, "alice asked to be told of success");
+}
+
+#[test]
+fn allowing_releases_all_that_waits() {
+    let mut sim = Sim::seeded(1);
+    let [alice, bob] = sim.accounts(["alice@a.test", "bob@b.test"]);
+    let messages: Vec<_> = (0..40).map(|_| alice.submit(bob.address(), "one of many")).collect();
+    sim.run_until_idle();
+    assert_eq!(bob.contact_attempts(), [alice.address()]);
+    bob.allow(alice.address());
+    sim.run_until_idle();
+    let mut inbox = bob.inbox();
+    inbox.sort();
+    let mut expected = messages;
+    expected.sort();
+    assert_eq!(inbox, expected);
+}
+
+#[test]
+fn one_recipient_of_two_screens() {
+    let mut sim = Sim::seeded(2);
+    let [alice, bob, carol] = sim.accounts(["alice@a.test", "bob@b.test", "carol@b.test"]);
+    carol.screen(Screening::Off);
+    let message = alice.submit_to(vec![bob.address(), carol.address()], "to both");
+    sim.run_until_idle();
+    assert_eq!(carol.inbox(), std::slice::from_ref(&message));
+    assert_eq!(bob.inbox(), []);
+    assert_eq!(bob.contact_attempts(), [alice.address()]);
+    assert_eq!(alice.sent_status_to(&message, &carol.address()), SentStatus::Delivered);
+    assert_eq!(alice.sent_status_to(&message, &bob.address()), SentStatus::Noticed);
+}
+
+#[test]
+fn whoever_is_written_to_may_answer() {
+    let mut sim = Sim::seeded(3);
+    let [alice, bob] = sim.accounts(["alice@a.test", "bob@b.test"]);
+    bob.allow(alice.address());
+    let question = alice.submit(bob.address(), "a question");
+    sim.run_until_idle();
+    let answer = bob.submit(alice.address(), "an answer");
+    sim.run_until_idle();
+    assert_eq!((bob.inbox(), alice.inbox()), (vec![question], vec![answer]));
+}
+
+#[test]
+fn a_blocked_author_hears_what_any_stranger_hears() {
+    let mut sim = Sim::seeded(4);
+    let [alice, eve, bob] = sim.accounts(["alice@a.test", "eve@a.test", "bob@b.test"]);
+    bob.block(eve.address());
+    let (ignored, blocked) = (alice.submit(bob.address(), "waits"), eve.submit(bob.address(), "blocked"));
+    sim.run_until_idle();
+    assert_eq!(bob.contact_attempts(), [alice.address()]);
+    assert_eq!(alice.sent_status(&ignored), eve.sent_status(&blocked));
+}
+
+#[test]
+fn mail_within_one_server_walks_the_same_way() {
+    let mut sim = Sim::seeded(5);
+    let [alice, bob] = sim.accounts(["alice@a.test", "bob@a.test"]);
+    let message = alice.submit(bob.address(), "next door");
+    sim.run_until_idle();
+    assert_eq!(bob.contact_attempts(), [alice.address()]);
+    bob.allow(alice.address());
+    sim.run_until_idle();
+    assert_eq!(bob.inbox(), std::slice::from_ref(&message));
+    assert_eq!(alice.sent_status(&message), SentStatus::Delivered);
+}
+
+#[test]
+fn a_large_message_arrives_octet_for_octet() {
+    let mut sim = Sim::seeded(6);
+    let [alice, bob] = sim.accounts(["alice@a.test", "bob@b.test"]);
+    bob.allow(alice.address());
+    let message = alice.submit_large(bob.address(), "a long letter");
+    sim.run_until_idle();
+    assert_eq!(bob.inbox(), [message]);
+}
+
+#[test]
+fn a_message_to_nobody_fails_and_the_author_is_told() {
+    let mut sim = Sim::seeded(7);
+    let [alice, bob] = sim.accounts(["alice@a.test", "bob@b.test"]);
+    let message = alice.submit("nobody@b.test".parse().unwrap(), "is anybody there");
+    let stray = alice.submit("bob@nowhere.test".parse().unwrap(), "is anything there");
+    sim.run_until_idle();
+    assert_eq!(alice.sent_status(&message), SentStatus::Failed);
+    assert_eq!(alice.sent_status(&stray), SentStatus::Failed);
+    assert_eq!((alice.reports().len(), bob.inbox().len()), (2, 0));
+}
