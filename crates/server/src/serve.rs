@@ -164,7 +164,11 @@ fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Ope
     for (service, listener, address) in ports {
         addresses.entry(service.as_str()).or_default().push(address);
         tracing::info!(service = service.as_str(), %address, "listening");
-        let doorway = Doorway { node: Arc::clone(&node), places: places.clone(), tls: tls.clone(), machine: machine.clone() };
+        let tls = match service {
+            Service::Submission | Service::Submissions => tls.clone(),
+            Service::Exchange | Service::Retrieval => tls.asking_clients(),
+        };
+        let doorway = Doorway { node: Arc::clone(&node), places: places.clone(), tls, machine: machine.clone() };
         world.spawn("port", Box::pin(accept::serve_port(doorway, service, listener)));
     }
     let admin_socket = config.admin_socket();

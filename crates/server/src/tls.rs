@@ -24,8 +24,17 @@ const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rust
 #[derive(Clone)]
 pub struct Tls {
     server: Arc<ServerConfig>,
+    /// The same, and clients are asked for a certificate.
+    asking: Arc<ServerConfig>,
     roots: Arc<RootCertStore>,
     provider: Arc<CryptoProvider>,
+}
+
+/// Whether a client is asked for a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ClientCertificates {
+    NotAsked,
+    Asked,
 }
 
 /// A client's side of a connection about to be made.
@@ -84,12 +93,20 @@ impl Tls {
             Some(identity) => identity.clone(),
             None => identity::self_signed(hostname, data_dir)?,
         };
-        let server = identity::server_config(&files, Arc::clone(&provider))?;
+        let server = identity::server_config(&files, Arc::clone(&provider), ClientCertificates::NotAsked)?;
+        let asking = identity::server_config(&files, Arc::clone(&provider), ClientCertificates::Asked)?;
         let roots = trusted(config.extra_ca.as_deref())?;
-        Ok(Self { server: Arc::new(server), roots: Arc::new(roots), provider })
+        Ok(Self { server: Arc::new(server), asking: Arc::new(asking), roots: Arc::new(roots), provider })
     }
 
-    /// For whoever accepts a connection. No client certificate is asked for.
+    /// The same, for ports where servers call: they are asked for a certificate, and may go without. Users are not
+    /// asked: their programs would ask them which one to show.
+    #[must_use]
+    pub fn asking_clients(&self) -> Self {
+        Self { server: Arc::clone(&self.asking), ..self.clone() }
+    }
+
+    /// For whoever accepts a connection.
     pub fn server_config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.server)
     }
@@ -148,6 +165,13 @@ fn facts<Side>(connection: &ConnectionCommon<Side>) -> Result<TlsFacts, WireErro
     };
     let peer_certificate = connection.peer_certificates().and_then(<[_]>::first).map(|certificate| certificate.to_vec());
     Ok(TlsFacts { version, exporter, peer_certificate, unverified: None, sni: None })
+}
+
+/// The hosts that a certificate names, as far as they are names of hosts; whether it is to be believed is another question.
+pub fn names(certificate: &[u8]) -> Vec<Domain> {
+    let certificate = CertificateDer::from(certificate);
+    let Ok(parsed) = webpki::EndEntityCert::try_from(&certificate) else { return Vec::new() };
+    parsed.valid_dns_names().filter_map(|name| name.parse().ok()).collect()
 }
 
 /// The system's authorities, and those of the file.

@@ -121,8 +121,17 @@ impl Conversation {
     async fn start_tls(&mut self) -> Result<(), WireError> {
         self.flush().await?;
         let deadline = self.node.world.after(self.node.settings.limits.timeouts.handshake);
-        self.tls = Some(self.wire.start_tls_as_server(deadline).await?);
+        let facts = self.wire.start_tls_as_server(deadline).await?;
+        record(&facts);
+        self.tls = Some(facts);
         self.session.tls_started().map_err(misuse)
+    }
+}
+
+/// Writes down what a client showed of itself. Rule (b) is not granted yet: nothing rests on it.
+pub fn record(facts: &TlsFacts) {
+    if let Some(certificate) = &facts.peer_certificate {
+        tracing::info!(names = ?crate::tls::names(certificate), "the client shows a certificate, which proves nothing yet");
     }
 }
 

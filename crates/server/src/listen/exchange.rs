@@ -75,7 +75,10 @@ async fn answer(conversation: &mut Conversation, inquirer: &mut Inquirer, batch:
                 conversation.reply(&reply)?;
             }
             // Rule (c) is parsed and not granted yet: the session is known by its address alone.
-            Command::Assert(_) => conversation.reply(&no_assertions())?,
+            Command::Assert(assert) => {
+                tracing::info!(domain = %assert.domain, selector = assert.selector.as_str(), "an assertion, not accepted yet");
+                conversation.reply(&no_assertions())?;
+            }
         }
     }
     Ok(())

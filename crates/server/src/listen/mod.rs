@@ -71,6 +71,7 @@ async fn hold(node: Arc<Node>, service: Service, mut wire: Box<dyn Wire>) -> Res
     let handshake_max = node.settings.limits.timeouts.handshake;
     let (channel, tls) = if service.is_tls_from_the_start() {
         let facts = wire.start_tls_as_server(node.world.after(handshake_max)).await?;
+        conversation::record(&facts);
         (Channel::Tls, Some(facts))
     } else {
         (Channel::Upgradable, None)

@@ -11,11 +11,16 @@ use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
-use super::{TlsError, VERSIONS};
+use super::verify::AnyClient;
+use super::{ClientCertificates, TlsError, VERSIONS};
 use crate::config::Identity;
 
 /// The server's side, with this certificate and key.
-pub(super) fn server_config(files: &Identity, provider: Arc<CryptoProvider>) -> Result<ServerConfig, TlsError> {
+pub(super) fn server_config(
+    files: &Identity,
+    provider: Arc<CryptoProvider>,
+    clients: ClientCertificates,
+) -> Result<ServerConfig, TlsError> {
     let unfit = |error: String| TlsError::Identity { cert: files.cert.clone(), key: files.key.clone(), error };
     let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(&files.cert).and_then(Iterator::collect);
     let chain = chain.map_err(|error| TlsError::file(&files.cert, &error))?;
@@ -23,8 +28,12 @@ pub(super) fn server_config(files: &Identity, provider: Arc<CryptoProvider>) -> 
         return Err(TlsError::file(&files.cert, &"no certificate in it; expected PEM, BEGIN CERTIFICATE"));
     }
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| TlsError::file(&files.key, &error))?;
-    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&VERSIONS);
-    let builder = builder.map_err(|error| unfit(error.to_string()))?.with_no_client_auth();
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(&VERSIONS);
+    let builder = builder.map_err(|error| unfit(error.to_string()))?;
+    let builder = match clients {
+        ClientCertificates::NotAsked => builder.with_no_client_auth(),
+        ClientCertificates::Asked => builder.with_client_cert_verifier(Arc::new(AnyClient::new(provider))),
+    };
     builder.with_single_cert(chain, key).map_err(|error| unfit(error.to_string()))
 }
 

@@ -11,7 +11,10 @@ fn domain(text: &str) -> Domain {
 
 /// A handshake in memory: what the client and the server know of it.
 pub(crate) fn handshake(client: &Tls, server: &Tls, host: &str) -> (TlsFacts, TlsFacts) {
-    let side = client.client_side(host).unwrap();
+    handshake_of(&client.client_side(host).unwrap(), server)
+}
+
+fn handshake_of(side: &ClientSide, server: &Tls) -> (TlsFacts, TlsFacts) {
     let mut near = ClientConnection::new(side.config.clone(), side.name.clone()).unwrap();
     let mut far = ServerConnection::new(server.server_config()).unwrap();
     while near.is_handshaking() || far.is_handshaking() {
@@ -89,4 +92,26 @@ fn files_that_are_no_certificate_or_no_pair_are_named() {
     assert!(load(&cert, &stranger).unwrap_err().contains(stranger.to_str().unwrap()));
     assert!(load(&empty, &key).unwrap_err().contains("empty.pem"));
     assert!(load(&cert, &directory.path().join("absent.key")).unwrap_err().contains("absent.key"));
+}
+
+#[test]
+fn a_server_that_calls_may_show_a_certificate_and_a_user_is_not_asked_for_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Tls::load(&config::Tls::default(), &domain("mx.a.test"), directory.path()).unwrap();
+    let (cert, key) = self_signed_paths(directory.path());
+    let shown = |tls: &Tls| {
+        let side = server.client_side("mx.a.test").unwrap();
+        let chain = vec![CertificateDer::from_pem_file(&cert).unwrap()];
+        let key = rustls::pki_types::PrivateKeyDer::from_pem_file(&key).unwrap();
+        let recording = Recording::new(&server.roots, &server.provider, Arc::default());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&server.provider)).with_protocol_versions(&VERSIONS).unwrap();
+        let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(recording));
+        let config = builder.with_client_auth_cert(chain, key).unwrap();
+        let side = ClientSide { config: Arc::new(config), ..side };
+        handshake_of(&side, tls).1.peer_certificate.map(|certificate| names(&certificate))
+    };
+    assert_eq!(shown(&server), None);
+    assert_eq!(shown(&server.asking_clients()), Some(vec![domain("mx.a.test")]));
+    let (_, without) = handshake(&server, &server.asking_clients(), "mx.a.test");
+    assert_eq!(without.peer_certificate, None, "none is needed");
 }
