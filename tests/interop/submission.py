@@ -75,7 +75,7 @@ def smtplib_submits(demo):
         assert client.send_message(message_of_python(subject)) == {}
     raw = demo.b.account("carol@b.test").find(subject)
     parsed = email.message_from_bytes(raw, policy=email.policy.default)
-    assert parsed.get_content() == "Grüße aus Python\n"
+    assert parsed.get_content() == "Grüße aus Python\r\n", raw
     assert parsed["Date"] and parsed["Message-ID"]
 
 

@@ -155,11 +155,10 @@ class Session:
         signature = keyed(hashlib.sha256(client_key).digest(), signed)
         proof = bytes(left ^ right for left, right in zip(client_key, signature))
         final = self.command(encoded(f"{without_proof},p={base64.b64encode(proof).decode()}"))
-        if final.code != 334:
-            return final
+        final.must_be(334)
         expected = base64.b64encode(keyed(keyed(salted, b"Server Key"), signed)).decode()
         assert base64.b64decode(final.text).decode() == f"v={expected}", "the server does not know the password"
-        return self.command("")
+        return self.command("").must_be(235)
 
     def submit(self, mail_from, recipients, content, *, mail_params="", rcpt_params="", chunk=None):
         """One transaction; returns the reply to the content. With `chunk`, it goes by BDAT in pieces of so many octets."""
