@@ -69,7 +69,7 @@ def success(demo):
     fields = report.one()
     assert fields["Action"] == "delivered" and fields["Status"].startswith("2."), report.raw
     assert fields["Final-Recipient"].replace(" ", "").lower() == "rfc822;carol+shop@b.test", report.raw
-    assert fields["Original-Recipient"].replace(" ", "") == "rfc822;Carol+2BShop@b.test", report.raw
+    assert fields["Original-Recipient"].replace(" ", "") == "rfc822;Carol+Shop@b.test", report.raw
     assert report.whole["Reporting-MTA"].replace(" ", "") == f"dns;{demo.a.hostname}", report.raw
     assert report.message["To"] and erin.address in report.message["To"], report.raw
     assert b"\r\nReturn-Path: <>\r\n" in b"\r\n" + report.raw, report.raw
@@ -82,7 +82,7 @@ def encoded_envelope_id(demo):
     erin = demo.a.new_account()
     erin.write("carol@b.test", mail_params="ENVID=a+2Bb+3Dc", rcpt_params="NOTIFY=SUCCESS ORCPT=rfc822;x+2By@example.test")
     report = wait_report(erin, "a+b=c")
-    assert report.one()["Original-Recipient"].replace(" ", "") in ("rfc822;x+y@example.test", "rfc822;x+2By@example.test"), report.raw
+    assert report.one()["Original-Recipient"].replace(" ", "") == "rfc822;x+y@example.test", report.raw
 
 
 @CASES.add
@@ -96,7 +96,7 @@ def failure(demo):
     fields = report.one()
     assert fields["Action"] == "failed" and fields["Status"] == "5.1.1", report.raw
     assert fields["Final-Recipient"].lower().endswith(nobody), report.raw
-    assert fields["Diagnostic-Code"].replace(" ", "").startswith("smtp;550"), report.raw
+    assert "550 5.1.1" in fields["Diagnostic-Code"], report.raw
     original = report.returned()
     assert original.get_content_type() == "message/rfc822", report.raw
     assert original.get_payload()[0]["Subject"] == subject

@@ -64,7 +64,8 @@ pub(crate) fn append(
         received: settle.now,
         author: &author,
         subject: &subject,
-        head: &[],
+        // RFC 5321 section 4.4: final delivery says the reverse-path, which a report has none of.
+        head: b"Return-Path: <>\r\n",
         skip_octets: 0,
         content: &content,
         arrival: None,

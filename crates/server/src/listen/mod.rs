@@ -10,12 +10,16 @@ pub mod submission;
 
 use std::sync::Arc;
 
+use proto::limits::Limits;
 use proto::smtp::server::{Channel, Config, Role};
 use tracing::Instrument as _;
 
 use crate::listen::conversation::Conversation;
 use crate::node::Node;
 use crate::world::{Wire, WireError};
+
+/// Received, Date and Message-ID, with the longest names there are.
+const ADDED_OCTETS_MAX: u64 = 1024;
 
 /// What a port is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +53,13 @@ impl Service {
         }
     }
 
+    /// What a session of this port grants. A submitted message leaves with our fields in front, and must not be too large
+    /// for a server that takes as much as we do.
+    fn limits(self, limits: &Limits) -> Limits {
+        let added = if self.role() == Role::Submission { ADDED_OCTETS_MAX } else { 0 };
+        Limits { message_octets_max: limits.message_octets_max.saturating_sub(added), ..*limits }
+    }
+
     const fn is_tls_from_the_start(self) -> bool {
         matches!(self, Self::Submissions | Self::Retrieval)
     }
@@ -80,7 +91,7 @@ async fn hold(node: Arc<Node>, service: Service, mut wire: Box<dyn Wire>) -> Res
         role: service.role(),
         hostname: node.settings.hostname.clone(),
         postmaster_domain: node.settings.domains.first().unwrap_or(&node.settings.hostname).clone(),
-        limits: node.settings.limits,
+        limits: service.limits(&node.settings.limits),
     };
     let conversation = Conversation::new(node, wire, tls, Arc::new(config), channel);
     match service {
