@@ -463,7 +463,9 @@ impl Inner {
 
     /// Fails the test.
     pub(crate) fn fail(&self, what: &str) -> ! {
-        std::panic::panic_any(format!("seed {}: {what}", self.seed))
+        let what = format!("seed {}: {what}", self.seed);
+        eprintln!("{what}");
+        std::panic::resume_unwind(Box::new(what))
     }
 }
 
