@@ -1,7 +1,9 @@
 //! A session's octets to and from its connection: reading, writing, TLS, silence and shutdown.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use mail::time::Timestamp;
 use proto::smtp::replies;
 use proto::smtp::reply::Reply;
 use proto::smtp::server::{Channel, Config, Event, Misuse, Session, Step};
@@ -11,6 +13,10 @@ use crate::world::{First, TlsFacts, Wire, WireError, first};
 
 /// Octets read at once.
 const READ_OCTETS: usize = 32 * 1024;
+
+/// The slowest a client may be once it has begun a command or a message, and its first wait is over: or an octet now and
+/// then would keep a session for days.
+const RATE_MIN_OCTETS_PER_SECOND: u64 = 1024;
 
 /// One session on its connection.
 pub struct Conversation {
@@ -22,6 +28,9 @@ pub struct Conversation {
     pub tls: Option<TlsFacts>,
     wire: Box<dyn Wire>,
     buffer: Vec<u8>,
+    /// Since when the client has been at its command or message, and how much of it came.
+    at_it_since: Timestamp,
+    at_it_octets: u64,
 }
 
 /// What the driver of a session has to do.
@@ -37,7 +46,9 @@ pub enum Turn {
 impl Conversation {
     /// A conversation that is about to greet.
     pub fn new(node: Arc<Node>, wire: Box<dyn Wire>, tls: Option<TlsFacts>, config: Arc<Config>, channel: Channel) -> Self {
-        Self { node, session: Session::new(config, channel), tls, wire, buffer: vec![0; READ_OCTETS] }
+        let at_it_since = node.world.now();
+        let session = Session::new(config, channel);
+        Self { node, session, tls, wire, buffer: vec![0; READ_OCTETS], at_it_since, at_it_octets: 0 }
     }
 
     /// The address of the client.
@@ -63,7 +74,12 @@ impl Conversation {
                 Step::NeedReplies => return Ok(Turn::Replies),
                 Step::Flush => self.flush().await?,
                 Step::Event(Event::StartTls) => self.start_tls().await?,
-                Step::Event(event) => return Ok(Turn::Event(event)),
+                Step::Event(event) => {
+                    if !matches!(event, Event::Content(_) | Event::ContentDropped) {
+                        self.begin_anew();
+                    }
+                    return Ok(Turn::Event(event));
+                }
                 Step::Close => {
                     self.flush().await?;
                     self.wire.close().await;
@@ -91,7 +107,14 @@ impl Conversation {
             return Ok(());
         }
         let deadline = self.node.world.after(self.node.settings.limits.timeouts.write);
-        self.wire.write_all(&output, deadline).await
+        self.wire.write_all(&output, deadline).await?;
+        self.begin_anew();
+        Ok(())
+    }
+
+    /// The client was answered, or finished something: its next command or message has its own time.
+    fn begin_anew(&mut self) {
+        (self.at_it_since, self.at_it_octets) = (self.node.world.now(), 0);
     }
 
     /// Ends the connection without another word: what was announced can't be kept.
@@ -100,13 +123,16 @@ impl Conversation {
     }
 
     async fn read(&mut self) -> Result<(), WireError> {
-        let deadline = self.node.world.after(self.session.timeout());
+        let timeout = self.session.timeout();
+        let at_least = Duration::from_secs(self.at_it_octets / RATE_MIN_OCTETS_PER_SECOND);
+        let deadline = self.node.world.after(timeout).min(self.at_it_since + timeout + at_least);
         let read = self.wire.read(&mut self.buffer, deadline);
         // Between transactions a shutdown ends the session; a message under way is finished first.
         let outcome = if self.session.envelope().is_some() { First::Left(read.await) } else { first(read, self.node.stop.raised()).await };
         match outcome {
             First::Left(Ok(0)) => Err(WireError::Lost("the client hung up".to_owned())),
             First::Left(Ok(octets)) => {
+                self.at_it_octets += u64::try_from(octets).unwrap_or(u64::MAX);
                 self.session.receive(self.buffer.get(..octets).unwrap_or_default());
                 Ok(())
             }
@@ -140,3 +166,6 @@ pub fn misuse(misuse: Misuse) -> WireError {
     tracing::error!(%misuse, "a session was driven wrongly");
     WireError::Lost(misuse.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,7 +135,10 @@ fn facts(section: &HeaderSection<'_>) -> Result<HeaderFacts, Refusal> {
     let author = section.author()?;
     let auto = section.named("Auto-Submitted").next().map(mail::message::Field::text);
     // RFC 3834 section 5: absent or "no" is a person.
-    let is_person = auto.is_none_or(|value| value.trim().to_ascii_lowercase().starts_with("no"));
+    let is_automatic = auto.is_some_and(|value| !value.trim().to_ascii_lowercase().starts_with("no"));
+    // RFC 8098 section 3: read receipts, and all other reports, which a mail program may send by itself.
+    let is_report = section.named("Content-Type").any(|field| field.text().trim().to_ascii_lowercase().starts_with("multipart/report"));
+    let is_person = !is_automatic && !is_report;
     let header = section.octets();
     Ok(HeaderFacts {
         from: author.mailbox,
