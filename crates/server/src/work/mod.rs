@@ -10,6 +10,7 @@ mod in_turn;
 pub mod local;
 pub mod notify;
 pub mod relay;
+mod resume;
 pub mod retrieve;
 pub mod sweep;
 pub mod under_way;
@@ -57,7 +58,14 @@ pub fn start(node: &Arc<Node>) {
 /// Finds out how the store was left before the first lease changes that; then works.
 async fn run(node: Arc<Node>) {
     let left = loop {
-        match node.store.last_seen().await {
+        let look = async {
+            let left = node.store.last_seen().await?;
+            if left.restored {
+                resume::after_restore(&node).await?;
+            }
+            Ok::<_, StoreError>(left)
+        };
+        match look.await {
             Ok(left) => break left,
             Err(error) => tracing::warn!(%error, "jobs wait for the store"),
         }

@@ -13,6 +13,7 @@ use store::{AllowedPair, LastSeen, StoreError};
 use crate::inquiry::Inquirer;
 use crate::node::Node;
 use crate::peer::{PeerError, PeerSession, none_reached};
+use crate::work::resume;
 use crate::work::retrieve::unfit;
 use crate::world::first;
 
@@ -31,11 +32,14 @@ const PAGE: usize = 500;
 /// Runs until the node stops. `left` is how the store was found at start.
 pub async fn run(node: Arc<Node>, left: LastSeen) {
     if is_catch_up_due(&node, &left)
-        && let Err(error) = catch_up(&node).await
+        && let Err(error) = catch_up(&node, &left).await
     {
         tracing::warn!(%error, "what waits elsewhere was not asked for");
     }
     while !node.stop.is_raised() {
+        if let Err(error) = resume::what_was_cut_short(&node).await {
+            tracing::warn!(%error, "what was cut short stays so for now");
+        }
         match node.store.sweep_orphans(node.world.now() - ORPHAN_AGE_MIN).await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "contents that nobody names are removed"),
@@ -50,11 +54,13 @@ fn is_catch_up_due(node: &Node, left: &LastSeen) -> bool {
 }
 
 /// Asks for what waits, for every pair of a sender who is let in and the mailbox that lets them in.
-async fn catch_up(node: &Arc<Node>) -> Result<(), StoreError> {
+async fn catch_up(node: &Arc<Node>, left: &LastSeen) -> Result<(), StoreError> {
     let mut after: Option<AllowedPair> = None;
     loop {
         let page = node.store.allowed_pairs(after.as_ref(), PAGE).await?;
-        let Some(last) = page.last().cloned() else { return Ok(()) };
+        let Some(last) = page.last().cloned() else {
+            return if left.restored { node.store.forget_restore().await } else { Ok(()) };
+        };
         let mut by_origin: BTreeMap<Domain, Vec<(Mailbox, Mailbox)>> = BTreeMap::new();
         for pair in page {
             let (Ok(from), Ok(to)) = (pair.sender.parse::<Mailbox>(), pair.recipient.parse::<Mailbox>()) else { continue };

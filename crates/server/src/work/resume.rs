@@ -1,0 +1,55 @@
+//! What an earlier life of this store left half done: restores, accounts, changes of consent.
+
+use std::time::Duration;
+
+use delivery::transfer::{Transfer, TransferEvent};
+use futures_util::future::try_join_all;
+use store::{Settle, StoreError, Writer};
+
+use crate::node::Node;
+
+/// Longer than anybody takes to add an account.
+const ADDING_MAX: Duration = Duration::from_mins(10);
+
+/// Transfers that are told of a restore at once.
+const PAGE: usize = 500;
+
+/// After a restore from a backup: what was done since is forgotten here, and remembered elsewhere. Before any job begins,
+/// or one would act on what is not so any more.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn after_restore(node: &Node) -> Result<(), StoreError> {
+    for account in node.store.accounts().await? {
+        let sent = node.store.sent(account.id).await?;
+        let open: Vec<_> = sent.iter().filter(|record| !matches!(record.transfer, Transfer::Ended { .. })).collect();
+        for page in open.chunks(PAGE) {
+            let told = page.iter().map(|record| {
+                node.settle(Settle {
+                    id: record.id.clone(),
+                    event: TransferEvent::Restored,
+                    detail: None,
+                    report: node.new_mail_id(),
+                    now: node.world.now(),
+                    jitter: node.jitter(),
+                    writer: Writer::Session,
+                })
+            });
+            try_join_all(told).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Accounts half added or half deleted, and changes of consent that are not applied to all that waits.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn what_was_cut_short(node: &Node) -> Result<(), StoreError> {
+    let now = node.world.now();
+    node.store.resume_accounts(now - ADDING_MAX, now).await?;
+    if node.store.resume_redecisions(now, node.jitter()).await? > 0 {
+        node.due.raise();
+    }
+    Ok(())
+}
