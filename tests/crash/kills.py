@@ -11,8 +11,8 @@ from strace import SYNCS, calls_by_thread, counting, killing
 
 CASES = Cases("kills")
 
-KILLS = 50
-KILLS_LONG = 1_000
+COUNT = 50
+COUNT_LONG = 1_000
 # Accounts are taken anew after so many kills, so that listing their mail stays quick.
 KILLS_PER_CAST = 25
 STORE_WRITES = "pwrite64"
@@ -110,9 +110,8 @@ def kill_once(pair, cast, folder, domain, calls, number):
 
 
 @CASES.add
-def killed_anywhere():
+def killed_anywhere(count):
     """Killed anywhere, nothing is lost, nothing doubled, and every author hears the truth."""
-    count = KILLS_LONG if "TWOWAY_TEST_LONG" in os.environ else KILLS
     with a_pair() as pair:
         folder = os.path.dirname(pair.a.folder)
         cast = Cast(pair)
@@ -128,6 +127,8 @@ def killed_anywhere():
                 cast.settle()
             except AssertionError as error:
                 raise AssertionError(f"{where}: {error}") from error
+            if (done + 1) % 100 == 0:
+                print(f"        {done + 1} kills so far", flush=True)
         submitted = [promise for cast_promises in promises for promise in cast_promises]
         kept = sum(promise.is_kept for promise in submitted)
         print(

@@ -77,6 +77,17 @@ def unlabelled(demo):
 
 
 @CASES.add
+def international(demo):
+    """An address and a header section in UTF-8, by SMTPUTF8."""
+    name = f"jürgen-{token()}"
+    juergen, subject = demo.b.new_account(name=name), f"Grüße {token()}"
+    content = header("x").replace(b"Subject: x", b"Subject: " + subject.encode())
+    content = content.replace(b"<carol@b.test>", f"Jürgen <{juergen}>".encode()) + b"\r\nHallo J\xc3\xbcrgen.\r\n"
+    demo.a.account("alice@a.test").submit([juergen.address], content, mail_params="SMTPUTF8 BODY=8BITMIME")
+    fields_in_front(juergen.find(subject), content)
+
+
+@CASES.add
 def control_characters(demo):
     """NUL and every other control character except CR and LF."""
     body_crosses(demo, bytes(octet for octet in range(32) if octet not in b"\r\n") + b"\x7f\r\n")
