@@ -15,6 +15,8 @@ pub enum Fault {
     CutRetrievalAfter(u64),
     /// The next RETRIEVE is served for so many octets; then both servers lose sight of each other.
     PartRetrievalAfter(u64),
+    /// The next RETRIEVE is served with another octet behind so many; then the connection goes on.
+    AlterRetrievalAfter(u64),
 }
 
 /// Which way octets go.
@@ -37,6 +39,8 @@ pub(crate) enum Fate {
     ThenDie(Host),
     /// They are under way when both ends lose sight of each other.
     ThenPart,
+    /// They arrive, this one of them altered.
+    Altered(usize),
 }
 
 /// What one connection has said that a fault waits for.
@@ -59,6 +63,7 @@ enum Armed {
 enum Then {
     Cut,
     Part,
+    Alter,
 }
 
 impl Listener {
@@ -81,7 +86,9 @@ impl Listener {
             let is = |verb: &str| line.strip_prefix(verb).is_some_and(|rest| rest.starts_with([' ', '\r']));
             let strikes = |fault: &Fault| match fault {
                 Fault::LoseReplyTo(verb) | Fault::LoseCommand(verb) => is(verb),
-                Fault::DieWhenServed(_) | Fault::CutRetrievalAfter(_) | Fault::PartRetrievalAfter(_) => is("RETRIEVE"),
+                Fault::DieWhenServed(_) | Fault::CutRetrievalAfter(_) | Fault::PartRetrievalAfter(_) | Fault::AlterRetrievalAfter(_) => {
+                    is("RETRIEVE")
+                }
             };
             let Some(place) = faults.iter().position(strikes) else { continue };
             let fault = faults.remove(place);
@@ -90,6 +97,7 @@ impl Listener {
                 Fault::LoseReplyTo(_) => Armed::Reply,
                 Fault::CutRetrievalAfter(octets) => Armed::After(octets, Then::Cut),
                 Fault::PartRetrievalAfter(octets) => Armed::After(octets, Then::Part),
+                Fault::AlterRetrievalAfter(octets) => Armed::After(octets, Then::Alter),
                 Fault::DieWhenServed(host) => Armed::Served { host, offset: number_after(&line, "OFFSET="), front: vec![], left: None },
             };
             self.armed = Some((fault, armed));
@@ -104,6 +112,7 @@ impl Listener {
             Armed::Reply => return Fate::CutAfter(0),
             Armed::After(left, Then::Cut) if left < length => return Fate::CutAfter(usize::try_from(left).unwrap_or(0)),
             Armed::After(left, Then::Part) if left < length => return Fate::ThenPart,
+            Armed::After(left, Then::Alter) if left < length => return Fate::Altered(usize::try_from(left).unwrap_or(0)),
             Armed::After(left, then) => Armed::After(left - length, then),
             Armed::Served { host, offset, mut front, left } => {
                 let left = if let Some(left) = left {

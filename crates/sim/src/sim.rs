@@ -228,6 +228,11 @@ impl Sim {
         self.0.network.plan(Fault::PartRetrievalAfter(octets));
     }
 
+    /// One octet of what the next RETRIEVE brings is another than the origin sent.
+    pub fn alter_retrieval_after(&mut self, octets: u64) {
+        self.0.network.plan(Fault::AlterRetrievalAfter(octets));
+    }
+
     /// No planned fault strikes any more.
     pub fn forget_faults(&mut self) {
         self.0.network.forget_faults();

@@ -80,16 +80,21 @@ impl SimWire {
                 breaks.after -= octets.len();
             }
         }
+        let mut altered = octets.clone();
         let arriving = match fate {
             Fate::Arrive | Fate::ThenDie(_) | Fate::ThenPart => octets.as_slice(),
             Fate::CutAfter(count) => octets.get(..count).unwrap_or(octets),
+            Fate::Altered(place) => {
+                altered.get_mut(place).into_iter().for_each(|octet| *octet ^= 1);
+                &altered
+            }
         };
         for piece in self.pieces(arriving) {
             let arrives = now + self.network.delay();
             wakers.extend(connection.pipe(self.way).push(arrives, Parcel::Octets(piece)));
         }
         match fate {
-            Fate::Arrive => {}
+            Fate::Arrive | Fate::Altered(_) => {}
             Fate::CutAfter(_) => {
                 self.network.journal.note(now, || format!("connection {} breaks", self.connection));
                 wakers.extend(connection.cut(now));

@@ -304,9 +304,9 @@ fn altered(record: ArrivalRecord, host: &str) -> Fetched {
 fn put_off(record: ArrivalRecord, error: StoreError) -> Result<Fetched, StoreError> {
     match error {
         StoreError::LeaseLost => Err(StoreError::LeaseLost),
-        StoreError::Unavailable(_) | StoreError::Damaged(_) => {
+        StoreError::Unavailable(detail) | StoreError::Damaged(detail) => {
             let event = Some(ArrivalEvent::Deferred { received: Received::Octets });
-            Ok(Fetched::Ended { record, event, detail: error.to_string() })
+            Ok(Fetched::Ended { record, event, detail })
         }
     }
 }

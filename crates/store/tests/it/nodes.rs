@@ -22,7 +22,7 @@ on_both_engines! {
         it.store.keep(it.message(alice, "alice@a.test", &["bob@b.test"], b"hello")).await.unwrap();
         let other = it.store.lease("there", it.now(), until).await.unwrap();
         assert!(it.store.due_transfers(&other, it.now(), 10).await.unwrap().is_empty());
-        assert_eq!(it.store.next_due(&other).await.unwrap(), None);
+        assert_eq!(it.store.next_due(&other, mail::time::Timestamp::EPOCH).await.unwrap(), None);
         assert_eq!(it.store.due_transfers(&renewed, it.now(), 10).await.unwrap().len(), 1);
         it.wait(Duration::from_mins(3));
         let other = it.store.lease("there", it.now(), it.now() + Duration::from_mins(1)).await.unwrap();
