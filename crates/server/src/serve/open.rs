@@ -38,6 +38,8 @@ pub async fn open(config: &Config, machine: &Machine) -> Result<Opened, StartErr
     let lock = lock(directory)?;
     let objects = directory.join("content");
     private(&objects).map_err(unusable)?;
+    // The lock says that nobody else writes there.
+    store::content::remove_staged(&objects).map_err(unusable)?;
     let objects = LocalFileSystem::new_with_prefix(&objects).map_err(|error| unusable(std::io::Error::other(error)))?;
     let (clock, chance) = (machine.clone(), machine.clone());
     let surroundings = Surroundings {
