@@ -84,7 +84,7 @@ fn configure(folder: &Path, dns: SocketAddr, port: u16) -> anyhow::Result<PathBu
         "hostname = \"mx.b.test\"\ndomains = [\"b.test\"]\ndata_dir = \"data\"\nstore = \"sqlite\"\noutbound_address = \"{SERVER}\"\n\
          [dns]\nservers = [\"{dns}\"]\n[tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\nextra_ca = \"ca.pem\"\n\
          [listen]\nexchange = \"{SERVER}:{port}\"\nsubmission = []\nsubmissions = []\nretrieval = []\n\
-         [limits]\nnotices_max = 1000000\ncommands_max = 1000000\n[log]\nfilter = \"warn\"\n[lab]\nenabled = true\n"
+         [limits]\nnotices_max = 1000000\nnotices_per_minute_client_max = 100000000\nnotices_per_minute_domain_max = 100000000\ncommands_max = 1000000\n[log]\nfilter = \"warn\"\n[lab]\nenabled = true\n"
     );
     fs::write(&config, text)?;
     Ok(config)

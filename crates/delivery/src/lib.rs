@@ -13,6 +13,7 @@ pub mod exchange;
 pub mod peer;
 pub mod pin;
 pub mod policy;
+pub mod rate;
 pub mod report;
 pub mod schedule;
 pub mod spf;

@@ -30,6 +30,10 @@ pub struct Limits {
     pub unanswered_retrievals_max: usize,
     /// NOTICE commands in one session, announced as NOTICEMAX.
     pub notices_max: u64,
+    /// NOTICE commands in a minute from one client, whoever they are from and for. Beyond: 450 4.7.28.
+    pub notices_per_minute_client_max: u32,
+    /// NOTICE commands in a minute for one domain of FROM, from whichever clients. Beyond: 450 4.7.28.
+    pub notices_per_minute_domain_max: u32,
     /// ASSERT commands in one session: each costs DNS queries.
     pub assertions_max: u64,
     /// How long a notice is kept at most, announced as KEEPMAX; whole seconds.
@@ -81,6 +85,8 @@ impl Default for Limits {
             unanswered_max: 256,
             unanswered_retrievals_max: 4,
             notices_max: 500,
+            notices_per_minute_client_max: 6_000,
+            notices_per_minute_domain_max: 30_000,
             assertions_max: 10,
             keep_max: Duration::from_hours(30 * 24),
             reply_line_octets_max: 2048,

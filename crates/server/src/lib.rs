@@ -14,6 +14,7 @@ pub mod logs;
 pub mod node;
 pub mod passwords;
 pub mod peer;
+pub mod rates;
 pub mod real;
 pub mod retrievals;
 pub mod roles;

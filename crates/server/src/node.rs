@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 use crate::budgets::Budgets;
 use crate::events::{Event, Events};
+use crate::rates::Rates;
 use crate::retrievals::Retrievals;
 use crate::world::World;
 
@@ -49,6 +50,8 @@ pub struct Node {
     pub retrievals: Retrievals,
     /// Peers that fail are left alone for a while.
     pub budgets: Budgets,
+    /// How many notices were given of late, and by whom.
+    pub rates: Rates,
     /// What the passwords of unknown users are checked against: a hash of nobody's, in PHC form.
     pub decoy_hash: String,
     /// What the SCRAM verifiers of unknown users are derived from, and this node's name as an owner of leases;

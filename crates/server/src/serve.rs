@@ -22,6 +22,7 @@ use crate::events::Events;
 use crate::listen::Service;
 use crate::node::{Node, Signal};
 use crate::passwords;
+use crate::rates::Rates;
 use crate::real::{Machine, RealWorld};
 use crate::retrievals::Retrievals;
 use crate::roles::Role;
@@ -154,6 +155,7 @@ fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Ope
         events,
         retrievals: Retrievals::default(),
         budgets: Budgets::default(),
+        rates: Rates::default(),
         decoy_hash,
         decoy_secret: secret,
         stop: Signal::default(),

@@ -16,6 +16,7 @@ use server::budgets::Budgets;
 use server::events::Events;
 use server::listen::Service;
 use server::node::{Node, Settings, Signal};
+use server::rates::Rates;
 use server::retrievals::Retrievals;
 use server::world::World;
 use store::queue::{Boundary, Fate};
@@ -126,6 +127,7 @@ impl Server {
             events,
             retrievals: Retrievals::default(),
             budgets: Budgets::default(),
+            rates: Rates::default(),
             decoy_hash: PASSWORD_HASH.to_owned(),
             decoy_secret: [7; 32],
             stop: Signal::default(),

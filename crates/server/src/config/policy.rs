@@ -73,6 +73,8 @@ pub(super) fn limits(section: &Section<'_, '_>) -> Limits {
         unanswered_max: count("unanswered_max", default.unanswered_max),
         unanswered_retrievals_max: count("unanswered_retrievals_max", default.unanswered_retrievals_max),
         notices_max: number("notices_max", default.notices_max),
+        notices_per_minute_client_max: small("notices_per_minute_client_max", default.notices_per_minute_client_max),
+        notices_per_minute_domain_max: small("notices_per_minute_domain_max", default.notices_per_minute_domain_max),
         assertions_max: number("assertions_max", default.assertions_max),
         keep_max: section.or("keep_max", default.keep_max, DURATION, |value| parse_duration(value.as_str()?)),
         reply_line_octets_max: count("reply_line_octets_max", default.reply_line_octets_max),

@@ -17,6 +17,8 @@ use crate::events::Event;
 use crate::inquiry::Inquirer;
 use crate::listen::conversation::Conversation;
 use crate::listen::exchange::{authority, dns_trouble, store_trouble};
+use crate::rates::Giver;
+use crate::real::counted_as;
 
 /// Consent is decided so much later at the latest, at random: not even its commit times a reply.
 const DECISION_DELAY_MAX: Duration = Duration::from_millis(50);
@@ -78,6 +80,11 @@ async fn admit(
     if !node.is_local(notice.to.domain()) {
         return Err(not_our_domain());
     }
+    let limits = &node.settings.limits;
+    let client = Giver::Client(counted_as(conversation.peer_ip()));
+    if !node.rates.admit(client, limits.notices_per_minute_client_max, node.world.now()) {
+        return Err(too_many());
+    }
     inquirer.begin(&*node.world);
     let evidence = match authority(conversation, inquirer, Role::Send, &notice.from).await? {
         Verdict::Authorised { by, evidence } => {
@@ -87,6 +94,10 @@ async fn admit(
     };
     let world = &*node.world;
     let domain = notice.from.domain();
+    // After the question of authority: nobody can use up what another's domain may give.
+    if !node.rates.admit(Giver::Domain(domain.clone()), limits.notices_per_minute_domain_max, world.now()) {
+        return Err(too_many());
+    }
     let chance = u64::from_be_bytes(world.random());
     match inquirer.decide(world, discovery::retrieval_service(domain, &node.settings.dialling, chance)).await {
         Route::Targets(_) => {}
@@ -128,6 +139,10 @@ fn arrival(conversation: &Conversation, mut notice: Notice, account: &Account, e
         notice.subject = None;
     }
     NewArrival { account: account.id, notice, evidence, decide_at, now }
+}
+
+fn too_many() -> Reply {
+    Reply::new(450, Some(Status::temporary(7, 28)), "too many notices in a minute, try again later")
 }
 
 fn not_our_domain() -> Reply {

@@ -13,6 +13,7 @@ use super::*;
 use crate::budgets::Budgets;
 use crate::events::Events;
 use crate::node::{Settings, Signal};
+use crate::rates::Rates;
 use crate::retrievals::Retrievals;
 use crate::world::{Boxed, World};
 
@@ -117,6 +118,7 @@ fn hold(says: &str, piece: usize, pause: Duration) -> (Duration, String) {
         events: Events::default(),
         retrievals: Retrievals::default(),
         budgets: Budgets::default(),
+        rates: Rates::default(),
         decoy_hash: String::new(),
         decoy_secret: [0; 32],
         stop: Signal::default(),
