@@ -10,6 +10,8 @@ use std::time::Duration;
 use mail::address::Domain;
 use mail::time::Timestamp;
 
+use crate::schedule::Timers;
+
 use crate::discovery::Tls;
 
 /// Whose budget: a dial spends of both that concern it.
@@ -42,9 +44,14 @@ pub enum Budget {
 /// Failures in a row that earn a rest.
 pub const FAILURES_MAX: u32 = 5;
 /// The first rest.
-pub const REST_MIN: Duration = Duration::from_mins(15);
-/// The longest.
-pub const REST_MAX: Duration = Duration::from_hours(6);
+pub const REST: Duration = Duration::from_mins(15);
+/// The longest is so many times the first: 6 h.
+pub const REST_GROWTH_MAX: u32 = 24;
+
+/// The first rest where the timers are shorter than usual: not longer than what is due waits for its next attempt anyway.
+fn first_rest(timers: &Timers) -> Duration {
+    timers.notice.iter().chain(&timers.retrieve).max().map_or(REST, |longest| REST.min(*longest))
+}
 
 impl Default for Budget {
     fn default() -> Self {
@@ -71,13 +78,13 @@ impl Budget {
 
     /// It could not be reached, or broke off.
     #[must_use]
-    pub fn on_failure(self, now: Timestamp) -> Self {
+    pub fn on_failure(self, now: Timestamp, timers: &Timers) -> Self {
         match self {
             Self::Open { failures } if failures + 1 < FAILURES_MAX => Self::Open { failures: failures + 1 },
-            Self::Open { .. } => Self::resting(1, now),
+            Self::Open { .. } => Self::resting(1, now, timers),
             // A connection from before the rest: it says nothing new.
             same @ Self::Resting { until, .. } if now < until => same,
-            Self::Resting { rests, .. } => Self::resting(rests.saturating_add(1), now),
+            Self::Resting { rests, .. } => Self::resting(rests.saturating_add(1), now, timers),
         }
     }
 
@@ -87,9 +94,9 @@ impl Budget {
         Self::default()
     }
 
-    fn resting(rests: u32, now: Timestamp) -> Self {
-        let doublings = 1_u32.checked_shl(rests.saturating_sub(1)).unwrap_or(u32::MAX);
-        Self::Resting { until: now + REST_MIN.saturating_mul(doublings).min(REST_MAX), rests }
+    fn resting(rests: u32, now: Timestamp, timers: &Timers) -> Self {
+        let times = 1_u32.checked_shl(rests.saturating_sub(1)).unwrap_or(u32::MAX).min(REST_GROWTH_MAX);
+        Self::Resting { until: now + first_rest(timers).saturating_mul(times), rests }
     }
 }
 
@@ -110,7 +117,7 @@ mod tests {
 
     fn failing(times: u32, mut budget: Budget, now: Timestamp) -> Budget {
         for _ in 0..times {
-            budget = budget.on_failure(now);
+            budget = budget.on_failure(now, &Timers::default());
         }
         budget
     }
@@ -121,12 +128,26 @@ mod tests {
         let mut budget = failing(4, Budget::default(), now);
         assert!(budget.may_dial(now));
         for minutes in [15, 30, 60, 120, 240, 360, 360, 360] {
-            budget = budget.on_failure(now);
+            budget = budget.on_failure(now, &Timers::default());
             assert!(!budget.may_dial(now));
             assert_eq!(budget.dial_at(now).since(now), Duration::from_mins(minutes));
             now = budget.dial_at(now);
             assert!(budget.may_dial(now));
         }
+    }
+
+    #[test]
+    fn where_timers_are_short_rests_are() {
+        let second = Duration::from_secs(1);
+        let timers = Timers { notice: vec![Duration::ZERO, second], retrieve: vec![Duration::ZERO], ..Timers::default() };
+        let now = Timestamp::EPOCH;
+        let mut budget = failing(4, Budget::default(), now).on_failure(now, &timers);
+        assert_eq!(budget.dial_at(now).since(now), second);
+        for _ in 0..10 {
+            budget = budget.on_failure(budget.dial_at(now), &timers);
+        }
+        let Budget::Resting { until, .. } = budget else { panic!("{budget:?}") };
+        assert!(until.since(now) < 11 * 24 * second, "{until}");
     }
 
     #[test]
@@ -150,7 +171,7 @@ mod tests {
             let end = now + Duration::from_mins(patience_minutes);
             while budget.dial_at(now) < end {
                 now = budget.dial_at(now);
-                budget = budget.on_failure(now);
+                budget = budget.on_failure(now, &Timers::default());
                 dials += 1;
             }
             prop_assert!(dials <= 5 + 5 + patience_minutes / 360, "{dials}");

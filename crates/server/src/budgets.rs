@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use delivery::peer::{Budget, Peer};
+use delivery::schedule::Timers;
 use mail::time::Timestamp;
 
 /// Peers remembered. Beyond it one that is not resting is forgotten: it has little to lose.
@@ -21,13 +22,13 @@ impl Budgets {
     }
 
     /// A dial failed.
-    pub fn failed(&self, peer: Peer, now: Timestamp) {
+    pub fn failed(&self, peer: Peer, now: Timestamp, timers: &Timers) {
         let mut budgets = self.budgets();
         if budgets.len() >= PEERS_MAX && !budgets.contains_key(&peer) {
             let least = budgets.iter().find(|(_, budget)| budget.may_dial(now)).or(budgets.iter().next()).map(|(peer, _)| peer.clone());
             least.and_then(|least| budgets.remove(&least));
         }
-        let budget = budgets.get(&peer).copied().unwrap_or_default().on_failure(now);
+        let budget = budgets.get(&peer).copied().unwrap_or_default().on_failure(now, timers);
         budgets.insert(peer, budget);
     }
 

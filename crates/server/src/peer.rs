@@ -65,7 +65,7 @@ impl PeerError {
 
 /// No target of this domain could be reached, one by one: a failure of the domain's, however many hosts it names.
 pub fn none_reached(node: &Node, domain: &Domain) {
-    node.budgets.failed(Peer::Origin(domain.clone()), node.world.now());
+    node.budgets.failed(Peer::Origin(domain.clone()), node.world.now(), &node.settings.timers);
 }
 
 /// A session with a peer, greeted, in TLS if it can.
@@ -119,7 +119,7 @@ impl PeerSession {
         let opened = Self::connect(node, target, to).await;
         match &opened {
             Ok(_) => node.budgets.succeeded(&service),
-            Err(_) => node.budgets.failed(service, node.world.now()),
+            Err(_) => node.budgets.failed(service, node.world.now(), &node.settings.timers),
         }
         opened
     }
