@@ -3,8 +3,10 @@
 import datetime
 import os
 import re
+import subprocess
 
 from cases import Cases
+from server import token, wait_for
 
 CASES = Cases("documents")
 
@@ -80,6 +82,32 @@ def lists(demo):
     must_fit(rows, MAIL)
     assert [row["size_octets"] for row in rows] == [len(raw)] and erin.address in rows[0]["from"], rows
     assert demo.a.command("check") == demo.b.command("check") == {"ok": True, "violations": []}
+
+
+def shown(server, *words):
+    """What a person reads of a command."""
+    command = [server.twoway, *words, "--config", server.config]
+    return subprocess.run(command, capture_output=True, timeout=60, check=True, encoding="utf-8").stdout
+
+
+@CASES.add
+def words_for_people(demo):
+    """Without --json, tables and sentences; what a stranger wrote moves no cursor and turns no text."""
+    erin, frank = demo.a.new_account(), demo.b.new_account("on")
+    hostile = "\x1b[2Jred\u202etxt.exe"
+    content = erin.message(frank, f"{token()} {hostile}", f"Read this {hostile}\r\n")
+    erin.submit([frank.address], content, mail_params="SMTPUTF8 BODY=8BITMIME")
+    frank.wait_contact(erin)
+    assert erin.address in shown(demo.b, "contacts", frank.address, "list")
+    assert "noticed" in shown(demo.a, "sent", erin.address, "list")
+    assert erin.address in shown(demo.b, "contacts", frank.address, "allow", erin.address)
+    mail = wait_for("the message", frank.inbox)[0]["id"]
+    assert erin.address in shown(demo.b, "allow", frank.address, "list")
+    assert frank.address in shown(demo.b, "account", "list")
+    for text_shown in (shown(demo.b, "mail", frank.address, "list"), shown(demo.b, "mail", frank.address, "show", mail)):
+        assert "red" in text_shown and "\x1b" not in text_shown and "\u202e" not in text_shown, text_shown
+    assert frank.raw(mail).endswith(content)
+    assert shown(demo.b, "check").strip() == "ok"
 
 
 @CASES.add
