@@ -2,15 +2,15 @@
 //!
 //! What is on disk, and what happens after a crash there:
 //!
-//! | stage | on disk | after a crash |
+//! | stage | on disk | after a crash here |
 //! |---|---|---|
-//! | Noted | the notice | consent is decided |
+//! | Noted | the notice | consent is decided after the restart |
 //! | Listed | the notice, shown as a contact attempt | nothing; the recipient decides |
-//! | Dropped | the notice, as a key that recognises repeats | nothing |
-//! | Due | the notice, perhaps part of the content | the message is retrieved, from where the content on disk ends |
-//! | Stored | the message, in the mailbox | the confirmation is given (again) |
-//! | Declining | the refusal | the refusal is given (again) |
-//! | Ended | the notice's key and the outcome | nothing; a repeated notice is recognised |
+//! | Dropped | the notice, as a key that recognises repeats | nothing; the recipient may still change their mind |
+//! | Due | the notice, perhaps the first part of the content | retrieval goes on from where the content on disk ends |
+//! | Stored | the message, in the mailbox | the confirmation is given again; it may be given any number of times |
+//! | Declining | the refusal and its reason | the refusal is given again |
+//! | Ended | the key and the outcome | nothing; a repeat of the notice is known, and an origin that has forgotten the outcome is told again |
 //!
 //! The key is origin domain, id, recipient: one row, however often the notice comes.
 //!

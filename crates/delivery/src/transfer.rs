@@ -2,15 +2,15 @@
 //!
 //! What is on disk, and what happens after a crash there:
 //!
-//! | state | on disk | after a crash |
+//! | state | on disk | after a crash here |
 //! |---|---|---|
-//! | Notifying, line unsent | content, envelope | the notice is given; no server can know of it yet |
-//! | Notifying, line may have left | the same | the notice is given again, under the same id; never relayed |
-//! | Waiting | the same, and EXPIRES | we go on waiting; the destination holds the notice durably |
-//! | Served | the same | the destination may have every octet: it is served again if it asks, never called failed; the notice is repeated, for a destination that was restored from a backup |
-//! | Uncertain | the same | we listen for the confirmation until the grace ends |
-//! | Relaying | content, envelope | ordinary SMTP is tried again |
-//! | Ended | the outcome | nothing; late confirmations are answered 250 |
+//! | Notifying, no line sent | content, envelope | the notice is given; no server can know of it yet |
+//! | Notifying, a line may have left | the same, and that a line may have left | the notice is given again under the same id; whoever had it knows it as a repeat; never relayed |
+//! | Waiting | the same, and when it expires | nothing is lost: the destination holds the notice, and it is repeated after 1, 3 and 7 days |
+//! | Served | the same, and that the last octet may have left | the destination may have every octet: it is served again if it asks, and never called failed; its notice is repeated, for a destination that was restored from a backup |
+//! | Uncertain | the same, and until when we listen | we go on listening for the confirmation |
+//! | Relaying | content, envelope | ordinary SMTP is tried again; as everywhere in SMTP, the message may arrive twice |
+//! | Ended | the outcome; the content is freed | nothing; a late CONFIRM is answered 250 |
 //!
 //! Every transition may run twice: the origin may crash between acting and recording, and so may the destination.
 //! Run twice it gives the state of once; only `NoticeDeferred`, `RelayDeferred` and

@@ -99,7 +99,7 @@ async fn hold(demo: &Demo) -> Result<(), DemoError> {
             println!("\nThe handshake, as the servers themselves tell it:\n");
             play::play(&mut stage, narrate::PATIENCE, &|text| println!("{text}")).await?;
         }
-        println!("\n{}", greeting::invitation(&stage));
+        println!("\n{}", greeting::invitation(&stage, play::acquaintance(&stage).await?));
         std::future::pending::<Result<(), DemoError>>().await
     };
     let ended = match first(first(interrupted.recv(), terminated.recv()), shown).await {

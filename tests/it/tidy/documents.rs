@@ -80,18 +80,50 @@ fn variants(path: &str, name: &str) -> Vec<String> {
     own_lines.map(|line| line.split([' ', ',', '(']).next().unwrap().to_owned()).collect()
 }
 
-/// The states that the table below `heading` has rows for.
-fn states_in_table(heading: &str) -> Vec<String> {
+/// The cells of the rows of the first table in `text`, whose lines may begin with `lead`.
+fn table<'a>(text: &'a str, lead: &str) -> Vec<Vec<&'a str>> {
+    let lines = text.lines().map(|line| line.strip_prefix(lead).unwrap_or(line));
+    let rows = lines.skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|')).skip(2);
+    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
+}
+
+/// The first table of ARCHITECTURE.md below a heading.
+fn table_below(heading: &str) -> Vec<Vec<String>> {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let (_, section) = text.split_once(&format!("\n### {heading}\n")).unwrap();
-    let rows = section.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|')).skip(2);
-    let mut states: Vec<String> = rows.map(|row| row[2..].split([' ', ',']).next().unwrap().to_owned()).collect();
-    states.dedup();
-    states
+    let (_, section) = text.split_once(&format!("# {heading}\n")).unwrap();
+    table(section, "").into_iter().map(|row| row.into_iter().map(str::to_owned).collect()).collect()
 }
 
 #[test]
 fn the_state_tables_have_the_states_of_the_code() {
-    assert_eq!(states_in_table("Transfer"), variants("crates/delivery/src/transfer.rs", "Transfer"));
-    assert_eq!(states_in_table("Arrival"), variants("crates/delivery/src/arrival.rs", "Stage"));
+    for (heading, path, name) in [("Transfer", "transfer", "Transfer"), ("Arrival", "arrival", "Stage")] {
+        let mut states: Vec<String> = table_below(heading).iter().map(|row| row[0].split([' ', ',']).next().unwrap().to_owned()).collect();
+        states.dedup();
+        assert_eq!(states, variants(&format!("crates/delivery/src/{path}.rs"), name));
+    }
+}
+
+#[test]
+fn the_state_tables_say_of_a_crash_what_the_code_says() {
+    for (heading, path) in [("Transfer", "transfer"), ("Arrival", "arrival")] {
+        let source = fs::read_to_string(root().join(format!("crates/delivery/src/{path}.rs"))).unwrap();
+        let told: Vec<_> = table_below(heading).into_iter().map(|row| [row[0].clone(), row[2].clone(), row[3].clone()]).collect();
+        assert_eq!(told, table(&source, "//! "), "{path}.rs");
+    }
+}
+
+#[test]
+fn every_hop_of_the_walk_is_a_function_that_exists() {
+    let walk = table_below("The walk of one message");
+    assert!(walk.len() > 5, "{walk:?}");
+    let mut faults = Vec::new();
+    for hop in walk {
+        let names: Vec<&str> = hop[2].split('`').skip(1).step_by(2).collect();
+        let [file, function] = names[..] else { panic!("expected `file` and `function` in {hop:?}") };
+        let source = fs::read_to_string(root().join(format!("crates/server/src/{file}.rs"))).unwrap_or_default();
+        if !source.contains(&format!("fn {function}(")) {
+            faults.push(format!("crates/server/src/{file}.rs has no function {function}"));
+        }
+    }
+    assert_none(&faults);
 }

@@ -19,6 +19,7 @@ const CONTACTS: &[Column] = &[
     ("last", "last"),
     ("octets", "size_octets"),
     ("expires", "expires"),
+    ("kind", "kind"),
     ("evidence", "evidence"),
 ];
 const SENT: &[Column] =
@@ -46,7 +47,7 @@ pub fn render(request: &Request, document: &Value) -> String {
         Request::ExpectedAdd { .. } => changed(document, "expected"),
         Request::EntryRemove { .. } => changed(document, "removed"),
         Request::HistoryUndo { .. } => format!("{} is undone.", field(document, "undone")),
-        Request::ContactDismiss { .. } => format!("{} messages put away.", field(document, "dismissed")),
+        Request::ContactDismiss { .. } => format!("Put away: {}.", messages(document, "dismissed")),
         Request::SentWithdraw { .. } => withdrawn(document),
     };
     let mut text = text.trim_end().to_owned();
@@ -102,9 +103,16 @@ fn checked(document: &Value) -> String {
 }
 
 fn changed(document: &Value, what: &str) -> String {
-    let released = document.get("released").and_then(Value::as_u64).unwrap_or_default();
-    let rest = if released == 0 { String::new() } else { format!(" {released} waiting messages are fetched.") };
+    let is_released = document.get("released").and_then(Value::as_u64).is_some_and(|released| released > 0);
+    let rest = if is_released { format!(" Fetched now: {}.", messages(document, "released")) } else { String::new() };
     format!("{} is {what}.{rest}", field(document, "who"))
+}
+
+fn messages(document: &Value, key: &str) -> String {
+    match document.get(key).and_then(Value::as_u64).unwrap_or_default() {
+        1 => "1 message".to_owned(),
+        number => format!("{number} messages"),
+    }
 }
 
 fn withdrawn(document: &Value) -> String {

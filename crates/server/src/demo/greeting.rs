@@ -31,35 +31,47 @@ pub fn introduction(stage: &Stage) -> String {
     parts.concat()
 }
 
-/// Lines to paste: a message from alice to carol and to bob, and what became of it.
-pub fn invitation(stage: &Stage) -> String {
+/// Whether bob has let alice in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acquaintance {
+    /// He has: what she sends him arrives.
+    Allowed,
+    /// He has not: it waits until he does.
+    Stranger,
+}
+
+/// Lines to paste: a message from alice to bob, and what becomes of it.
+pub fn invitation(stage: &Stage, acquaintance: Acquaintance) -> String {
     let (origin, destination) = (&stage.origin, &stage.destination);
     let password = origin.account("alice@a.test").map(|account| account.password.clone()).unwrap_or_default();
     let twoway = std::env::current_exe().map_or_else(|_unknown| "twoway".to_owned(), |path| path.display().to_string());
     let (submission, ca) = (origin.port("submission"), origin.ca_pem.display());
     let (a, b) = (origin.config_file.display(), destination.config_file.display());
-    let mut parts = vec![String::from("Your turn. Send as alice, with swaks:\n\n")];
-    parts.push(format!(
-        "  swaks --server {}:{submission} --tls --auth PLAIN --auth-user alice@a.test --auth-password {password} \\\n\
-             \x20       --from alice@a.test --to bob@b.test --header 'Subject: Hello'\n\n",
-        origin.address
-    ));
-    parts.push(format!(
-            "or with curl:\n\n\
-             \x20 printf 'From: alice@a.test\\r\\nTo: bob@b.test\\r\\nSubject: Hello\\r\\n\\r\\nHi Bob\\r\\n' | curl -T - --ssl-reqd --cacert {ca} \\\n\
-             \x20       --resolve {host}:{submission}:{address} smtp://{host}:{submission} --user alice@a.test:{password} \\\n\
-             \x20       --mail-from alice@a.test --mail-rcpt bob@b.test\n\n",
-            host = origin.hostname,
-            address = origin.address
-        ),
+    let arrives = match acquaintance {
+        Acquaintance::Allowed => "Bob has let her in, so it arrives at once.",
+        Acquaintance::Stranger => "Bob does not know her yet, so it waits until he lets her in.",
+    };
+    let send = format!(
+        "Your turn, in another terminal. Send as alice to bob, with swaks. {arrives}\n\n\
+         \x20 swaks --server {address}:{submission} --tls --auth PLAIN --auth-user alice@a.test --auth-password {password} \\\n\
+         \x20       --from alice@a.test --to bob@b.test --header 'Subject: Hello'\n\n\
+         or with curl:\n\n\
+         \x20 printf 'From: alice@a.test\\r\\nTo: bob@b.test\\r\\nSubject: Hello\\r\\n\\r\\nHi Bob\\r\\n' | curl -sS -T - --ssl-reqd --cacert {ca} \\\n\
+         \x20       --resolve {host}:{submission}:{address} smtp://{host}:{submission} --user alice@a.test:{password} \\\n\
+         \x20       --mail-from alice@a.test --mail-rcpt bob@b.test\n\n",
+        host = origin.hostname,
+        address = origin.address
     );
-    parts.push(format!(
-        "and look, from another terminal:\n\n\
-             \x20 {twoway} contacts bob@b.test list --config {b}\n\
-             \x20 {twoway} contacts bob@b.test allow alice@a.test --config {b}\n\
-             \x20 {twoway} mail bob@b.test list --config {b}\n\
-             \x20 {twoway} sent alice@a.test list --config {a}\n\n\
-             Ctrl-C ends the demo.\n"
-    ));
-    parts.concat()
+    let mail = format!("  {twoway} mail bob@b.test list --config {b}\n  {twoway} sent alice@a.test list --config {a}\n\n");
+    let decide =
+        format!("  {twoway} contacts bob@b.test list --config {b}\n  {twoway} contacts bob@b.test allow alice@a.test --config {b}\n");
+    let look = match acquaintance {
+        Acquaintance::Allowed => format!(
+            "Look what lies in bob's mailbox, and what alice knows:\n\n{mail}\
+             Make her a stranger again, send once more, and decide:\n\n\
+             \x20 {twoway} allow bob@b.test remove alice@a.test --config {b}\n{decide}\n"
+        ),
+        Acquaintance::Stranger => format!("Look who waits, let her in, and look what arrived and what alice knows:\n\n{decide}{mail}"),
+    };
+    format!("{send}{look}Ctrl-C ends the demo.\n")
 }

@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use delivery::consent::EntryList;
 use mail::address::Mailbox;
 use mail::id::NoticeId;
 
 use crate::admin::request::List;
 use crate::admin::{Request, commands};
+use crate::demo::DemoError;
+use crate::demo::greeting::Acquaintance;
 use crate::demo::narrate::{self, Narrator, Step, Stopped};
 use crate::demo::program::{Login, hand_in};
 use crate::demo::stage::Stage;
@@ -48,6 +51,20 @@ pub async fn play(stage: &mut Stage, patience: Duration, say: &(dyn Fn(&str) + S
     Ok(())
 }
 
+/// Whether bob knows alice by now.
+///
+/// # Errors
+/// The store does not tell.
+pub async fn acquaintance(stage: &Stage) -> Result<Acquaintance, DemoError> {
+    let unfit = |error: &dyn std::fmt::Display| DemoError::Account(error.to_string());
+    let bob = "bob@b.test".parse().map_err(|error: mail::address::AddressError| unfit(&error))?;
+    let desk = stage.destination.desk();
+    let account = desk.store.account(&bob).await.map_err(|error| unfit(&error))?.ok_or_else(|| unfit(&"bob has none"))?;
+    let allowed = desk.store.entries(account.id, EntryList::Allow).await.map_err(|error| unfit(&error))?;
+    let is_allowed = allowed.iter().any(|entry| entry.who.to_string() == "alice@a.test");
+    Ok(if is_allowed { Acquaintance::Allowed } else { Acquaintance::Stranger })
+}
+
 async fn submit(stage: &Stage, alice: &Mailbox, bob: &Mailbox) -> Result<(), Stopped> {
     let origin = &stage.origin;
     let password = origin.account(&alice.to_string()).map(|account| account.password.clone()).unwrap_or_default();
@@ -72,7 +89,7 @@ async fn told(stage: &Stage, alice: &Mailbox, transfer: &NoticeId) -> Result<Str
     let report = mail.last().ok_or("no report lies in alice's mailbox")?;
     Ok(format!(
         "{alice} sees the status \"{status}\", and asked for a report: \"{}\" lies in her mailbox.\n\
-         What she sees while a message waits does not tell whether she is ignored, blocked, or not noticed yet.",
+         While it waited, she saw \"noticed\". She would see the same if bob had blocked her, or had never looked.",
         report.subject
     ))
 }

@@ -49,8 +49,8 @@ pub async fn open(config: &Config, machine: &Machine) -> Result<Opened, StartErr
             chance.fill_random(&mut octets);
             octets
         }),
-        // Its default is not to sync, and what is acknowledged must be durable.
         host: config.hostname.clone(),
+        // Its default is not to sync, and what is acknowledged must be durable.
         objects: Arc::new(objects.with_fsync(true)),
         timers: Arc::new(config.timers.clone()),
     };
