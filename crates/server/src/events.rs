@@ -110,6 +110,26 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// What it is about, where that has a name: the message, the transfer.
+    const fn names(&self) -> (Option<MessageId>, Option<&NoticeId>) {
+        match self {
+            Self::Kept { message, transfer, .. } => (Some(*message), Some(transfer)),
+            Self::NoticeAccepted { transfer, .. }
+            | Self::Noted { transfer, .. }
+            | Self::Listed { transfer, .. }
+            | Self::Due { transfer, .. }
+            | Self::Served { transfer }
+            | Self::Stored { transfer, .. }
+            | Self::Confirmed { transfer, .. }
+            | Self::Done { transfer }
+            | Self::Ended { transfer, .. }
+            | Self::Deferred { transfer, .. } => (None, Some(transfer)),
+            Self::ConsentChanged { .. } => (None, None),
+        }
+    }
+}
+
 type Listener = dyn Fn(&Event) + Send + Sync;
 
 /// Where events go. Cheap to clone; tells nobody by default.
@@ -126,7 +146,8 @@ impl Events {
 
     /// Logs the event and tells the listener.
     pub fn tell(&self, event: &Event) {
-        tracing::info!(target: "twoway::event", ?event);
+        let (message, transfer) = event.names();
+        tracing::info!(target: "twoway::event", ?event, message = message.map(tracing::field::display), transfer = transfer.map(NoticeId::as_str));
         if let Some(listener) = &self.listener {
             listener(event);
         }

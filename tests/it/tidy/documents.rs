@@ -38,6 +38,26 @@ fn every_link_leads_to_a_file() {
 }
 
 #[test]
+fn everything_that_can_be_run_is_in_check() {
+    let check = fs::read_to_string(root().join("check")).unwrap();
+    let directories = fs::read_dir(root().join("tests")).unwrap().map(|entry| entry.unwrap().path());
+    let runs: Vec<String> = directories
+        .filter(|directory| directory.join("run").exists())
+        .map(|directory| format!("tests/{}/run", directory.file_name().unwrap().to_string_lossy()))
+        .collect();
+    assert!(!runs.is_empty());
+    assert_none(&runs.into_iter().chain(["fuzz/run".to_owned()]).filter(|run| !check.contains(run.as_str())).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_decision_is_listed() {
+    let list = fs::read_to_string(root().join("docs/decisions/README.md")).unwrap();
+    let names = documents().into_iter().map(|(path, _)| path).filter(|path| path.starts_with("docs/decisions"));
+    let names = names.map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).filter(|name| name != "README.md");
+    assert_none(&names.filter(|name| !list.contains(&format!("({name})"))).collect::<Vec<_>>());
+}
+
+#[test]
 fn every_decision_is_titled_by_what_was_decided_and_not_when() {
     let mut faults = Vec::new();
     for (path, text) in documents().into_iter().filter(|(path, _)| path.starts_with("docs/decisions")) {

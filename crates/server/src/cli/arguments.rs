@@ -42,50 +42,58 @@ pub(super) enum Command {
     Account(Account),
     /// What happens to mail from strangers; tells, or changes what is given.
     Mode {
+        /// The mailbox.
         address: Mailbox,
         #[arg(long)]
         screening: Option<ScreeningArgument>,
         #[arg(long)]
         legacy: Option<LegacyArgument>,
     },
-    /// Who is let in. WHO: an address, @domain, @.domain (with subdomains) or list:ID.
+    /// Who is let in.
     Allow {
+        /// The mailbox.
         address: Mailbox,
         #[command(subcommand)]
         what: Entries,
     },
     /// Who is kept out.
     Block {
+        /// The mailbox.
         address: Mailbox,
         #[command(subcommand)]
         what: Entries,
     },
     /// Who is let in for a while, so many times.
     Expected {
+        /// The mailbox.
         address: Mailbox,
         #[command(subcommand)]
         what: Expected,
     },
     /// What was changed in the lists and modes; can be taken back for 24 hours.
     History {
+        /// The mailbox.
         address: Mailbox,
         #[command(subcommand)]
         what: History,
     },
     /// Who has written, and waits for a decision.
     Contacts {
+        /// The mailbox.
         address: Mailbox,
         #[command(subcommand)]
         what: Contacts,
     },
     /// What became of messages that were sent.
     Sent {
+        /// The mailbox.
         address: Mailbox,
         #[command(subcommand)]
         what: Sent,
     },
     /// What lies in the mailbox.
     Mail {
+        /// The mailbox.
         address: Mailbox,
         #[command(subcommand)]
         what: Mail,
@@ -155,6 +163,7 @@ pub(super) enum ConfigCommand {
 pub(super) enum Account {
     /// Adds a mailbox.
     Add {
+        /// The mailbox.
         address: Mailbox,
         /// The password comes on standard input.
         #[arg(long)]
@@ -167,17 +176,30 @@ pub(super) enum Account {
     /// All mailboxes.
     List,
     /// Gives a mailbox another address, or *@domain: all that nobody else has.
-    Alias { address: Mailbox, alias: String },
+    Alias {
+        /// The mailbox.
+        address: Mailbox,
+        alias: String,
+    },
     /// Deletes a mailbox with all that is in it.
-    Delete { address: Mailbox },
+    Delete {
+        /// The mailbox.
+        address: Mailbox,
+    },
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Entries {
     /// Adds an entry; what waits from there is decided anew.
-    Add { who: Who },
+    Add {
+        /// An address, @domain, @.domain (with subdomains) or list:ID.
+        who: Who,
+    },
     /// Removes it.
-    Remove { who: Who },
+    Remove {
+        /// An address, @domain, @.domain (with subdomains) or list:ID.
+        who: Who,
+    },
     /// All entries.
     List,
 }
@@ -186,6 +208,7 @@ pub(super) enum Entries {
 pub(super) enum Expected {
     /// Adds an entry.
     Add {
+        /// An address, @domain, @.domain (with subdomains) or list:ID.
         who: Who,
         /// RFC 3339, or a length of time from now; 1h if not given.
         #[arg(long, value_name = "TIME")]
@@ -195,7 +218,10 @@ pub(super) enum Expected {
         count: Option<u32>,
     },
     /// Removes it.
-    Remove { who: Who },
+    Remove {
+        /// An address, @domain, @.domain (with subdomains) or list:ID.
+        who: Who,
+    },
     /// All entries.
     List,
 }
@@ -213,11 +239,20 @@ pub(super) enum Contacts {
     /// Best first.
     List,
     /// Lets them in, and fetches all that waits from them.
-    Allow { who: Who },
+    Allow {
+        /// An address, @domain, @.domain (with subdomains) or list:ID.
+        who: Who,
+    },
     /// Keeps them out.
-    Block { who: Who },
+    Block {
+        /// An address, @domain, @.domain (with subdomains) or list:ID.
+        who: Who,
+    },
     /// Puts away what waits, without a decision about them.
-    Dismiss { who: Who },
+    Dismiss {
+        /// An address, @domain, @.domain (with subdomains) or list:ID.
+        who: Who,
+    },
 }
 
 #[derive(Debug, Subcommand)]
