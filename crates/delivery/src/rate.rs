@@ -37,11 +37,6 @@ impl Bucket {
         (missing <= rate.period).then_some(Self { missing, at: now })
     }
 
-    /// Whether nothing is missing from it: it need not be remembered.
-    pub fn is_full(self, now: Timestamp) -> bool {
-        self.missing_at(now).is_zero()
-    }
-
     fn missing_at(self, now: Timestamp) -> Duration {
         self.missing.saturating_sub(now.since(self.at))
     }
@@ -64,8 +59,7 @@ mod tests {
         let later = start + Duration::from_secs(15);
         let one_more = bucket.take(RATE, later).unwrap();
         assert_eq!(one_more.take(RATE, later), None);
-        assert!(!one_more.is_full(later));
-        assert!(one_more.is_full(later + Duration::from_mins(1)));
+        assert!(one_more.take(RATE, later + Duration::from_secs(15)).is_some());
     }
 
     #[test]

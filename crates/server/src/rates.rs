@@ -9,8 +9,9 @@ use delivery::rate::{Bucket, Rate};
 use mail::address::Domain;
 use mail::time::Timestamp;
 
-/// Clients and domains remembered. Beyond it those that have been quiet are forgotten first.
-const REMEMBERED_MAX: usize = 50_000;
+/// Clients and domains remembered in each of two generations. When the young one is full, it becomes the old one, and
+/// the old one is forgotten: whoever goes on giving notices has moved on to the young one before.
+const GENERATION_MAX: usize = 25_000;
 
 /// Whose notices are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,23 +24,27 @@ pub enum Giver {
 
 /// The counts of all clients and domains.
 #[derive(Clone, Default)]
-pub struct Rates(Arc<Mutex<BTreeMap<Giver, Bucket>>>);
+pub struct Rates(Arc<Mutex<Generations>>);
+
+#[derive(Default)]
+struct Generations {
+    young: BTreeMap<Giver, Bucket>,
+    old: BTreeMap<Giver, Bucket>,
+}
 
 impl Rates {
     /// Counts one notice, if it is not too many: so many in a minute.
     pub fn admit(&self, giver: Giver, per_minute_max: u32, now: Timestamp) -> bool {
         let rate = Rate { count: per_minute_max, period: Duration::from_mins(1) };
-        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= REMEMBERED_MAX && !buckets.contains_key(&giver) {
-            buckets.retain(|_, bucket| !bucket.is_full(now));
-            if buckets.len() >= REMEMBERED_MAX {
-                buckets.pop_first();
-            }
-        }
-        let bucket = buckets.get(&giver).copied().unwrap_or(Bucket::full(now));
+        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = generations.young.get(&giver).or_else(|| generations.old.get(&giver));
+        let bucket = known.copied().unwrap_or(Bucket::full(now));
         match bucket.take(rate, now) {
             Some(left) => {
-                buckets.insert(giver, left);
+                if generations.young.len() >= GENERATION_MAX {
+                    generations.old = std::mem::take(&mut generations.young);
+                }
+                generations.young.insert(giver, left);
                 true
             }
             None => false,
@@ -63,6 +68,7 @@ mod tests {
         for number in 0..60_000 {
             rates.admit(client(number), 2, now);
         }
-        assert!(rates.0.lock().unwrap().len() <= REMEMBERED_MAX);
+        let generations = rates.0.lock().unwrap();
+        assert!(generations.young.len() <= GENERATION_MAX && generations.old.len() <= GENERATION_MAX);
     }
 }
