@@ -7,6 +7,7 @@ import time
 from cases import Cases
 from ledger import Ledger
 from pair import a_pair
+from postgres import database
 from strace import SYNCS, calls_by_thread, counting, killing
 
 CASES = Cases("kills")
@@ -16,6 +17,9 @@ COUNT_LONG = 1_000
 # Accounts are taken anew after so many kills, so that listing their mail stays quick.
 KILLS_PER_CAST = 25
 STORE_WRITES = "pwrite64"
+SENDS = "sendto"
+# At least so many from the busiest thread in every start and round.
+SENDS_PER_ROUND = 50
 # More than fits into the store's own row: its content becomes a file with syncs of its own.
 LARGE_OCTETS = 40_000
 
@@ -90,7 +94,7 @@ def plan(found, count):
 
 
 def kill_once(pair, cast, folder, domain, calls, number):
-    """Starts the server so that it is killed there, sends mail until it is, starts it again."""
+    """Starts the server so that it is killed there, sends mail until it is, starts it again; all ends well."""
     victim = next(node for node in pair.nodes() if node.domain == domain)
     assert victim.stop() == 0, victim.log()[-4000:]
     cast.forget_anna()
@@ -107,32 +111,45 @@ def kill_once(pair, cast, folder, domain, calls, number):
             time.sleep(0.02)
     assert victim.process.wait(5) == -signal.SIGKILL, victim.process.returncode
     victim.start()
+    cast.settle()
+
+
+def kill_many(pair, planned):
+    """Kills as planned, and prints what it met."""
+    folder = os.path.dirname(pair.a.folder)
+    started, promises = time.monotonic(), []
+    for done, (domain, calls, number) in enumerate(planned):
+        if done % KILLS_PER_CAST == 0:
+            cast = Cast(pair)
+            promises.append(cast.ledger.promises)
+        try:
+            kill_once(pair, cast, folder, domain, calls, number)
+        except AssertionError as error:
+            raise AssertionError(f"{domain} killed at call {number} of {calls}: {error}") from error
+        if (done + 1) % 100 == 0:
+            print(f"        {done + 1} kills so far", flush=True)
+    submitted = [promise for cast_promises in promises for promise in cast_promises]
+    kept = sum(promise.is_kept for promise in submitted)
+    print(
+        f"        {len(planned)} kills in {time.monotonic() - started:.0f} s; {kept} messages were answered for, "
+        f"{len(submitted) - kept} were cut off before that"
+    )
+    assert kept > len(planned) and len(submitted) > kept, "the kills did not hit what they were meant to hit"
 
 
 @CASES.add
 def killed_anywhere(count):
     """Killed anywhere, nothing is lost, nothing doubled, and every author hears the truth."""
     with a_pair() as pair:
-        folder = os.path.dirname(pair.a.folder)
-        cast = Cast(pair)
-        found = boundaries(pair, cast, folder)
-        started, promises = time.monotonic(), []
-        for done, (domain, calls, number) in enumerate(plan(found, count)):
-            if done % KILLS_PER_CAST == 0:
-                cast = Cast(pair)
-                promises.append(cast.ledger.promises)
-            where = f"{domain} killed at call {number} of {calls}"
-            try:
-                kill_once(pair, cast, folder, domain, calls, number)
-                cast.settle()
-            except AssertionError as error:
-                raise AssertionError(f"{where}: {error}") from error
-            if (done + 1) % 100 == 0:
-                print(f"        {done + 1} kills so far", flush=True)
-        submitted = [promise for cast_promises in promises for promise in cast_promises]
-        kept = sum(promise.is_kept for promise in submitted)
-        print(
-            f"        {count} kills in {time.monotonic() - started:.0f} s; {kept} messages were answered for, "
-            f"{len(submitted) - kept} were cut off before that"
-        )
-        assert kept > 2 * count and len(submitted) > kept, "the kills did not hit what they were meant to hit"
+        found = boundaries(pair, Cast(pair), os.path.dirname(pair.a.folder))
+        kill_many(pair, list(plan(found, count)))
+
+
+@CASES.add
+def killed_on_postgresql(count):
+    """The same on PostgreSQL, killed at octets sent to it or to a peer."""
+    with database() as one, database() as other, a_pair((one, other)) as pair:
+        for node in pair.nodes():
+            node.start()
+        domains = ("a.test", "b.test")
+        kill_many(pair, [(domains[index % 2], SENDS, 3 + index * 7 % SENDS_PER_ROUND) for index in range(count // 5)])

@@ -17,11 +17,12 @@ lease = "2s"
 
 
 class Pair:
-    """`a.test` and `b.test`; every directory is below `folder`."""
+    """`a.test` and `b.test`, with these stores; every directory is below `folder`."""
 
-    def __init__(self, folder, dns):
+    def __init__(self, folder, dns, stores):
         self.a = Node(folder, "a.test", "127.0.0.2", dns.address)
         self.b = Node(folder, "b.test", "127.0.0.3", dns.address)
+        self.tops = {node.domain: f'store = "{store}"' for node, store in zip(self.nodes(), stores)}
         for node in self.nodes():
             dns.publish_domain(node.domain, node.address, node.ports["retrieval"])
         self.exchange_certificates(os.path.join(folder, "ca.pem"))
@@ -42,13 +43,13 @@ class Pair:
         ports = "".join(f'"{node.hostname}" = {node.ports["exchange"]}\n' for node in self.nodes())
         for node in self.nodes():
             lab = f'[tls]\nextra_ca = "{path}"\n[lab]\nenabled = true\n[lab.mx_ports]\n{ports}'
-            node.configure(tables=TIMERS + lab)
+            node.configure(self.tops[node.domain], TIMERS + lab)
 
 
 @contextlib.contextmanager
-def a_pair():
-    """A pair that is not running; whatever runs of it in the end is killed."""
+def a_pair(stores=("sqlite", "sqlite")):
+    """A pair with these stores that is not running; whatever runs of it in the end is killed."""
     with tempfile.TemporaryDirectory(prefix="twoway-crash-") as folder, Dns() as dns:
-        pair = Pair(folder, dns)
+        pair = Pair(folder, dns, stores)
         with pair.a, pair.b:
             yield pair

@@ -1,17 +1,16 @@
 """`twoway serve` on both stores, its configuration, and what the command line's exit status says."""
 
 import contextlib
-import glob
 import json
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
 
-from cases import Cases, Skipped
+from cases import Cases
 from dns import Dns
-from node import Node, unused_name
+from node import Node
+from postgres import database
 from server import binary, token
 
 CASES = Cases("serving")
@@ -64,22 +63,8 @@ def on_sqlite():
 @CASES.add
 def on_postgresql():
     """On PostgreSQL: the same."""
-    url = os.environ.get("TWOWAY_TEST_POSTGRES")
-    if not url:
-        raise Skipped("TWOWAY_TEST_POSTGRES is not set")
-    database = unused_name()
-    psql(url, f"CREATE DATABASE {database}")
-    try:
-        with one_node(f'store = "{url.rsplit("/", 1)[0]}/{database}"') as node:
-            to_a_neighbour(node)
-    finally:
-        psql(url, f"DROP DATABASE {database} WITH (FORCE)")
-
-
-def psql(url, statement):
-    """Has PostgreSQL carry out a statement."""
-    program = shutil.which("psql") or sorted(glob.glob("/usr/lib/postgresql/*/bin/psql"))[-1]
-    subprocess.run([program, "--no-psqlrc", "--quiet", url, "--command", statement], check=True, timeout=60)
+    with database() as url, one_node(f'store = "{url}"') as node:
+        to_a_neighbour(node)
 
 
 @CASES.add

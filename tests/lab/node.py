@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 
-from server import Server, binary, token, wait_for
+from server import Server, binary, wait_for
 
 SERVICES = ("submission", "submissions", "exchange", "retrieval")
 
@@ -97,8 +97,3 @@ class Node(Server):
         if failure:
             print(self.log()[-8000:])
         return False
-
-
-def unused_name():
-    """A name for something of the run's own."""
-    return f"twoway_{token()}"
