@@ -1,5 +1,7 @@
 //! Consent: entries and modes, their history with undo, and what a change means for what waits.
 
+use std::time::Duration;
+
 use delivery::consent::{Decision, Entry, EntryList, Legacy, Question, Reason, Screening, Who, decide, keys_for};
 use delivery::schedule::{Jitter, Timers};
 use mail::address::Domain;
@@ -14,7 +16,7 @@ use crate::{ConsentAct, ConsentChange, ConsentChanged, HistoryItem, Observed, Re
 use crate::{accounts, codec, params, statements};
 
 /// How long a change can be undone.
-const UNDO_WITHIN: std::time::Duration = std::time::Duration::from_hours(24);
+const UNDO_WITHIN: Duration = Duration::from_hours(24);
 /// Keys that one statement looks for; a name with more labels takes several.
 const KEYS_OF_STATEMENT: usize = 12;
 
@@ -30,10 +32,28 @@ statements! {
     DELETE = "DELETE FROM entry WHERE part = ?1 AND account = ?2 AND name = ?3 AND list = ?4";
     WRITE_HISTORY = "INSERT INTO history (part, account, id, at, through, act, undone, undo) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7) \
                      ON CONFLICT (part, account, id) DO NOTHING";
+    MANY = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM entry WHERE part = ?1 AND account = ?2 LIMIT ?3) AS few";
+    FORGET_HISTORY = "DELETE FROM history WHERE part = ?1 AND account = ?2 AND at < ?3";
     HISTORY = "SELECT id, at, through, act, undone FROM history WHERE part = ?1 AND account = ?2 ORDER BY at DESC, id DESC";
     CHANGE = "SELECT at, undone, undo FROM history WHERE part = ?1 AND account = ?2 AND id = ?3";
     UNDONE = "UPDATE history SET undone = 1 WHERE part = ?1 AND account = ?2 AND id = ?3";
     OBSERVED = "SELECT sender, messages, first_at, last_at FROM observed WHERE part = ?1 AND account = ?2 ORDER BY last_at DESC, sender_key";
+}
+
+/// Entries of one account: each message's decision looks among them, and people name hundreds, not tens of thousands.
+/// Beyond it a new one is refused, and writing to somebody adds none.
+pub const ENTRIES_MAX: u32 = 20_000;
+/// How long changes are remembered; they can be undone for a day.
+const HISTORY_KEPT: Duration = Duration::from_hours(365 * 24);
+
+/// What became of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Applied {
+    Changed,
+    /// It was so already.
+    Same,
+    /// There are as many entries as there may be.
+    Full,
 }
 
 /// What a change replaced: what undoing it puts back.
@@ -71,12 +91,13 @@ impl Store {
         let first_scope = scope.clone();
         let timers = self.timers();
         let apply = move |tx: &mut dyn Tx| {
-            let changed = apply(tx, &change)?;
-            Ok((changed, redecide_first(tx, account, &first_scope, (now, jitter), &timers)?))
+            let applied = apply(tx, &change)?;
+            Ok((applied, redecide_first(tx, account, &first_scope, (now, jitter), &timers)?))
         };
-        let (changed, first) = self.write(Partition::of(account), 0, apply).await?;
+        let (applied, first) = self.write(Partition::of(account), 0, apply).await?;
         let rest = if first.more { self.go_on(account, scope, now, jitter).await? } else { 0 };
-        Ok(ConsentChanged { changed, released: first.released + rest })
+        let (changed, is_full) = (applied == Applied::Changed, applied == Applied::Full);
+        Ok(ConsentChanged { changed, is_full, released: first.released + rest })
     }
 
     /// The entries of an account on one list.
@@ -238,7 +259,7 @@ pub(crate) fn note_replied_to(tx: &mut dyn Tx, account: AccountId, entries: &[En
     for entry in entries {
         let lists = vec![entry.list];
         let undo = Undo::Entries { name: entry.key(), lists, before: Vec::new(), after: vec![entry.id] };
-        if write_entry(tx, PUT_NEW, account, entry)? == 0 {
+        if is_full(tx, account)? || write_entry(tx, PUT_NEW, account, entry)? == 0 {
             continue;
         }
         let text = format!("{} {}", list_name(entry.list), entry.who);
@@ -246,6 +267,12 @@ pub(crate) fn note_replied_to(tx: &mut dyn Tx, account: AccountId, entries: &[En
         redecide_first(tx, account, &scope_of((entry.list, &entry.who)), (entry.made, jitter), timers)?;
     }
     Ok(())
+}
+
+fn is_full(tx: &mut dyn Tx, account: AccountId) -> Result<bool> {
+    let few = tx.one(MANY, params![Partition::of(account), account, ENTRIES_MAX])?;
+    let count = few.map(|mut row| row.int()).transpose()?.unwrap_or(0);
+    Ok(count >= i64::from(ENTRIES_MAX))
 }
 
 fn put(tx: &mut dyn Tx, account: AccountId, entry: &Entry) -> Result<()> {
@@ -285,14 +312,14 @@ fn lists_touched(list: EntryList) -> Vec<EntryList> {
     }
 }
 
-fn apply(tx: &mut dyn Tx, change: &ConsentChange) -> Result<bool> {
+fn apply(tx: &mut dyn Tx, change: &ConsentChange) -> Result<Applied> {
     let ConsentChange { account, id, act, through, now, .. } = change;
     if accounts::screening_of(tx, Partition::of(*account), *account)?.is_none() {
-        return Ok(false);
+        return Ok(Applied::Same);
     }
     if tx.one(CHANGE, params![Partition::of(*account), *account, *id])?.is_some() {
         // Changed already; the answer was lost.
-        return Ok(true);
+        return Ok(Applied::Changed);
     }
     let (name, list) = match act {
         ConsentAct::Add(entry) => (entry.key(), entry.list),
@@ -303,7 +330,10 @@ fn apply(tx: &mut dyn Tx, change: &ConsentChange) -> Result<bool> {
     let (after, text) = match act {
         ConsentAct::Add(entry) => {
             if before.iter().any(|old| says_the_same(old, entry)) {
-                return Ok(false);
+                return Ok(Applied::Same);
+            }
+            if before.is_empty() && is_full(tx, *account)? {
+                return Ok(Applied::Full);
             }
             for old in before.iter().filter(|old| old.list != list) {
                 remove(tx, *account, &name, old.list)?;
@@ -313,7 +343,7 @@ fn apply(tx: &mut dyn Tx, change: &ConsentChange) -> Result<bool> {
         }
         ConsentAct::Remove { who, .. } => {
             if !before.iter().any(|old| old.list == list) {
-                return Ok(false);
+                return Ok(Applied::Same);
             }
             remove(tx, *account, &name, list)?;
             let left = before.iter().filter(|old| old.list != list).map(|old| old.id).collect();
@@ -321,7 +351,7 @@ fn apply(tx: &mut dyn Tx, change: &ConsentChange) -> Result<bool> {
         }
     };
     write_history(tx, *account, *id, (*now, through, &text), &Undo::Entries { name, lists, before, after })?;
-    Ok(true)
+    Ok(Applied::Changed)
 }
 
 /// Whether a new entry adds nothing to one that is there.
@@ -342,6 +372,7 @@ fn key_on(list: EntryList, who: &Who) -> String {
 fn write_history(tx: &mut dyn Tx, account: AccountId, id: EntryId, entry: (Timestamp, &str, &str), undo: &Undo) -> Result<()> {
     let (at, through, text) = entry;
     let undo = codec::to_json(undo)?;
+    tx.execute(FORGET_HISTORY, params![Partition::of(account), account, at - HISTORY_KEPT])?;
     tx.execute(WRITE_HISTORY, params![Partition::of(account), account, id, at, through, text, undo]).map(drop)
 }
 

@@ -21,7 +21,7 @@ mod arrival_row;
 pub mod check;
 
 mod codec;
-mod consent;
+pub mod consent;
 mod contacts;
 mod destination;
 mod directory;

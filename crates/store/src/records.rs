@@ -369,6 +369,8 @@ pub enum ConsentAct {
 /// What a change did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsentChanged {
+    /// Whether an entry was refused because the account has as many as it may ([`crate::consent::ENTRIES_MAX`]).
+    pub is_full: bool,
     /// Whether anything was added or removed.
     pub changed: bool,
     /// How many waiting messages became due.

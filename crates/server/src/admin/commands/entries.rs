@@ -154,6 +154,10 @@ async fn change(
         jitter: desk.jitter(),
     };
     let done = desk.store.change_consent(change).await?;
+    if done.is_full {
+        let max = store::consent::ENTRIES_MAX;
+        return Err(AdminError::refused("list-full", format!("{} has {max} entries, as many as an account may have", account.address)));
+    }
     desk.due.raise();
     if done.changed {
         desk.events.tell(&Event::ConsentChanged {
