@@ -1,7 +1,7 @@
 //! Every invariant of the data, looked for where it does not hold.
 //!
 //! What one row owes to another is asked of the database; what a row says of itself is read row by row
-//! ([`rows`]); names are compared with who has them ([`names`]); objects are looked at one by one ([`objects`]).
+//! (`rows`); names are compared with who has them (`names`); objects are looked at one by one (`objects`).
 
 pub(crate) mod names;
 pub(crate) mod objects;

@@ -66,7 +66,7 @@ pub enum Refusal {
     /// There is no single responsible address.
     #[error(transparent)]
     Author(#[from] mail::message::AuthorError),
-    /// Over [`HEADER_OCTETS_MAX`].
+    /// Over the limit of a header section.
     #[error("the header section is longer than {HEADER_OCTETS_MAX} octets")]
     HeaderTooLong,
     /// Ours.

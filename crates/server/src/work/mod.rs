@@ -89,11 +89,13 @@ async fn dispatch(node: Arc<Node>) {
         let round = async {
             let held = renew(&node, &owner, lease.take()).await?;
             under_way.begin_round();
-            let transfers = dispatch_transfers(&node, &held, &under_way, &mut transfers_walk).await;
+            // One time for the whole round: what becomes due while it lasts is next, and not overlooked until the poll.
+            let now = node.world.now();
+            let transfers = dispatch_transfers(&node, &held, &under_way, &mut transfers_walk, now).await;
             // Trouble with one sort is no reason to leave the other.
-            dispatch_arrivals(&node, &held, &under_way, &mut arrivals_walk).await?;
+            dispatch_arrivals(&node, &held, &under_way, &mut arrivals_walk, now).await?;
             transfers?;
-            let next = node.store.next_due(&held, node.world.now()).await?;
+            let next = node.store.next_due(&held, now).await?;
             Ok::<_, StoreError>((held, next))
         };
         let next = match round.await {
@@ -147,8 +149,13 @@ async fn renew(node: &Node, owner: &str, held: Option<Lease>) -> Result<Lease, S
 }
 
 /// Looks at what is due among the transfers.
-async fn dispatch_transfers(node: &Arc<Node>, lease: &Lease, under_way: &UnderWay, walk: &mut Walk) -> Result<(), StoreError> {
-    let now = node.world.now();
+async fn dispatch_transfers(
+    node: &Arc<Node>,
+    lease: &Lease,
+    under_way: &UnderWay,
+    walk: &mut Walk,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let mut due = node.store.due_transfers(lease, now, ROUND_MAX).await?;
     if let Some(place) = walk.next(due.len(), due.last().map(place_of_transfer)) {
         let rest = node.store.due_transfers_after(lease, now, &place, ROUND_MAX).await?;
@@ -192,8 +199,13 @@ async fn look_at(node: &Arc<Node>, lease: &Lease, mut record: TransferRecord) ->
 }
 
 /// Looks at what is due among the arrivals.
-async fn dispatch_arrivals(node: &Arc<Node>, lease: &Lease, under_way: &UnderWay, walk: &mut Walk) -> Result<(), StoreError> {
-    let now = node.world.now();
+async fn dispatch_arrivals(
+    node: &Arc<Node>,
+    lease: &Lease,
+    under_way: &UnderWay,
+    walk: &mut Walk,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let mut due = node.store.due_arrivals(lease, now, ROUND_MAX).await?;
     let place_of = |record: &ArrivalRecord| place_of_arrival(record, node.moment());
     if let Some(place) = walk.next(due.len(), due.last().map(place_of)) {
