@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use delivery::consent::{Entry, EntryList, Who};
-use mail::address::ReversePath;
+use mail::address::{Mailbox, ReversePath};
 use mail::envelope::{Body, Envelope, Recipient};
 use mail::id::MessageId;
 use store::content::StoredContent;
-use store::{Account, Keep, NewTransfer, StoreError};
+use store::{Account, Alias, Keep, NewTransfer, StoreError};
 
 use crate::events::Event;
 use crate::listen::incoming::{Authorship, HeaderFacts};
@@ -83,8 +83,10 @@ fn replied_to(node: &Node, account: &Account, reverse_path: &ReversePath, facts:
     if facts.origin == Authorship::Program || *reverse_path == ReversePath::Null {
         return vec![];
     }
-    let recipients = transfers.iter().map(|transfer| &transfer.recipient.mailbox).filter(|mailbox| **mailbox != account.address);
+    let recipients = transfers.iter().map(|transfer| &transfer.recipient.mailbox);
+    // To oneself, under whichever names: what is let in is what one writes as.
     recipients
+        .map(|mailbox| if is_own(account, mailbox) { &facts.from } else { mailbox })
         .map(|mailbox| Entry {
             id: node.new_entry_id(),
             list: EntryList::RepliedTo,
@@ -101,8 +103,38 @@ fn replied_to(node: &Node, account: &Account, reverse_path: &ReversePath, facts:
         .collect()
 }
 
+/// Whether mail for this address comes to the account itself, by a name of its own.
+fn is_own(account: &Account, mailbox: &Mailbox) -> bool {
+    let names = |wanted: &Mailbox| account.address == *wanted || account.aliases.contains(&Alias::Address(wanted.clone()));
+    names(mailbox) || mailbox.without_tag().is_some_and(|untagged| names(&untagged))
+}
+
 /// What NOTICE says of the content. Unsaid is 7BIT on the wire; what came in by DATA may hold more, and RETRIEVE
 /// carries any octets.
 fn body_of(body: Body) -> Body {
     if body == Body::SevenBit { Body::EightBitMime } else { body }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_knows_its_own_names() {
+        let mailbox = |text: &str| text.parse::<Mailbox>().unwrap();
+        let account = Account {
+            id: mail::id::AccountId::new(mail::time::Timestamp::EPOCH, [0; 10]),
+            address: mailbox("ann@a.test"),
+            aliases: vec![Alias::Address(mailbox("sales@a.test")), Alias::CatchAll("a.test".parse().unwrap())],
+            screening: delivery::consent::Screening::On,
+            legacy: delivery::consent::Legacy::Keep,
+            made: mail::time::Timestamp::EPOCH,
+        };
+        for own in ["ann@a.test", "Ann+x@a.test", "sales@a.test", "sales+y@a.test"] {
+            assert!(is_own(&account, &mailbox(own)), "{own}");
+        }
+        for other in ["bob@a.test", "ann@b.test"] {
+            assert!(!is_own(&account, &mailbox(other)), "{other}");
+        }
+    }
 }

@@ -37,6 +37,16 @@ fn allowing_releases_all_that_waits() {
 }
 
 #[test]
+fn a_message_to_oneself_is_no_contact_attempt() {
+    let mut sim = Sim::seeded(3);
+    let [bob] = sim.accounts(["bob@b.test"]);
+    let message = bob.submit(bob.address(), "do not forget");
+    sim.run_until_idle();
+    assert_eq!(bob.contact_attempts(), []);
+    assert_eq!(bob.inbox(), std::slice::from_ref(&message));
+}
+
+#[test]
 fn one_recipient_of_two_screens() {
     let mut sim = Sim::seeded(2);
     let [alice, bob, carol] = sim.accounts(["alice@a.test", "bob@b.test", "carol@b.test"]);
