@@ -256,12 +256,14 @@ pub(crate) fn count(tx: &mut dyn Tx, account: AccountId, decision: &Decision, en
 
 /// The owner wrote there: who had no such entry gets one, and what waits from them is let in.
 pub(crate) fn note_replied_to(tx: &mut dyn Tx, account: AccountId, entries: &[Entry], jitter: Jitter, timers: &Timers) -> Result<()> {
+    let mut room = room_left(tx, account)?;
     for entry in entries {
         let lists = vec![entry.list];
         let undo = Undo::Entries { name: entry.key(), lists, before: Vec::new(), after: vec![entry.id] };
-        if is_full(tx, account)? || write_entry(tx, PUT_NEW, account, entry)? == 0 {
+        if room == 0 || write_entry(tx, PUT_NEW, account, entry)? == 0 {
             continue;
         }
+        room -= 1;
         let text = format!("{} {}", list_name(entry.list), entry.who);
         write_history(tx, account, entry.id, (entry.made, &entry.through, &text), &undo)?;
         redecide_first(tx, account, &scope_of((entry.list, &entry.who)), (entry.made, jitter), timers)?;
@@ -269,10 +271,11 @@ pub(crate) fn note_replied_to(tx: &mut dyn Tx, account: AccountId, entries: &[En
     Ok(())
 }
 
-fn is_full(tx: &mut dyn Tx, account: AccountId) -> Result<bool> {
+/// How many more entries an account may have.
+fn room_left(tx: &mut dyn Tx, account: AccountId) -> Result<u32> {
     let few = tx.one(MANY, params![Partition::of(account), account, ENTRIES_MAX])?;
     let count = few.map(|mut row| row.int()).transpose()?.unwrap_or(0);
-    Ok(count >= i64::from(ENTRIES_MAX))
+    Ok(ENTRIES_MAX.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX)))
 }
 
 fn put(tx: &mut dyn Tx, account: AccountId, entry: &Entry) -> Result<()> {
@@ -332,7 +335,7 @@ fn apply(tx: &mut dyn Tx, change: &ConsentChange) -> Result<Applied> {
             if before.iter().any(|old| says_the_same(old, entry)) {
                 return Ok(Applied::Same);
             }
-            if before.is_empty() && is_full(tx, *account)? {
+            if before.is_empty() && room_left(tx, *account)? == 0 {
                 return Ok(Applied::Full);
             }
             for old in before.iter().filter(|old| old.list != list) {

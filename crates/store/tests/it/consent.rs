@@ -7,9 +7,10 @@ use delivery::consent::{EntryList, Screening};
 use delivery::schedule::Jitter;
 use futures_util::future::join_all;
 use mail::id::AccountId;
+use store::consent::ENTRIES_MAX;
 use store::{ArrivalKey, ConsentAct, Delivered};
 
-use crate::fixture::{Fixture, in_a_row, key_of, mailbox};
+use crate::fixture::{Engine, Fixture, in_a_row, key_of, mailbox, run};
 
 async fn stage(it: &Fixture, key: &ArrivalKey) -> Stage {
     it.store.arrival(key).await.unwrap().unwrap().arrival.stage
@@ -198,4 +199,23 @@ on_both_engines! {
         it.store.record_notices(vec![notice]).await.unwrap();
         assert_eq!(stage(it, &key).await, Stage::Dropped { by: DroppedBy::Recipient });
     }
+}
+
+/// On SQLite alone: the rule is the same text for both, and this many rows take PostgreSQL's tests too long.
+#[test]
+#[ignore = "writes 20,000 entries, a minute and a half unoptimised: ./check --long runs it"]
+fn an_account_has_so_many_entries_and_no_more() {
+    run(Engine::Sqlite, async |it: &mut Fixture| {
+        let bob = it.account("bob@b.test", Screening::On).await;
+        let entries = |first: u32, count: u32| (first..first + count).map(|number| format!("user{number}@a.test"));
+        let mut message = it.message(bob, "bob@b.test", &["alice@a.test"], b"hello");
+        message.replied_to = entries(0, ENTRIES_MAX + 5).map(|who| it.entry(EntryList::RepliedTo, &who)).collect();
+        it.store.keep(message).await.unwrap();
+        let known = it.store.entries(bob, EntryList::RepliedTo).await.unwrap();
+        assert_eq!(known.len(), usize::try_from(ENTRIES_MAX).unwrap());
+        let refused = it.add(bob, EntryList::Allow, "one.more@a.test").await;
+        assert!(refused.is_full && !refused.changed);
+        assert!(remove(it, bob, EntryList::RepliedTo, "user7@a.test").await);
+        assert!(it.add(bob, EntryList::Allow, "one.more@a.test").await.changed);
+    });
 }
