@@ -22,8 +22,8 @@ pub struct TimeError {
 impl Timestamp {
     /// 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(0);
-    /// Later than any time that mail uses; what "never" compares as.
-    pub const FAR_FUTURE: Self = Self(253_402_300_799_000);
+    /// Later than any time that mail uses; what "never" compares as. The last whole hour that has a text in every offset.
+    pub const FAR_FUTURE: Self = Self(253_402_207_200_000);
 
     /// The time this many milliseconds after the epoch, held between the years 0 and 9999.
     pub fn from_millis(millis: i64) -> Self {
@@ -140,6 +140,14 @@ mod tests {
         assert_eq!(time.to_rfc3339(), "2026-11-21T09:30:05Z");
         assert_eq!((time + Duration::from_millis(7)).to_rfc3339(), "2026-11-21T09:30:05.007Z");
         assert_eq!("2026-11-21T10:30:05+01:00".parse::<Timestamp>().unwrap(), time);
+    }
+
+    #[test]
+    fn the_first_and_the_last_time_read_back_as_they_were_written() {
+        for time in [Timestamp::FAR_FUTURE, Timestamp::from_millis(i64::MAX), Timestamp::EPOCH, Timestamp::from_millis(i64::MIN)] {
+            assert_eq!(time.to_string().parse::<Timestamp>().unwrap(), time);
+        }
+        assert_eq!(Timestamp::FAR_FUTURE.to_rfc3339(), "9999-12-30T22:00:00Z");
     }
 
     #[test]

@@ -146,6 +146,12 @@ impl User {
         self.sim.sure(set);
     }
 
+    /// Marks the store of their server as restored from a backup: it finds out at its next start.
+    pub fn note_restore(&self) {
+        let noted = self.ask(|node| Box::pin(async move { node.store.note_restore().await }));
+        self.sim.sure(noted);
+    }
+
     /// The messages of this simulation in their mailbox, oldest first.
     pub fn inbox(&self) -> Vec<Message> {
         let handed = self.sim.handed.borrow();

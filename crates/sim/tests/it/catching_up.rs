@@ -1,0 +1,59 @@
+//! After a restore, or a long time away, a server asks what waits: PENDING, and the notices come again.
+
+use std::time::Duration;
+
+use delivery::report::SentStatus;
+use sim::{Message, Sim, User};
+
+use crate::SOON;
+
+/// Longer than the stories look for what a restart does by itself.
+const LATER: Duration = Duration::from_mins(4);
+
+/// A message that bob lets in was noticed, and could not be retrieved; neither side does anything by itself for minutes.
+fn noticed_and_forgotten() -> (Sim, User, User, Message) {
+    let mut sim = Sim::seeded(11);
+    sim.set_timers(|timers| {
+        timers.notice_repeat = vec![];
+        timers.retrieve = vec![Duration::ZERO, LATER];
+    });
+    let [alice, bob] = sim.accounts(["alice@a.test", "bob@b.test"]);
+    bob.allow(alice.address());
+    sim.lose_command("RETRIEVE");
+    let message = alice.submit(bob.address(), "Hello");
+    sim.run_for(SOON);
+    assert_eq!(sim.planned_faults(), [], "the fault never struck");
+    assert_eq!(acceptances(&sim), 1);
+    (sim, alice, bob, message)
+}
+
+/// How often the origin's notice was accepted.
+fn acceptances(sim: &Sim) -> usize {
+    sim.journal().iter().filter(|line| line.contains("NoticeAccepted")).count()
+}
+
+#[test]
+fn a_restored_server_asks_and_the_notice_is_given_again() {
+    let (mut sim, alice, bob, message) = noticed_and_forgotten();
+    bob.note_restore();
+    sim.crash("b.test");
+    sim.restart("b.test");
+    sim.run_for(SOON);
+    assert_eq!(acceptances(&sim), 2, "PENDING made the origin give its notice again");
+    sim.run_for(LATER * 2);
+    assert_eq!(bob.inbox(), std::slice::from_ref(&message));
+    assert_eq!(alice.sent_status(&message), SentStatus::Delivered);
+}
+
+#[test]
+fn a_server_that_was_not_away_for_long_asks_nobody() {
+    let (mut sim, alice, bob, message) = noticed_and_forgotten();
+    sim.crash("b.test");
+    sim.restart("b.test");
+    sim.run_for(SOON);
+    assert_eq!(acceptances(&sim), 1);
+    sim.run_for(LATER * 2);
+    assert_eq!(acceptances(&sim), 1, "no repeat was due");
+    assert_eq!(bob.inbox(), std::slice::from_ref(&message));
+    assert_eq!(alice.sent_status(&message), SentStatus::Delivered);
+}
