@@ -13,13 +13,14 @@ use mail::id::{AccountId, EntryId, MailId, NoticeId};
 use mail::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::content::ContentReader;
-use store::{Account, Store, StoreError, StoredMail};
+use store::{Account, Settle, Settled, Store, StoreError, StoredMail, Writer};
 
 use crate::events::Events;
 use crate::node::{Node, Signal};
 use crate::real::Machine;
 use crate::world::{Boxed, World};
 use delivery::schedule::Jitter;
+use delivery::transfer::TransferEvent;
 
 pub use request::Request;
 
@@ -222,6 +223,12 @@ impl Desk {
 
     fn new_mail_id(&self) -> MailId {
         MailId::new(self.means.now(), self.random())
+    }
+
+    /// Records what the author of a transfer asks for: as [`Node::settle_event`], where perhaps no node runs.
+    async fn settle_event(&self, id: &NoticeId, event: TransferEvent) -> Result<Option<Settled>, StoreError> {
+        let (report, now, jitter) = (self.new_mail_id(), self.means.now(), self.jitter());
+        self.store.settle(Settle { id: id.clone(), event, detail: None, report, now, jitter, writer: Writer::Session }).await
     }
 
     /// The account that has this address.

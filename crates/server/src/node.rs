@@ -5,14 +5,15 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use delivery::arrival::ArrivalEvent;
 use delivery::dialling::Dialling;
 use delivery::report::SentStatus;
 use delivery::schedule::{Jitter, Moment, Timers};
-use delivery::transfer::{Outcome, Transfer};
+use delivery::transfer::{Outcome, Transfer, TransferEvent};
 use mail::address::Domain;
 use mail::id::{AccountId, EntryId, MailId, MessageId, NoticeId, Partition};
 use proto::limits::Limits;
-use store::{Settle, Settled, Store, StoreError};
+use store::{ArrivalKey, ArrivalRecord, Settle, SettleArrival, Settled, Store, StoreError, Writer};
 use tokio::sync::Notify;
 
 use crate::budgets::Budgets;
@@ -100,17 +101,39 @@ impl Node {
         NoticeId::new(Partition::of(account), self.world.random())
     }
 
-    /// Records an event of a transfer, and tells what came of it.
+    /// Records an event of a transfer, with the time and chance it takes, and tells what came of it.
     ///
     /// # Errors
     /// The store's.
-    pub async fn settle(&self, settle: Settle) -> Result<Option<Settled>, StoreError> {
-        let (id, detail) = (settle.id.clone(), settle.detail.clone().unwrap_or_default());
-        let settled = self.store.settle(settle).await?;
+    pub async fn settle_event(
+        &self,
+        id: &NoticeId,
+        event: TransferEvent,
+        detail: Option<String>,
+        writer: Writer,
+    ) -> Result<Option<Settled>, StoreError> {
+        let told = detail.clone().unwrap_or_default();
+        let (report, now, jitter) = (self.new_mail_id(), self.world.now(), self.jitter());
+        let settled = self.store.settle(Settle { id: id.clone(), event, detail, report, now, jitter, writer }).await?;
         if let Some(settled) = &settled {
-            self.tell(id, detail, settled);
+            self.tell(id.clone(), told, settled);
         }
         Ok(settled)
+    }
+
+    /// Records an event of an arrival; what it is after that, if it still is.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn settle_arrival(
+        &self,
+        key: &ArrivalKey,
+        event: ArrivalEvent,
+        detail: Option<String>,
+        writer: Writer,
+    ) -> Result<Option<ArrivalRecord>, StoreError> {
+        let (now, jitter) = (self.world.now(), self.jitter());
+        self.store.settle_arrival(SettleArrival { key: key.clone(), event, detail, now, jitter, writer }).await
     }
 
     fn tell(&self, transfer: NoticeId, detail: String, settled: &Settled) {

@@ -12,7 +12,7 @@ use mail::id::{AccountId, NoticeId};
 use server::events::Event;
 use server::node::Node;
 use server::world::Boxed;
-use store::{ConsentAct, ConsentChange, Settle, StoreError, TransferRecord, Writer};
+use store::{ConsentAct, ConsentChange, StoreError, TransferRecord, Writer};
 
 use crate::client::{Letter, submit};
 use crate::host::{PASSWORD, SUBMISSIONS_PORT};
@@ -234,15 +234,6 @@ async fn take_back(node: &Node, id: NoticeId) -> Result<bool, StoreError> {
     if node.retrievals.is_held(&id, now) {
         return Ok(false);
     }
-    let settle = Settle {
-        id,
-        event: TransferEvent::WithdrawalAsked,
-        detail: None,
-        report: node.new_mail_id(),
-        now,
-        jitter: node.jitter(),
-        writer: Writer::Session,
-    };
-    let settled = node.settle(settle).await?;
+    let settled = node.settle_event(&id, TransferEvent::WithdrawalAsked, None, Writer::Session).await?;
     Ok(settled.is_some_and(|settled| matches!(settled.after, Transfer::Ended { outcome: Outcome::Withdrawn, .. })))
 }

@@ -15,7 +15,7 @@ use proto::twoway::pending::{self, Pending, Summary};
 use proto::twoway::retrieve::{Announcement, Retrieve};
 use proto::twoway::{Confirm, Decline};
 use store::content::ContentReader;
-use store::{Settle, Settled, StoreError, TransferRecord, Writer};
+use store::{Settled, StoreError, TransferRecord, Writer};
 
 use crate::inquiry::Inquirer;
 use crate::listen::conversation::{Conversation, misuse};
@@ -203,7 +203,8 @@ pub async fn pending(conversation: &Conversation, inquirer: &mut Inquirer, comma
         let count = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
         let summary = Summary { count, more };
         if rule == Rule::Address {
-            try_join_all(waiting.iter().map(|record| settle_quietly(node, &record.id, TransferEvent::NoticeAskedFor))).await?;
+            let asked = waiting.iter().map(|record| node.settle_event(&record.id, TransferEvent::NoticeAskedFor, None, Writer::Session));
+            try_join_all(asked).await.map_err(|error| trouble(&error))?;
             node.due.raise();
             return Ok(Reply::new(250, Some(Status::success(0, 0)), summary.encode()));
         }
@@ -244,29 +245,7 @@ async fn find(conversation: &Conversation, inquirer: &mut Inquirer, id: &NoticeI
 }
 
 async fn settle(node: &crate::node::Node, id: &NoticeId, event: TransferEvent, detail: String) -> Result<Option<Settled>, Reply> {
-    let settle = Settle {
-        id: id.clone(),
-        event,
-        detail: Some(detail),
-        report: node.new_mail_id(),
-        now: node.world.now(),
-        jitter: node.jitter(),
-        writer: Writer::Session,
-    };
-    node.settle(settle).await.map_err(|error| trouble(&error))
-}
-
-async fn settle_quietly(node: &crate::node::Node, id: &NoticeId, event: TransferEvent) -> Result<(), Reply> {
-    let settle = Settle {
-        id: id.clone(),
-        event,
-        detail: None,
-        report: node.new_mail_id(),
-        now: node.world.now(),
-        jitter: node.jitter(),
-        writer: Writer::Session,
-    };
-    node.settle(settle).await.map(|_settled| ()).map_err(|error| trouble(&error))
+    node.settle_event(id, event, Some(detail), Writer::Session).await.map_err(|error| trouble(&error))
 }
 
 fn trouble(error: &StoreError) -> Reply {

@@ -5,7 +5,7 @@ use mail::message::{Field, HeaderEdit, HeaderSection};
 use mail::status::Status;
 use mail::trace::{Protocol, Received, claims_our_results, received_field, return_path_field};
 use store::content::{ContentReader, StoredContent};
-use store::{ArrivalRecord, StoreError};
+use store::{ArrivalKey, ArrivalRecord, Deliver, Lease, StoreError};
 
 use crate::node::Node;
 
@@ -26,6 +26,15 @@ pub struct Acceptable {
     pub from: String,
     /// For listings.
     pub subject: String,
+}
+
+impl Acceptable {
+    /// To be put into the mailbox, and confirmed to `target`: with the id, time and chance it takes.
+    pub fn into_delivery(self, node: &Node, lease: &Lease, key: &ArrivalKey, content: StoredContent, target: String) -> Deliver {
+        let Self { head, skip_octets, from, subject } = self;
+        let (key, mail, now, jitter, lease) = (key.clone(), node.new_mail_id(), node.world.now(), node.jitter(), lease.clone());
+        Deliver { key, mail, head, content, skip_octets, from, subject, target, now, jitter, lease }
+    }
 }
 
 /// Why content is refused for good.

@@ -11,7 +11,7 @@ use proto::smtp::reply::Reply;
 use proto::twoway::retrieve::{Announcement, Retrieve};
 use proto::twoway::{self, Command};
 use store::content::{INLINE_OCTETS_MAX, PartialContent, Place, StoredContent};
-use store::{ArrivalRecord, Deliver, Delivered, StoreError};
+use store::{ArrivalRecord, Delivered, StoreError};
 
 use crate::events::Event;
 use crate::peer::{PeerError, PeerSession};
@@ -270,20 +270,9 @@ async fn store(round: &Round, host: &str, complete: Complete) -> Result<Fetched,
             return Ok(Fetched::Ended { record, event: Some(event), detail: text });
         }
     };
-    let (size_octets, now) = (content.size_octets, node.world.now());
-    let delivery = Deliver {
-        key: record.key.clone(),
-        mail: node.new_mail_id(),
-        head: acceptable.head,
-        content,
-        skip_octets: acceptable.skip_octets,
-        from: acceptable.from,
-        subject: acceptable.subject,
-        target: host.to_owned(),
-        now,
-        jitter: node.jitter(),
-        lease: round.lease.clone(),
-    };
+    let size_octets = content.size_octets;
+    let delivery = acceptable.into_delivery(node, &round.lease, &record.key, content, host.to_owned());
+    let now = delivery.now;
     let detail = String::new();
     if node.store.deliver(delivery).await? == Delivered::NotDue {
         return Ok(Fetched::Ended { record, event: None, detail });

@@ -6,7 +6,7 @@ use delivery::arrival::{ArrivalEvent, Received, Stage};
 use delivery::transfer::TransferEvent;
 use mail::status::Status;
 use store::content::{ContentReader, ContentWriter, StoredContent};
-use store::{ArrivalRecord, Deliver, Delivered, Evidence, Lease, NewArrival, Settle, Settled, StoreError, TransferRecord, Writer};
+use store::{ArrivalRecord, Delivered, Evidence, Lease, NewArrival, Settled, StoreError, TransferRecord, Writer};
 
 use crate::events::Event;
 use crate::listen::retrievals::notice_of;
@@ -95,19 +95,7 @@ async fn fetch(node: &Arc<Node>, lease: &Lease, record: &ArrivalRecord) -> Resul
     let size_octets = content.size_octets;
     match judge(node, record, &content, &provenance).await? {
         Ok(acceptable) => {
-            let delivery = Deliver {
-                key: record.key.clone(),
-                mail: node.new_mail_id(),
-                head: acceptable.head,
-                content,
-                skip_octets: acceptable.skip_octets,
-                from: acceptable.from,
-                subject: acceptable.subject,
-                target: host,
-                now: node.world.now(),
-                jitter: node.jitter(),
-                lease: lease.clone(),
-            };
+            let delivery = acceptable.into_delivery(node, lease, &record.key, content, host);
             if node.store.deliver(delivery).await? == Delivered::Stored {
                 let (transfer, to) = (record.key.id.clone(), record.notice.to.clone());
                 node.events.tell(&Event::Stored { transfer, to, size_octets });
@@ -154,16 +142,7 @@ async fn settle(
     event: TransferEvent,
     detail: String,
 ) -> Result<Option<Settled>, StoreError> {
-    let settle = Settle {
-        id: record.id.clone(),
-        event,
-        detail: Some(detail),
-        report: node.new_mail_id(),
-        now: node.world.now(),
-        jitter: node.jitter(),
-        writer: Writer::Job(lease.clone()),
-    };
-    node.settle(settle).await
+    node.settle_event(&record.id, event, Some(detail), Writer::Job(lease.clone())).await
 }
 
 async fn settle_arrival(
@@ -173,6 +152,6 @@ async fn settle_arrival(
     event: ArrivalEvent,
     detail: &str,
 ) -> Result<(), StoreError> {
-    super::settle_arrival(node, lease, record, event, Some(detail.to_owned())).await?;
+    node.settle_arrival(&record.key, event, Some(detail.to_owned()), Writer::Job(lease.clone())).await?;
     Ok(())
 }

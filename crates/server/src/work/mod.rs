@@ -22,7 +22,7 @@ use delivery::arrival::{ArrivalEvent, ArrivalTask};
 use delivery::transfer::{Transfer, TransferEvent};
 use futures_util::future::join_all;
 use mail::time::Timestamp;
-use store::{ArrivalRecord, Lease, Settle, SettleArrival, StoreError, TransferRecord, Writer};
+use store::{ArrivalRecord, Lease, StoreError, TransferRecord, Writer};
 
 use crate::node::Node;
 use crate::work::in_turn::{ByPeer, Walk, place_of_arrival, place_of_transfer};
@@ -188,7 +188,7 @@ async fn look_at(node: &Arc<Node>, lease: &Lease, mut record: TransferRecord) ->
     let (after, actions) = record.transfer.clone().on(TransferEvent::TimePassed, node.moment());
     let is_forgotten = matches!(after, Transfer::Ended { .. });
     if after != record.transfer || !actions.is_empty() || is_forgotten {
-        settle(node, lease, &record, TransferEvent::TimePassed, None).await?;
+        node.settle_event(&record.id, TransferEvent::TimePassed, None, Writer::Job(lease.clone())).await?;
         record.transfer = after;
     }
     let now = node.world.now();
@@ -222,7 +222,8 @@ async fn dispatch_arrivals(
             None => {}
         }
     }
-    for ended in join_all(over.iter().map(|record| settle_arrival(node, lease, record, ArrivalEvent::TimePassed, None))).await {
+    let ended = over.iter().map(|record| node.settle_arrival(&record.key, ArrivalEvent::TimePassed, None, Writer::Job(lease.clone())));
+    for ended in join_all(ended).await {
         match ended {
             Ok(_) => {}
             Err(StoreError::LeaseLost) => return Err(StoreError::LeaseLost),
@@ -252,44 +253,4 @@ fn spawn(node: &Arc<Node>, name: &'static str, claim: Claim, job: impl Future<Ou
         drop(claim);
     };
     node.world.spawn(name, Box::pin(task));
-}
-
-/// Records an event of a transfer, and tells what came of it.
-async fn settle(
-    node: &Node,
-    lease: &Lease,
-    record: &TransferRecord,
-    event: TransferEvent,
-    detail: Option<String>,
-) -> Result<(), StoreError> {
-    let settle = Settle {
-        id: record.id.clone(),
-        event,
-        detail,
-        report: node.new_mail_id(),
-        now: node.world.now(),
-        jitter: node.jitter(),
-        writer: Writer::Job(lease.clone()),
-    };
-    node.settle(settle).await?;
-    Ok(())
-}
-
-/// Records an event of an arrival.
-async fn settle_arrival(
-    node: &Node,
-    lease: &Lease,
-    record: &ArrivalRecord,
-    event: ArrivalEvent,
-    detail: Option<String>,
-) -> Result<Option<ArrivalRecord>, StoreError> {
-    let settle = SettleArrival {
-        key: record.key.clone(),
-        event,
-        detail,
-        now: node.world.now(),
-        jitter: node.jitter(),
-        writer: Writer::Job(lease.clone()),
-    };
-    node.store.settle_arrival(settle).await
 }

@@ -14,7 +14,7 @@ use mail::status::Status;
 use mail::time::Timestamp;
 use proto::smtp::reply::Reply;
 use proto::twoway::Command;
-use store::{Lease, Settle, Settled, StoreError, TransferRecord, Writer};
+use store::{Lease, Settled, StoreError, TransferRecord, Writer};
 
 use crate::events::Event;
 use crate::inquiry::Inquirer;
@@ -199,16 +199,7 @@ impl Round {
     }
 
     async fn settle(&self, record: &TransferRecord, event: TransferEvent, detail: Option<String>) -> Result<Option<Settled>, StoreError> {
-        let settle = Settle {
-            id: record.id.clone(),
-            event,
-            detail,
-            report: self.node.new_mail_id(),
-            now: self.node.world.now(),
-            jitter: self.node.jitter(),
-            writer: Writer::Job(self.lease.clone()),
-        };
-        self.node.settle(settle).await
+        self.node.settle_event(&record.id, event, detail, Writer::Job(self.lease.clone())).await
     }
 }
 

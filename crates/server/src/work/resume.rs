@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use delivery::transfer::{Transfer, TransferEvent};
 use futures_util::future::try_join_all;
-use store::{Settle, StoreError, Writer};
+use store::{StoreError, Writer};
 
 use crate::node::Node;
 
@@ -24,17 +24,7 @@ pub(super) async fn after_restore(node: &Node) -> Result<(), StoreError> {
         let sent = node.store.sent(account.id).await?;
         let open: Vec<_> = sent.iter().filter(|record| !matches!(record.transfer, Transfer::Ended { .. })).collect();
         for page in open.chunks(PAGE) {
-            let told = page.iter().map(|record| {
-                node.settle(Settle {
-                    id: record.id.clone(),
-                    event: TransferEvent::Restored,
-                    detail: None,
-                    report: node.new_mail_id(),
-                    now: node.world.now(),
-                    jitter: node.jitter(),
-                    writer: Writer::Session,
-                })
-            });
+            let told = page.iter().map(|record| node.settle_event(&record.id, TransferEvent::Restored, None, Writer::Session));
             try_join_all(told).await?;
         }
     }

@@ -10,7 +10,7 @@ use mail::status::Status;
 use proto::smtp::reply::Reply;
 use proto::twoway::decline::{Reason, Refusal};
 use proto::twoway::{Command, Confirm, Decline};
-use store::{ArrivalRecord, Lease, StoreError};
+use store::{ArrivalRecord, Lease, StoreError, Writer};
 
 use crate::events::Event;
 use crate::inquiry::Inquirer;
@@ -211,7 +211,7 @@ impl Round {
     }
 
     async fn settle(&self, record: &ArrivalRecord, event: ArrivalEvent, detail: String) -> Result<Option<ArrivalRecord>, StoreError> {
-        super::settle_arrival(&self.node, &self.lease, record, event, Some(detail)).await
+        self.node.settle_arrival(&record.key, event, Some(detail), Writer::Job(self.lease.clone())).await
     }
 }
 

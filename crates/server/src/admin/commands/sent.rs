@@ -6,7 +6,7 @@ use mail::address::Mailbox;
 use mail::id::{MessageId, NoticeId};
 use mail::time::Timestamp;
 use serde::Serialize;
-use store::{Account, Settle, TransferRecord, Writer};
+use store::{Account, TransferRecord};
 
 use crate::admin::{AdminError, Desk, Response};
 use crate::events::Event;
@@ -84,16 +84,7 @@ async fn take_back(desk: &Desk, record: &TransferRecord) -> Result<Option<NotWit
     if (desk.is_being_retrieved)(&record.id) {
         return Ok(refusal(&record.transfer, "is being collected at this moment"));
     }
-    let settle = Settle {
-        id: record.id.clone(),
-        event: TransferEvent::WithdrawalAsked,
-        detail: None,
-        report: desk.new_mail_id(),
-        now: desk.means.now(),
-        jitter: desk.jitter(),
-        writer: Writer::Session,
-    };
-    let Some(settled) = desk.store.settle(settle).await? else {
+    let Some(settled) = desk.settle_event(&record.id, TransferEvent::WithdrawalAsked).await? else {
         return Ok(refusal(&record.transfer, "is not here any more"));
     };
     match settled.after {
