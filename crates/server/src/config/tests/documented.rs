@@ -1,7 +1,5 @@
 //! The pages for administrators say of every limit what the code says.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
-
 use super::*;
 use std::collections::BTreeSet;
 use std::fs;
