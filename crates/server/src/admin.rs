@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod commands;
+pub mod incoming;
 pub mod request;
 pub mod socket;
 pub mod text;

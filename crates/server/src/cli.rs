@@ -1,6 +1,7 @@
 //! The command line: arguments in, requests out, and what came of them as text or JSON, with an exit status.
 
 mod arguments;
+mod files;
 
 use std::ffi::OsString;
 use std::io::{Read as _, Write};
@@ -12,6 +13,7 @@ use clap::Parser as _;
 use crate::admin::request::{Form, List, Password};
 use crate::admin::{AdminError, Request, client, text};
 use crate::config::Config;
+use crate::progress::Shown;
 use crate::{logs, serve, tls};
 use arguments::{Account, Arguments, Command, ConfigCommand, Contacts, Entries, Expected, History, Mail, Sent};
 
@@ -64,6 +66,9 @@ fn run(Arguments { config, json, command }: Arguments) -> Result<u8, AdminError>
             print(json, &serde_json::json!({ "ok": true }), &format!("{} is valid.\n", config.file.display()))?;
             Ok(0)
         }
+        Command::Mail { address, what } if files::is_of_files(&what) => {
+            finish(&files::mail(&load(file()?)?, address, what, if json { Shown::ToNobody } else { Shown::ToPeople })?, json)
+        }
         command => carry_out(&load(file()?)?, &request(command)?, json),
     }
 }
@@ -82,7 +87,7 @@ fn serve(config: &Config) -> Result<(), AdminError> {
 }
 
 fn carry_out(config: &Config, request: &Request, json: bool) -> Result<u8, AdminError> {
-    let answer = client::carry_out(config, request.clone(), &mut std::io::stdout().lock())?;
+    let answer = client::carry_out(config, request, &mut std::io::stdout().lock())?;
     for warning in &answer.warnings {
         eprintln!("twoway: warning: {warning}");
     }
@@ -90,6 +95,16 @@ fn carry_out(config: &Config, request: &Request, json: bool) -> Result<u8, Admin
         print(json, &answer.document, &text::render(request, &answer.document))?;
     }
     let is_well = answer.document.get("ok").and_then(serde_json::Value::as_bool).unwrap_or(true);
+    Ok(u8::from(!is_well))
+}
+
+/// Tells what came of a command that works on files.
+fn finish(finished: &files::Finished, json: bool) -> Result<u8, AdminError> {
+    for warning in &finished.warnings {
+        eprintln!("twoway: warning: {warning}");
+    }
+    print(json, &finished.document, &finished.text)?;
+    let is_well = finished.document.get("ok").and_then(serde_json::Value::as_bool).unwrap_or(true);
     Ok(u8::from(!is_well))
 }
 
@@ -139,6 +154,7 @@ fn request(command: Command) -> Result<Request, AdminError> {
         Command::Mail { address, what } => match what {
             Mail::List => Request::MailList { address },
             Mail::Show { id, raw } => Request::MailShow { address, id, form: if raw { Form::Raw } else { Form::Readable } },
+            Mail::Export { .. } | Mail::Import { .. } => return Err(AdminError::usage("usage", "this command works on files")),
         },
         Command::Check => Request::Check,
         Command::Demo(_) | Command::Serve { .. } | Command::Config(_) => {

@@ -2,11 +2,11 @@
 
 pub mod accept;
 pub mod admin;
+pub mod archive;
 pub mod budgets;
 pub mod cli;
 pub mod config;
 pub mod demo;
-pub mod dialled;
 pub mod dns;
 pub mod events;
 pub mod inquiry;
@@ -15,6 +15,7 @@ pub mod logs;
 pub mod node;
 pub mod passwords;
 pub mod peer;
+pub mod progress;
 pub mod rates;
 pub mod real;
 pub mod retrievals;

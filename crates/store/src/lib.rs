@@ -26,6 +26,7 @@ mod contacts;
 mod destination;
 mod directory;
 mod domains;
+mod import;
 mod lease;
 mod mailbox;
 mod origin;
@@ -45,6 +46,7 @@ use object_store::ObjectStore;
 use backend::{Access, Backend, Sql, Tx};
 use queue::{Hook, Queue};
 
+pub use import::{Import, Imported, MAILBOXES_MAX};
 pub use records::*;
 
 /// Why an operation failed.
@@ -157,6 +159,7 @@ impl Store {
             destination::STATEMENTS,
             directory::STATEMENTS,
             domains::STATEMENTS,
+            import::STATEMENTS,
             lease::STATEMENTS,
             mailbox::STATEMENTS,
             orphans::STATEMENTS,

@@ -107,7 +107,8 @@ pub(crate) fn create(tx: &mut dyn Tx, part: Partition, account: AccountId, name:
     tx.execute(CREATE, params![part, account, name, uidvalidity]).map(drop)
 }
 
-/// Puts a message last.
+/// Puts a message last. The one place where a mailbox grows; three lead here: what arrived and was consented to
+/// (`Store::deliver`), what this server itself reports (`report`), and what the owner brings along (`Store::import`).
 pub(crate) fn append(tx: &mut dyn Tx, part: Partition, mail: &NewMail<'_>) -> Result<()> {
     let name = params![part, mail.account, mail.mailbox];
     // A mailbox is made with its account, and goes with it.

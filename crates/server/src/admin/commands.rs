@@ -4,18 +4,28 @@ mod accounts;
 mod contacts;
 mod entries;
 mod history;
+mod import;
 mod messages;
 mod sent;
 
 use serde::Serialize;
 
+use super::incoming::{Incoming, Nothing};
 use super::{AdminError, Desk, Request, Response};
+
+/// Carries out a command that no octets follow.
+///
+/// # Errors
+/// It can't be done, was asked in the wrong way, or not now; nothing was changed.
+pub async fn run(desk: &Desk, request: Request) -> Result<Response, AdminError> {
+    run_with(desk, request, &mut Nothing).await
+}
 
 /// Carries out a command.
 ///
 /// # Errors
 /// It can't be done, was asked in the wrong way, or not now; nothing was changed.
-pub async fn run(desk: &Desk, request: Request) -> Result<Response, AdminError> {
+pub async fn run_with(desk: &Desk, request: Request, incoming: &mut dyn Incoming) -> Result<Response, AdminError> {
     match request {
         Request::AccountAdd { address, password, screening, legacy } => accounts::add(desk, address, password, screening, legacy).await,
         Request::AccountList => accounts::list(desk).await,
@@ -34,6 +44,10 @@ pub async fn run(desk: &Desk, request: Request) -> Result<Response, AdminError> 
         Request::SentWithdraw { address, id } => sent::withdraw(desk, &address, &id).await,
         Request::MailList { address } => messages::list(desk, &address).await,
         Request::MailShow { address, id, form } => messages::show(desk, &address, id, form).await,
+        Request::MailDigest { address, id } => import::digest(desk, &address, id).await,
+        Request::MailImport { address, mailbox, received, content_octets } => {
+            import::import(desk, import::Wanted { address, mailbox, received, content_octets }, incoming).await
+        }
         Request::Check => check(desk).await,
     }
 }

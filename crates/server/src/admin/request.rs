@@ -5,6 +5,7 @@ use std::fmt;
 use delivery::consent::{Legacy, Screening, Who};
 use mail::address::Mailbox;
 use mail::id::{EntryId, MailId};
+use mail::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// One command.
@@ -131,8 +132,36 @@ pub enum Request {
         /// The exact octets, or something to read.
         form: Form,
     },
+    /// The digest of one message as it would be exported: what `mail ADDR import` compares by.
+    MailDigest {
+        /// Whose.
+        address: Mailbox,
+        /// Which.
+        id: MailId,
+    },
+    /// One message of `mail ADDR import`; its octets follow the request.
+    MailImport {
+        /// Whose.
+        address: Mailbox,
+        /// Where it is to lie; made, if there is none of this name.
+        mailbox: String,
+        /// When it was received.
+        received: Timestamp,
+        /// So many octets follow.
+        content_octets: u64,
+    },
     /// `check`
     Check,
+}
+
+impl Request {
+    /// How many octets follow the request.
+    pub const fn content_octets(&self) -> u64 {
+        match self {
+            Self::MailImport { content_octets, .. } => *content_octets,
+            _ => 0,
+        }
+    }
 }
 
 /// A list that people keep by hand.

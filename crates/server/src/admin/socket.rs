@@ -1,7 +1,7 @@
 //! The running server's side of the command line: JSON lines over `data_dir/admin.sock`.
 //!
 //! One request a line; one line in reply: `{"document": .., "warnings": ..}` or `{"error": .., "fault": ..}`. With
-//! `"content_octets"` in the reply, so many raw octets follow it.
+//! `"content_octets"` in a request or a reply, so many raw octets follow it.
 
 use std::fs;
 use std::io;
@@ -15,6 +15,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
+use super::incoming::{FromConnection, Incoming as _};
 use super::{AdminError, Desk, Fault, Request, Response, commands};
 use crate::node::Signal;
 use crate::world::{First, first};
@@ -125,7 +126,7 @@ async fn answer_all(stream: UnixStream, desk: &Desk) -> io::Result<()> {
             return Ok(());
         }
         let answered = match serde_json::from_slice::<Request>(&line) {
-            Ok(request) => commands::run(desk, request).await,
+            Ok(request) => run(desk, request, &mut stream).await?,
             Err(error) => Err(AdminError::usage("request", format!("not a request: {error}"))),
         };
         match answered {
@@ -133,6 +134,14 @@ async fn answer_all(stream: UnixStream, desk: &Desk) -> io::Result<()> {
             Err(error) => send_line(stream.get_mut(), &Reply::from(error)).await?,
         }
     }
+}
+
+/// Carries out a request. What follows it is read to its end, whatever becomes of it: the next request begins there.
+async fn run(desk: &Desk, request: Request, stream: &mut BufReader<UnixStream>) -> io::Result<Result<Response, AdminError>> {
+    let mut incoming = FromConnection::new(stream, request.content_octets());
+    let answered = commands::run_with(desk, request, &mut incoming).await;
+    while !incoming.next().await?.is_empty() {}
+    Ok(answered)
 }
 
 async fn send(stream: &mut UnixStream, response: Response) -> io::Result<()> {

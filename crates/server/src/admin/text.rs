@@ -38,6 +38,8 @@ pub fn render(request: &Request, document: &Value) -> String {
         Request::SentList { .. } => table(SENT, document),
         Request::MailList { .. } => table(MAIL, document),
         Request::MailShow { .. } => readable(document),
+        Request::MailDigest { .. } => field(document, "digest"),
+        Request::MailImport { .. } => format!("{} lies in {}.", field(document, "id"), field(document, "mailbox")),
         Request::Check => checked(document),
         Request::AccountAdd { .. } => format!("{} has a mailbox.", field(document, "address")),
         Request::AccountAlias { address, alias } => format!("{alias} is an alias of {address}."),

@@ -274,6 +274,35 @@ pub(super) enum Mail {
         #[arg(long)]
         raw: bool,
     },
+    /// Every mailbox as files that other programs read.
+    Export {
+        /// Where; made, if it is not there.
+        directory: PathBuf,
+        #[arg(long)]
+        format: FormatArgument,
+    },
+    /// Messages of other programs, or of an export; repeated, it goes on where it was cut short.
+    Import {
+        /// A Maildir, an mbox, or a directory of files NAME.mbox.
+        path: PathBuf,
+        /// Seen from what is there, if not given.
+        #[arg(long)]
+        format: Option<FormatArgument>,
+        /// In place of INBOX, and above all other mailboxes.
+        #[arg(long, value_name = "NAME")]
+        mailbox: Option<String>,
+        /// Also what lies in the mailbox already.
+        #[arg(long)]
+        duplicates: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum FormatArgument {
+    /// A file for each message; Maildir++ folders.
+    Maildir,
+    /// A file for each mailbox (mboxrd).
+    Mbox,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

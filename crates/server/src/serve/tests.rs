@@ -33,7 +33,7 @@ async fn greeting(address: SocketAddr) -> (String, std::net::TcpStream) {
 
 async fn ask(config: &Config, request: Request) -> Result<serde_json::Value, AdminError> {
     let config = config.clone();
-    let asked = move || client::carry_out(&config, request, &mut std::io::sink()).map(|answer| answer.document);
+    let asked = move || client::carry_out(&config, &request, &mut std::io::sink()).map(|answer| answer.document);
     tokio::task::spawn_blocking(asked).await.unwrap()
 }
 

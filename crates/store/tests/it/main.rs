@@ -13,6 +13,7 @@ mod consent;
 mod content;
 mod destination;
 mod engines;
+mod import;
 mod nodes;
 mod origin;
 mod queue;
