@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Octets of a header section. It is held in memory while it is read, and edited: more is held for nobody.
+pub const HEADER_OCTETS_MAX: usize = 256 * 1024;
+
 /// What a session grants its peer. The defaults suit a server on the open Internet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -16,8 +19,17 @@ pub struct Limits {
     pub commands_max: u32,
     /// Commands that the session itself refused with 5yz: after so many the peer is lost or searching.
     pub errors_max: u32,
+    /// Messages begun in one session, so that load can move to another server; announced by closing with 421.
+    pub messages_max: u32,
+    /// Recipients refused for good in one session: who names so many that are not here is guessing.
+    pub unknown_recipients_max: u32,
     /// Failed AUTH commands in one session: guessing has to pay for a new connection.
     pub auth_failures_max: u32,
+    /// Failed AUTH commands in an hour from one client, over all its sessions: beyond, AUTH is answered 421. Enough for an
+    /// office with an old password in some programs, and far too few to guess with.
+    pub auth_failures_per_hour_max: u32,
+    /// The slowest a peer may send or read once its first wait is over: or an octet now and then would keep a session for days.
+    pub octets_per_second_min: u64,
     /// Unread input. The driver stops reading while the session has work, so only a driver that does not meets this.
     pub buffered_octets_max: usize,
     /// Unwritten output after which the session asks for it to be written before it goes on: replies are longer than commands.
@@ -34,6 +46,9 @@ pub struct Limits {
     pub notices_per_minute_client_max: u32,
     /// NOTICE commands in a minute for one domain of FROM, from whichever clients. Beyond: 450 4.7.28.
     pub notices_per_minute_domain_max: u32,
+    /// Connections that we hold open to one address (of IPv6, one /64) at a time, of all domains together: domains cost
+    /// nothing, and one host behind many of them must not hold all our connections.
+    pub dialled_per_address_max: usize,
     /// ASSERT commands in one session: each costs DNS queries.
     pub assertions_max: u64,
     /// How long a notice is kept at most, announced as KEEPMAX; whole seconds.
@@ -57,6 +72,8 @@ pub struct Timeouts {
     pub content: Duration,
     /// Both: for the peer to take the octets we write.
     pub write: Duration,
+    /// Server: for a whole session, however busy: after it, the client connects again. A message of 50 MiB fits at 4 KiB/s.
+    pub session: Duration,
     /// Both: for the TLS handshake. Ours; a person waits behind many of them.
     pub handshake: Duration,
     /// Client: for the greeting (RFC 5321 section 4.5.3.2.1).
@@ -78,7 +95,11 @@ impl Default for Limits {
             recipients_max: 1000,
             commands_max: 10_000,
             errors_max: 20,
+            messages_max: 1000,
+            unknown_recipients_max: 50,
             auth_failures_max: 3,
+            auth_failures_per_hour_max: 100,
+            octets_per_second_min: 1024,
             buffered_octets_max: 256 * 1024,
             output_octets_max: 64 * 1024,
             content_chunk_octets_max: 64 * 1024,
@@ -87,6 +108,7 @@ impl Default for Limits {
             notices_max: 500,
             notices_per_minute_client_max: 6_000,
             notices_per_minute_domain_max: 30_000,
+            dialled_per_address_max: 20,
             assertions_max: 10,
             keep_max: Duration::from_hours(30 * 24),
             reply_line_octets_max: 2048,
@@ -103,6 +125,7 @@ impl Default for Timeouts {
             command: Duration::from_mins(5),
             content: Duration::from_mins(3),
             write: Duration::from_mins(3),
+            session: Duration::from_hours(4),
             handshake: Duration::from_mins(1),
             greeting: Duration::from_mins(5),
             reply: Duration::from_mins(5),

@@ -25,6 +25,8 @@ const TURNED_AWAY_MAX: usize = 100;
 #[derive(Clone)]
 pub struct Places {
     all: Arc<Semaphore>,
+    submission: Arc<Semaphore>,
+    exchange: Arc<Semaphore>,
     per_address_max: usize,
     by_address: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
     turned_away: Arc<Semaphore>,
@@ -34,7 +36,7 @@ pub struct Places {
 struct Place {
     address: IpAddr,
     by_address: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
-    _permit: OwnedSemaphorePermit,
+    _permits: [OwnedSemaphorePermit; 2],
 }
 
 impl Places {
@@ -42,15 +44,22 @@ impl Places {
     pub fn new(connections: Connections) -> Self {
         Self {
             all: Arc::new(Semaphore::new(connections.all_max)),
+            submission: Arc::new(Semaphore::new(connections.submission_max)),
+            exchange: Arc::new(Semaphore::new(connections.exchange_max)),
             per_address_max: connections.per_address_max,
             by_address: Arc::default(),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
         }
     }
 
-    /// A place for a connection from this address, if there is one.
-    fn take(&self, peer: IpAddr) -> Option<Place> {
-        let permit = Arc::clone(&self.all).try_acquire_owned().ok()?;
+    /// A place for a connection to this service from this address, if there is one.
+    fn take(&self, service: Service, peer: IpAddr) -> Option<Place> {
+        let of_service = match service {
+            Service::Submission | Service::Submissions => &self.submission,
+            Service::Exchange | Service::Retrieval => &self.exchange,
+        };
+        let permit = |places: &Arc<Semaphore>| Arc::clone(places).try_acquire_owned().ok();
+        let permits = [permit(&self.all)?, permit(of_service)?];
         let address = counted_as(peer);
         let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let count = by_address.entry(address).or_default();
@@ -58,7 +67,7 @@ impl Places {
             return None;
         }
         *count += 1;
-        Some(Place { address, by_address: Arc::clone(&self.by_address), _permit: permit })
+        Some(Place { address, by_address: Arc::clone(&self.by_address), _permits: permits })
     }
 }
 
@@ -104,7 +113,7 @@ pub async fn serve_port(doorway: Doorway, service: Service, listener: TcpListene
 fn admit(doorway: &Doorway, service: Service, stream: TcpStream, peer: SocketAddr) {
     let wire = TcpWire::new(stream, peer, doorway.tls.clone(), doorway.machine.clone());
     let node = Arc::clone(&doorway.node);
-    if let Some(place) = doorway.places.take(peer.ip()) {
+    if let Some(place) = doorway.places.take(service, peer.ip()) {
         let session = async move {
             listen::serve(node, service, Box::new(wire)).await;
             drop(place);
@@ -150,8 +159,8 @@ mod tests {
 
     #[tokio::test]
     async fn places_are_bounded_in_all_and_for_each_address_and_become_free_again() {
-        let places = Places::new(Connections { all_max: 3, per_address_max: 2 });
-        let take = |address: &str| places.take(address.parse().unwrap());
+        let places = Places::new(Connections { all_max: 3, per_address_max: 2, ..Connections::default() });
+        let take = |address: &str| places.take(Service::Exchange, address.parse().unwrap());
         let (one, two) = (take("192.0.2.1"), take("::ffff:192.0.2.1"));
         assert!(one.is_some() && two.is_some());
         assert!(take("192.0.2.1").is_none(), "a third from one address");
@@ -166,5 +175,17 @@ mod tests {
         assert!(take("2001:db8::3").is_none(), "one customer has a whole /64");
         assert!(take("2001:db8:0:1::1").is_some());
         assert_eq!(places.by_address.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn other_servers_cannot_take_the_places_of_users_nor_users_theirs() {
+        let places = Places::new(Connections { all_max: 10, per_address_max: 10, submission_max: 1, exchange_max: 2 });
+        let address: IpAddr = "192.0.2.1".parse().unwrap();
+        let held = [Service::Exchange, Service::Retrieval].map(|service| places.take(service, address));
+        assert!(held.iter().all(Option::is_some));
+        assert!(places.take(Service::Exchange, address).is_none(), "a third of a kind");
+        let user = places.take(Service::Submission, address);
+        assert!(user.is_some());
+        assert!(places.take(Service::Submissions, address).is_none());
     }
 }

@@ -99,11 +99,15 @@ pub struct Connections {
     pub all_max: usize,
     /// From one IPv4 address or one IPv6 /64: one peer must not take all there are.
     pub per_address_max: usize,
+    /// On the ports where users hand in mail: they must not keep other servers out.
+    pub submission_max: usize,
+    /// On the ports where other servers call: they must not keep our users out.
+    pub exchange_max: usize,
 }
 
 impl Default for Connections {
     fn default() -> Self {
-        Self { all_max: 2_000, per_address_max: 50 }
+        Self { all_max: 2_000, per_address_max: 50, submission_max: 1_500, exchange_max: 1_500 }
     }
 }
 
@@ -284,6 +288,8 @@ fn connections(section: &Section<'_, '_>) -> Connections {
     Connections {
         all_max: number("connections_max", default.all_max),
         per_address_max: number("connections_per_address_max", default.per_address_max),
+        submission_max: number("connections_submission_max", default.submission_max),
+        exchange_max: number("connections_exchange_max", default.exchange_max),
     }
 }
 

@@ -7,6 +7,7 @@ pub mod budgets;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod dialled;
 pub mod dns;
 pub mod events;
 pub mod inquiry;

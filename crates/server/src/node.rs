@@ -17,6 +17,7 @@ use store::{ArrivalKey, ArrivalRecord, Settle, SettleArrival, Settled, Store, St
 use tokio::sync::Notify;
 
 use crate::budgets::Budgets;
+use crate::dialled::Dialled;
 use crate::events::{Event, Events};
 use crate::rates::Rates;
 use crate::retrievals::Retrievals;
@@ -51,6 +52,8 @@ pub struct Node {
     pub retrievals: Retrievals,
     /// Peers that fail are left alone for a while.
     pub budgets: Budgets,
+    /// How many connections are open to whom.
+    pub dialled: Dialled,
     /// How many notices were given of late, and by whom.
     pub rates: Rates,
     /// What the passwords of unknown users are checked against: a hash of nobody's, in PHC form.

@@ -13,6 +13,7 @@ use proto::smtp::command::Command;
 use proto::smtp::reply::Reply;
 use proto::twoway::{self, Capability};
 
+use crate::dialled::Held;
 use crate::inquiry::Inquirer;
 use crate::node::Node;
 use crate::world::{TlsFacts, Wire, WireError};
@@ -42,6 +43,12 @@ pub enum PeerError {
         /// When it may be dialled again.
         until: Timestamp,
     },
+    /// We hold as many connections to its address as to any.
+    #[error("{host}: as many connections to its address are open as may be")]
+    Busy {
+        /// The host.
+        host: Domain,
+    },
     /// The connection broke.
     #[error(transparent)]
     Wire(#[from] WireError),
@@ -59,7 +66,7 @@ pub enum PeerError {
 impl PeerError {
     /// Whether it was left alone, and not dialled.
     pub const fn is_rest(&self) -> bool {
-        matches!(self, Self::Resting { .. })
+        matches!(self, Self::Resting { .. } | Self::Busy { .. })
     }
 }
 
@@ -78,6 +85,8 @@ pub struct PeerSession {
     session: Session,
     wire: Box<dyn Wire>,
     buffer: Vec<u8>,
+    /// Its place among the connections to this address.
+    _held: Held,
 }
 
 impl PeerSession {
@@ -116,7 +125,10 @@ impl PeerSession {
         if let Some(until) = node.budgets.resting_until(&service, node.world.now()) {
             return Err(PeerError::Resting { host: target.host.clone(), until });
         }
-        let opened = Self::connect(node, target, to).await;
+        let (per_address_max, deadline) = (node.settings.limits.dialled_per_address_max, node.world.after(CONNECT_MAX));
+        let held = node.dialled.hold(&*node.world, to.ip(), per_address_max, deadline).await;
+        let held = held.ok_or_else(|| PeerError::Busy { host: target.host.clone() })?;
+        let opened = Self::connect(node, target, to, held).await;
         match &opened {
             Ok(_) => node.budgets.succeeded(&service),
             Err(_) => node.budgets.failed(service, node.world.now(), &node.settings.timers),
@@ -124,7 +136,7 @@ impl PeerSession {
         opened
     }
 
-    async fn connect(node: &Arc<Node>, target: &Target, to: SocketAddr) -> Result<Self, PeerError> {
+    async fn connect(node: &Arc<Node>, target: &Target, to: SocketAddr, held: Held) -> Result<Self, PeerError> {
         let limits = node.settings.limits;
         let mut wire = node.world.dial(to, node.world.after(CONNECT_MAX)).await?;
         let tls = match target.tls {
@@ -132,7 +144,8 @@ impl PeerSession {
             Tls::StartTls => None,
         };
         let session = Session::new(node.settings.hostname.clone(), limits);
-        let mut peer = Self { host: target.host.clone(), tls, node: Arc::clone(node), session, wire, buffer: vec![0; READ_OCTETS] };
+        let mut peer =
+            Self { host: target.host.clone(), tls, node: Arc::clone(node), session, wire, buffer: vec![0; READ_OCTETS], _held: held };
         peer.greet().await?;
         if peer.tls.is_none() && peer.session.capabilities().starttls() {
             peer.start_tls().await?;

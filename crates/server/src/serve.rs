@@ -17,6 +17,7 @@ use crate::accept::{self, Doorway, Places};
 use crate::admin::{Desk, Fault, socket};
 use crate::budgets::Budgets;
 use crate::config::Config;
+use crate::dialled::Dialled;
 use crate::dns::{Resolver, ResolverError};
 use crate::events::Events;
 use crate::listen::Service;
@@ -155,6 +156,7 @@ fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Ope
         events,
         retrievals: Retrievals::default(),
         budgets: Budgets::default(),
+        dialled: Dialled::default(),
         rates: Rates::default(),
         decoy_hash,
         decoy_secret: secret,

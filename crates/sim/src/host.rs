@@ -13,6 +13,7 @@ use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use proto::limits::Limits;
 use server::budgets::Budgets;
+use server::dialled::Dialled;
 use server::events::Events;
 use server::listen::Service;
 use server::node::{Node, Settings, Signal};
@@ -127,6 +128,7 @@ impl Server {
             events,
             retrievals: Retrievals::default(),
             budgets: Budgets::default(),
+            dialled: Dialled::default(),
             rates: Rates::default(),
             decoy_hash: PASSWORD_HASH.to_owned(),
             decoy_secret: [7; 32],

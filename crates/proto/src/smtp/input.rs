@@ -1,5 +1,8 @@
 //! Received octets and the lines in them. Strict: CRLF ends a line, a lone CR or LF is an error (RFC 5321 section 2.3.8).
 
+/// Octets of memory that an input without octets keeps.
+const IDLE_OCTETS_MAX: usize = 4096;
+
 /// Octets received and not yet used. Every octet is looked at once and moved rarely.
 #[derive(Debug, Default)]
 pub(crate) struct Input {
@@ -51,6 +54,10 @@ impl Input {
     pub(crate) fn consume(&mut self, count: usize) {
         self.start = self.start.saturating_add(count).min(self.octets.len());
         self.scanned = 0;
+        // A session that waits holds no memory of the message before.
+        if self.start == self.octets.len() && self.octets.capacity() > IDLE_OCTETS_MAX {
+            self.clear();
+        }
     }
 
     pub(crate) fn clear(&mut self) {

@@ -44,6 +44,14 @@ replies! {
     too_many_commands = 421 Temporary(7, 0), "enough commands in one session, connect again";
     /// More refused commands than a session may have.
     too_many_errors = 421 Temporary(7, 0), "too many errors, closing";
+    /// More messages than a session may begin.
+    too_many_messages = 421 Temporary(7, 0), "enough messages in one session, connect again";
+    /// More recipients that are not here than a session may name.
+    too_many_unknown_recipients = 421 Temporary(7, 0), "too many unknown recipients, closing";
+    /// More failed AUTH commands than a client may send in an hour.
+    too_many_guesses = 421 Temporary(7, 0), "too many failed authentications from your address, come back later";
+    /// A session that has lasted as long as any may.
+    session_over = 421 Temporary(3, 2), "this session has lasted long enough, connect again";
     /// More failed AUTH commands than a session may have.
     too_many_auth_failures = 421 Temporary(7, 0), "too many failed authentications, closing";
     /// More input than the session has room for.

@@ -84,6 +84,8 @@ fn set(line: &str, pieces: Pieces) -> Played {
             ("discarded", number) => limits.discarded_octets_max = number.parse().unwrap(),
             ("recipients", number) => limits.recipients_max = number.parse().unwrap(),
             ("commands", number) => limits.commands_max = number.parse().unwrap(),
+            ("messages", number) => limits.messages_max = number.parse().unwrap(),
+            ("unknown", number) => limits.unknown_recipients_max = number.parse().unwrap(),
             ("errors", number) => limits.errors_max = number.parse().unwrap(),
             ("state", name) => state = name,
             ("notices", number) => limits.notices_max = number.parse().unwrap(),

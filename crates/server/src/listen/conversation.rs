@@ -1,22 +1,22 @@
 //! A session's octets to and from its connection: reading, writing, TLS, silence and shutdown.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod pace;
 
-use mail::time::Timestamp;
+use std::sync::Arc;
+
 use proto::smtp::replies;
 use proto::smtp::reply::Reply;
 use proto::smtp::server::{Channel, Config, Event, Misuse, Session, Step};
 
 use crate::node::Node;
+use crate::real::counted_as;
 use crate::world::{First, TlsFacts, Wire, WireError, first};
+use pace::Pace;
 
-/// Octets read at once.
+/// Octets read at once while a message comes in, or more than a command or two at a time.
 const READ_OCTETS: usize = 32 * 1024;
-
-/// The slowest a client may be once it has begun a command or a message, and its first wait is over: or an octet now and
-/// then would keep a session for days.
-const RATE_MIN_OCTETS_PER_SECOND: u64 = 1024;
+/// The same between messages: most connections wait for one command most of the time, and there may be thousands.
+const IDLE_READ_OCTETS: usize = 2 * 1024;
 
 /// One session on its connection.
 pub struct Conversation {
@@ -28,9 +28,11 @@ pub struct Conversation {
     pub tls: Option<TlsFacts>,
     wire: Box<dyn Wire>,
     buffer: Vec<u8>,
-    /// Since when the client has been at its command or message, and how much of it came.
-    at_it_since: Timestamp,
-    at_it_octets: u64,
+    /// How many octets the last read found.
+    last_read: usize,
+    pace: Pace,
+    /// Failed AUTH commands that its address was charged for.
+    auth_failures_charged: u32,
 }
 
 /// What the driver of a session has to do.
@@ -46,9 +48,10 @@ pub enum Turn {
 impl Conversation {
     /// A conversation that is about to greet.
     pub fn new(node: Arc<Node>, wire: Box<dyn Wire>, tls: Option<TlsFacts>, config: Arc<Config>, channel: Channel) -> Self {
-        let at_it_since = node.world.now();
+        let limits = &node.settings.limits;
+        let pace = Pace::new(node.world.now(), limits.octets_per_second_min, limits.timeouts.session);
         let session = Session::new(config, channel);
-        Self { node, session, tls, wire, buffer: vec![0; READ_OCTETS], at_it_since, at_it_octets: 0 }
+        Self { node, session, tls, wire, buffer: Vec::new(), last_read: 0, pace, auth_failures_charged: 0 }
     }
 
     /// The address of the client.
@@ -62,7 +65,9 @@ impl Conversation {
     /// The connection is of no more use.
     pub async fn next(&mut self) -> Result<Turn, WireError> {
         loop {
-            match self.session.next() {
+            let step = self.session.next();
+            self.charge_auth_failures();
+            match step {
                 Step::NeedInput => {
                     // A batch is answered before more is waited for: the client may wait for us.
                     if self.session.unanswered() > 0 {
@@ -106,15 +111,18 @@ impl Conversation {
         if output.is_empty() {
             return Ok(());
         }
-        let deadline = self.node.world.after(self.node.settings.limits.timeouts.write);
+        let begun = self.node.world.now();
+        let deadline = self.pace.write_deadline(begun, self.node.settings.limits.timeouts.write);
         self.wire.write_all(&output, deadline).await?;
-        self.begin_anew();
+        let now = self.node.world.now();
+        self.pace.wrote(output.len(), now.since(begun));
+        self.pace.begin_anew(now);
         Ok(())
     }
 
     /// The client was answered, or finished something: its next command or message has its own time.
     fn begin_anew(&mut self) {
-        (self.at_it_since, self.at_it_octets) = (self.node.world.now(), 0);
+        self.pace.begin_anew(self.node.world.now());
     }
 
     /// Ends the connection without another word: what was announced can't be kept.
@@ -123,24 +131,54 @@ impl Conversation {
     }
 
     async fn read(&mut self) -> Result<(), WireError> {
-        let timeout = self.session.timeout();
-        let at_least = Duration::from_secs(self.at_it_octets / RATE_MIN_OCTETS_PER_SECOND);
-        let deadline = self.node.world.after(timeout).min(self.at_it_since + timeout + at_least);
+        let now = self.node.world.now();
+        if self.pace.is_over(now) {
+            self.session.close(&replies::session_over());
+            return Ok(());
+        }
+        let deadline = self.pace.read_deadline(now, self.session.timeout());
+        self.fit_buffer();
         let read = self.wire.read(&mut self.buffer, deadline);
         // Between transactions a shutdown ends the session; a message under way is finished first.
         let outcome = if self.session.envelope().is_some() { First::Left(read.await) } else { first(read, self.node.stop.raised()).await };
         match outcome {
             First::Left(Ok(0)) => Err(WireError::Lost("the client hung up".to_owned())),
             First::Left(Ok(octets)) => {
-                self.at_it_octets += u64::try_from(octets).unwrap_or(u64::MAX);
+                self.last_read = octets;
+                self.pace.read(octets);
                 self.session.receive(self.buffer.get(..octets).unwrap_or_default());
                 Ok(())
             }
             First::Left(Err(WireError::TimedOut)) | First::Right(()) => {
-                self.session.close(&replies::closing());
+                let is_over = self.pace.is_over(self.node.world.now());
+                self.session.close(&if is_over { replies::session_over() } else { replies::closing() });
                 Ok(())
             }
             First::Left(Err(error)) => Err(error),
+        }
+    }
+
+    /// Guessing is counted by address: a new connection is a new session, and not a new guesser.
+    fn charge_auth_failures(&mut self) {
+        let failures = self.session.counts().auth_failures;
+        while self.auth_failures_charged < failures {
+            self.auth_failures_charged += 1;
+            let per_hour_max = self.node.settings.limits.auth_failures_per_hour_max;
+            self.node.rates.failed_authentication(counted_as(self.peer_ip()), per_hour_max, self.node.world.now());
+        }
+    }
+
+    /// Room for what is likely to come next.
+    fn fit_buffer(&mut self) {
+        let octets = if self.session.envelope().is_some() || self.last_read >= self.buffer.len() && self.last_read > 0 {
+            READ_OCTETS
+        } else if self.last_read < IDLE_READ_OCTETS {
+            IDLE_READ_OCTETS
+        } else {
+            self.buffer.len()
+        };
+        if self.buffer.len() != octets {
+            self.buffer = vec![0; octets];
         }
     }
 

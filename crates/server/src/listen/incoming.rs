@@ -5,13 +5,11 @@ use mail::id::{AccountId, MessageId};
 use mail::message::HeaderSection;
 use mail::submission;
 use mail::trace::{Received, received_field};
+use proto::limits::HEADER_OCTETS_MAX;
 use store::StoreError;
 use store::content::{ContentWriter, StoredContent};
 
 use crate::node::Node;
-
-/// Octets of a header section. More is held in memory for nobody.
-const HEADER_OCTETS_MAX: usize = 256 * 1024;
 
 /// Octets of the header section that reports return.
 const RETURNED_HEADER_OCTETS_MAX: usize = 16 * 1024;

@@ -9,7 +9,16 @@ use proto::smtp::replies;
 use proto::smtp::reply::Reply;
 use store::{Credentials, StoreError};
 
+use crate::listen::conversation::Conversation;
 use crate::node::Node;
+use crate::real::counted_as;
+
+/// Whether the client of this session may try: over all its sessions, it has not failed too often.
+pub fn may_try(conversation: &Conversation) -> bool {
+    let node = &conversation.node;
+    let per_hour_max = node.settings.limits.auth_failures_per_hour_max;
+    node.rates.may_authenticate(counted_as(conversation.peer_ip()), per_hour_max, node.world.now())
+}
 
 /// Checks a password; says what to answer.
 pub async fn password(node: &Node, username: &str, password: Secret) -> Reply {

@@ -38,6 +38,9 @@ pub async fn serve(mut conversation: Conversation) -> Result<(), WireError> {
             Turn::Ended => return Ok(()),
         };
         match event {
+            Event::Password { .. } | Event::Scram { .. } if !login::may_try(&conversation) => {
+                conversation.session.close(&replies::too_many_guesses());
+            }
             Event::Password { username, password } => {
                 let reply = login::password(&conversation.node, &username, password).await;
                 conversation.reply(&reply)?;

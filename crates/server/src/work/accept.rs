@@ -4,13 +4,11 @@ use mail::address::Mailbox;
 use mail::message::{Field, HeaderEdit, HeaderSection};
 use mail::status::Status;
 use mail::trace::{Protocol, Received, claims_our_results, received_field, return_path_field};
+use proto::limits::HEADER_OCTETS_MAX;
 use store::content::{ContentReader, StoredContent};
 use store::{ArrivalKey, ArrivalRecord, Deliver, Lease, StoreError};
 
 use crate::node::Node;
-
-/// Octets of a header section that are looked at.
-const HEADER_OCTETS_MAX: usize = 256 * 1024;
 
 /// Hops, after which a message goes in circles (RFC 5321 section 6.3).
 const HOPS_MAX: usize = 100;

@@ -23,7 +23,8 @@ impl Session {
         let mut offers: Vec<String> =
             ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "BINARYMIME", "DSN"].map(str::to_owned).into();
         offers.push(format!("SIZE {}", limits.message_octets_max));
-        offers.push(format!("LIMITS RCPTMAX={}", limits.recipients_max));
+        // RFC 9422 section 4.
+        offers.push(format!("LIMITS MAILMAX={} RCPTMAX={}", limits.messages_max, limits.recipients_max));
         if self.channel == Channel::Upgradable {
             offers.push("STARTTLS".to_owned());
         }

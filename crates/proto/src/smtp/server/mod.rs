@@ -6,6 +6,7 @@
 
 mod answers;
 mod auth;
+mod counts;
 mod hello;
 mod intake;
 mod order;
@@ -28,6 +29,8 @@ use crate::twoway;
 
 use answers::{Answers, Owed};
 use intake::Transaction;
+
+pub use counts::Counts;
 
 /// What the port is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,15 +185,6 @@ pub enum Client {
     Helo(String),
     /// By EHLO.
     Ehlo(String),
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    commands: u32,
-    errors: u32,
-    auth_failures: u32,
-    notices: u64,
-    assertions: u64,
 }
 
 impl Session {
@@ -446,7 +440,7 @@ impl Session {
     /// The driver has decided; the phase is that of commands.
     fn decided(&mut self, question: Question, reply: &Reply) {
         match question {
-            Question::Mail(mail) if reply.is_success() => self.transaction = Some(Transaction::open(mail)),
+            Question::Mail(mail) if reply.is_success() => self.open_transaction(mail),
             Question::Recipient(recipient) if reply.is_success() => {
                 if let Some(transaction) = &mut self.transaction {
                     transaction.envelope.recipients.push(recipient);
@@ -454,6 +448,7 @@ impl Session {
             }
             Question::Password { username } if reply.is_success() => self.user = Some(username),
             Question::Password { .. } | Question::Verifier(_) if reply.is_permanent() => return self.auth_failed(reply),
+            Question::Recipient(_) if reply.is_permanent() => return self.recipient_refused(reply),
             Question::Mail(_) | Question::Recipient(_) | Question::Message | Question::Password { .. } | Question::Verifier(_) => {}
         }
         self.answers.say(reply);

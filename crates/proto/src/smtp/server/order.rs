@@ -31,6 +31,10 @@ impl Session {
             Command::Auth { mechanism, initial } => self.auth(&mechanism, initial),
             Command::Mail(mail) => match self.mail_refusal(&mail, charset) {
                 Some(reply) => self.refuse(&reply),
+                None if self.has_begun_enough() => {
+                    self.close(&replies::too_many_messages());
+                    None
+                }
                 None => Some(self.ask(Question::Mail(mail.clone()), Event::Mail(mail))),
             },
             Command::Rcpt(rcpt) => self.rcpt(rcpt, charset),

@@ -11,11 +11,14 @@ use store::{Store, Surroundings};
 
 use super::*;
 use crate::budgets::Budgets;
+use crate::dialled::Dialled;
 use crate::events::Events;
 use crate::node::{Settings, Signal};
 use crate::rates::Rates;
 use crate::retrievals::Retrievals;
 use crate::world::{Boxed, World};
+use mail::time::Timestamp;
+use std::time::Duration;
 
 /// A world in which only time passes.
 #[derive(Clone, Default)]
@@ -93,6 +96,12 @@ impl Wire for Slow {
 
 /// How long a session lasts with such a client, and what it says last.
 fn hold(says: &str, piece: usize, pause: Duration) -> (Duration, String) {
+    let mut limits = proto::limits::Limits::default();
+    limits.timeouts.session = Duration::from_hours(24 * 365);
+    hold_within(&limits, says, piece, pause)
+}
+
+fn hold_within(limits: &proto::limits::Limits, says: &str, piece: usize, pause: Duration) -> (Duration, String) {
     let clock = Clock::default();
     let hostname: mail::address::Domain = "mx.a.test".parse().unwrap();
     let the_clock = clock.clone();
@@ -107,7 +116,7 @@ fn hold(says: &str, piece: usize, pause: Duration) -> (Duration, String) {
         hostname: hostname.clone(),
         domains: vec!["a.test".parse().unwrap()],
         timers: delivery::schedule::Timers::default(),
-        limits: proto::limits::Limits::default(),
+        limits: *limits,
         dialling: Dialling::Internet { ports: std::collections::BTreeSet::new() },
     };
     let config = Config { role: Role::Exchange, postmaster_domain: hostname.clone(), hostname, limits: settings.limits };
@@ -118,6 +127,7 @@ fn hold(says: &str, piece: usize, pause: Duration) -> (Duration, String) {
         events: Events::default(),
         retrievals: Retrievals::default(),
         budgets: Budgets::default(),
+        dialled: Dialled::default(),
         rates: Rates::default(),
         decoy_hash: String::new(),
         decoy_secret: [0; 32],
@@ -146,4 +156,11 @@ fn a_client_that_finishes_its_commands_in_time_goes_on() {
     let (lasted, last) = hold("NOOP\r\n", 6, Duration::from_mins(4));
     assert!(lasted > Duration::from_hours(24), "{lasted:?}");
     assert!(last.contains("enough commands"), "{last}");
+}
+
+#[test]
+fn no_session_lasts_longer_than_any_may_however_busy() {
+    let (lasted, last) = hold_within(&proto::limits::Limits::default(), "NOOP\r\n", 6, Duration::from_mins(4));
+    assert!(lasted > Duration::from_hours(3) && lasted <= Duration::from_hours(4), "{lasted:?}");
+    assert!(last.contains("lasted long enough"), "{last}");
 }
