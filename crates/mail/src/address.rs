@@ -135,15 +135,11 @@ impl Mailbox {
     /// The mailbox of these parts. The local part is unquoted.
     ///
     /// # Errors
-    /// The local part is empty, too long, or holds control characters.
+    /// The local part is empty, too long, or holds control characters or what makes text look like another.
     pub fn new(local: &str, domain: Domain) -> Result<Self, AddressError> {
-        let fits = !local.is_empty() && local.len() <= Self::LOCAL_OCTETS_MAX && !local.chars().any(char::is_control);
+        let deceives = |character: char| character.is_control() || reorders(character);
+        let fits = !local.is_empty() && local.len() <= Self::LOCAL_OCTETS_MAX && !local.chars().any(deceives);
         if fits { Ok(Self { local: local.to_owned(), domain }) } else { Err(AddressError::LocalPart(local.to_owned())) }
-    }
-
-    /// Whom a host's own reports are from.
-    pub fn mailer_daemon(host: Domain) -> Self {
-        Self { local: "MAILER-DAEMON".to_owned(), domain: host }
     }
 
     fn folded_local(&self) -> String {
@@ -153,7 +149,14 @@ impl Mailbox {
 
 /// RFC 5322 `atext`, with RFC 6532's non-ASCII.
 fn is_atext(character: char) -> bool {
-    !character.is_ascii() && !character.is_control() || character.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(character)
+    !character.is_ascii() && !character.is_control() && !character.is_whitespace()
+        || character.is_ascii_alphanumeric()
+        || "!#$%&'*+-/=?^_`{|}~".contains(character)
+}
+
+/// Bidirectional controls and separators of lines: an address is shown to those who decide on it, and must look like itself.
+fn reorders(character: char) -> bool {
+    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 fn is_dot_atom(text: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mail::address::{Mailbox, ReversePath};
+use mail::address::{Domain, Mailbox, ReversePath};
 use mail::envelope::{Body, ReportWish, ReturnWish};
 
 use super::{CommandError, decimal};
@@ -65,10 +65,14 @@ impl Mail {
     pub(super) fn parse(rest: &str) -> Result<Self, CommandError> {
         let behind = behind_word(rest, "FROM:").ok_or(CommandError::Arguments("MAIL FROM:<path>"))?;
         let (inner, parameters) = path::split(behind).ok_or(CommandError::ReversePath)?;
-        let mut mail = Self::new(without_route(inner).parse().map_err(|_invalid| CommandError::ReversePath)?);
+        let reverse_path = match without_route(inner) {
+            Some(mailbox) if !mailbox.is_empty() || inner.is_empty() => mailbox.parse().ok(),
+            _ => None,
+        };
+        let mut mail = Self::new(reverse_path.ok_or(CommandError::ReversePath)?);
         each_parameter(parameters, |keyword, value| {
             match keyword {
-                "SIZE" => mail.size_octets = Some(value.and_then(decimal)?),
+                "SIZE" => mail.size_octets = Some(value.and_then(size)?),
                 "BODY" => mail.body = Some(value.and_then(Body::parse)?),
                 "SMTPUTF8" if value.is_none() => mail.smtputf8 = true,
                 "SMTPUTF8" => return None,
@@ -78,7 +82,7 @@ impl Mail {
                         Some(value.and_then(xtext::decode_printable).filter(|id| !id.is_empty() && id.len() <= ENVELOPE_ID_MAX)?);
                 }
                 // RFC 4954 section 5: who is trusted to say this is nobody, so it is read and forgotten.
-                "AUTH" => drop(value.and_then(xtext::decode)?),
+                "AUTH" => drop(value.and_then(xtext::decode_printable).filter(|address| !address.is_empty())?),
                 _ => return Some(Known::No),
             }
             Some(Known::Yes)
@@ -105,7 +109,7 @@ impl Rcpt {
         let forward_path = if inner.eq_ignore_ascii_case("postmaster") {
             ForwardPath::Postmaster
         } else {
-            ForwardPath::Mailbox(without_route(inner).parse().map_err(|_invalid| CommandError::ForwardPath)?)
+            ForwardPath::Mailbox(without_route(inner).and_then(|mailbox| mailbox.parse().ok()).ok_or(CommandError::ForwardPath)?)
         };
         let mut rcpt = Self::new(forward_path);
         each_parameter(parameters, |keyword, value| {
@@ -135,11 +139,20 @@ fn behind_word<'a>(rest: &'a str, word: &str) -> Option<&'a str> {
 }
 
 /// Drops a source route: `@a.test,@b.test:user@c.test` (RFC 5321 appendix C and section 4.1.1.3: strip it, never use it).
-fn without_route(path: &str) -> &str {
-    match path.split_once(':') {
-        Some((_route, mailbox)) if path.starts_with('@') => mailbox,
-        _ => path,
+///
+/// `None` if what looks like one is none: then nobody knows which part of it is the mailbox.
+fn without_route(path: &str) -> Option<&str> {
+    if !path.starts_with('@') {
+        return Some(path);
     }
+    let (route, mailbox) = path.split_once(':')?;
+    let is_hop = |hop: &str| hop.strip_prefix('@').is_some_and(|domain| domain.parse::<Domain>().is_ok());
+    route.split(',').all(is_hop).then_some(mailbox)
+}
+
+/// `size-value` of RFC 1870 section 6: twenty digits can be more than we count to, and are more than we take.
+fn size(digits: &str) -> Option<u64> {
+    decimal(digits).or_else(|| (digits.len() == 20 && digits.bytes().all(|octet| octet.is_ascii_digit())).then_some(u64::MAX))
 }
 
 /// Hands each parameter to `take`, keyword in upper case; `None` from it means that the value is malformed.
