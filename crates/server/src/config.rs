@@ -4,6 +4,7 @@ mod listen;
 mod policy;
 mod reader;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -161,7 +162,8 @@ impl Config {
     /// # Errors
     /// The file cannot be read, or some of it is wrong.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(file).map_err(|error| ConfigError::Unreadable { file: file.to_owned(), error })?;
+        let octets = std::fs::read(file).map_err(|error| ConfigError::Unreadable { file: file.to_owned(), error })?;
+        let text = String::from_utf8(octets).map_err(|error| ConfigError::Faulty(vec![not_text(file, &error)]))?;
         Self::parse(file, &text)
     }
 
@@ -196,12 +198,21 @@ impl Config {
     }
 }
 
+/// The fault of a file that is no text at all.
+fn not_text(file: &Path, error: &std::string::FromUtf8Error) -> Fault {
+    let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+    let line = good.split(|octet| *octet == b'\n').count();
+    let (problem, expected) = ("octets that are no text".to_owned(), "TOML in UTF-8".to_owned());
+    Fault { file: file.to_owned(), line, key: String::new(), problem, expected }
+}
+
 /// Reads every section, so that every fault is found; `None` if there was one.
 fn read(root: &Section<'_, '_>, file: &Path) -> Option<Config> {
     let hostname = root.required("hostname", DOMAIN, |value| value.as_str()?.parse().ok());
-    let domains = root.required("domains", "a list of at least one domain", |value| {
+    let domains = root.required("domains", "a list of at least one domain, each once", |value| {
         let domains: Option<Vec<Domain>> = value.as_array()?.iter().map(|item| item.as_ref().as_str()?.parse().ok()).collect();
-        domains.filter(|domains| !domains.is_empty())
+        let is_set = |domains: &Vec<Domain>| domains.iter().collect::<BTreeSet<_>>().len() == domains.len();
+        domains.filter(|domains| !domains.is_empty() && is_set(domains))
     });
     let data_dir = root.required("data_dir", "the path of a directory", |value| path(file, value.as_str()?));
     let store = root.optional("store", r#""sqlite" or a URL postgresql://..."#, |value| database(value.as_str()?));
@@ -270,9 +281,10 @@ fn tls(section: &Section<'_, '_>, file: &Path) -> Tls {
     section.refuse_unknown();
     let identity = match (cert, key) {
         (Some(cert), Some(key)) => Some(Identity { cert, key }),
-        (None, None) => None,
-        (Some(_), None) => section.fault("key", "missing", "the key of tls.cert beside it"),
-        (None, Some(_)) => section.fault("cert", "missing", "the certificate of tls.key beside it"),
+        // One that is there and wrong was told already.
+        (Some(_), None) if !section.has("key") => section.fault("key", "missing", "the key of tls.cert beside it"),
+        (None, Some(_)) if !section.has("cert") => section.fault("cert", "missing", "the certificate of tls.key beside it"),
+        (Some(_) | None, Some(_) | None) => None,
     };
     Tls { identity, extra_ca }
 }

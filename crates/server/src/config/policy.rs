@@ -42,7 +42,6 @@ pub(super) fn timers(section: &Section<'_, '_>) -> Timers {
         memory: one("memory", default.memory),
         delay_notifying: one("delay_notifying", default.delay_notifying),
         delay_waiting: one("delay_waiting", default.delay_waiting),
-        keep_legacy: one("keep_legacy", default.keep_legacy),
     };
     if timers.settle_grace >= timers.confirm_grace {
         // The origin must still listen when the destination confirms for the last time.
@@ -110,8 +109,9 @@ fn timeouts(section: &Section<'_, '_>) -> Timeouts {
 
 /// On the Internet, unless `lab.enabled` says otherwise.
 pub(super) fn dialling(root: &Section<'_, '_>) -> Dialling {
-    let ports = root
-        .or("dial_ports", BTreeSet::new(), "a list of ports", |value| value.as_array()?.iter().map(|item| port(item.as_ref())).collect());
+    let ports = root.or("dial_ports", BTreeSet::new(), "a list of ports from 1 to 65535", |value| {
+        value.as_array()?.iter().map(|item| port(item.as_ref())).collect()
+    });
     let section = root.section("lab");
     let is_lab = section.or("enabled", false, "true or false", DeValue::as_bool);
     let hosts = section.section("mx_ports");

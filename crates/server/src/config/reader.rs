@@ -14,7 +14,7 @@ pub struct Fault {
     pub file: PathBuf,
     /// Counted from 1; of the section's header, or the first, where something is missing.
     pub line: usize,
-    /// With its sections: `timers.lease`. Empty where the text is no TOML.
+    /// With its sections: `timers.lease`. Where the text is no TOML, what stands there as a key, if anything does.
     pub key: String,
     /// What is there.
     pub problem: String,
@@ -57,7 +57,8 @@ impl<'a> Reader<'a> {
         let reader = Self { file, text, document, faults: RefCell::default() };
         for error in errors {
             let start = error.span().map_or(0, |span| span.start);
-            reader.fault_at(start, String::new(), format!("not TOML: {}", error.message()), "key = value".to_owned());
+            let expected = if error.message() == "duplicate key" { "each key and each table once" } else { "key = value" };
+            reader.fault_at(start, key_near(text, start), format!("not TOML: {}", error.message()), expected.to_owned());
         }
         reader
     }
@@ -92,6 +93,11 @@ impl<'r, 'a> Section<'r, 'a> {
             self.mismatch(name, value, "a table");
         }
         Section { reader: self.reader, prefix: format!("{}{name}.", self.prefix), table, start, known: RefCell::default() }
+    }
+
+    /// Whether a key is there, whatever its value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| table.get(key).is_some())
     }
 
     /// The value of a key, if it is there; a fault if it is not what was expected.
@@ -138,8 +144,10 @@ impl<'r, 'a> Section<'r, 'a> {
             let name: &str = key.get_ref();
             if !known.iter().any(|known| known == name) {
                 let nearest = known.iter().min_by_key(|known| distance(known, name));
+                // More than half of the letters wrong is another word.
+                let is_near = |known: &str| distance(known, name) <= 3 && distance(known, name) * 2 < known.len().max(name.len());
                 let expected = match nearest {
-                    Some(nearest) if distance(nearest, name) <= 3 => format!("{}{nearest}", self.prefix),
+                    Some(nearest) if is_near(nearest) => format!("{}{nearest}", self.prefix),
                     _ => format!("one of {}", known.join(", ")),
                 };
                 self.fault::<()>(name, "unknown key", &expected);
@@ -151,9 +159,25 @@ impl<'r, 'a> Section<'r, 'a> {
         let found = self.reader.text.get(value.span()).unwrap_or_default();
         let shown = found.lines().next().unwrap_or_default();
         // A URL may hold a password.
-        let problem = if shown.contains("://") { "not what it should be".to_owned() } else { format!("found {shown}") };
+        let problem = if shown.contains("://") { "not what it should be".to_owned() } else { format!("found {}", visible(shown)) };
         self.reader.fault_at(value.span().start, format!("{}{key}", self.prefix), problem, expected.to_owned());
     }
+}
+
+/// The key of the line at this octet, if the line looks like one; never a value, which may be a secret.
+fn key_near(text: &str, start: usize) -> String {
+    let (front, behind) = text.split_at_checked(start).unwrap_or((text, ""));
+    let front = front.rsplit('\n').next().unwrap_or_default();
+    let line = format!("{front}{}", behind.split('\n').next().unwrap_or_default());
+    let key = line.split('=').next().unwrap_or_default().trim().trim_matches(['[', ']']);
+    let is_key = |character: char| character.is_ascii_alphanumeric() || "_-.".contains(character);
+    if key.chars().all(is_key) { key.to_owned() } else { String::new() }
+}
+
+/// Control characters as escapes: the message may be for a terminal.
+fn visible(text: &str) -> String {
+    let escaped = |character: char| if character.is_control() { character.escape_default().to_string() } else { character.to_string() };
+    text.chars().map(escaped).collect()
 }
 
 /// A whole number, `1_000` and `0x10` included.

@@ -25,7 +25,7 @@ fn three_keys_are_enough_and_the_rest_are_the_protocols_defaults() {
     assert_eq!(config.timers, Timers::default());
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.listen, Listen::default());
-    assert_eq!(config.dialling, Dialling::Internet { ports: std::collections::BTreeSet::new() });
+    assert_eq!(config.dialling, Dialling::Internet { ports: BTreeSet::new() });
 }
 
 #[test]
