@@ -25,7 +25,7 @@ fn files(directory: &Path, ending: &str) -> Vec<(PathBuf, String)> {
         if path.is_dir() {
             found.extend(files(&path, ending));
         } else if name.ends_with(ending) {
-            found.push((path.strip_prefix(root()).unwrap().to_owned(), fs::read_to_string(&path).unwrap()));
+            found.push((path.strip_prefix(root()).unwrap().to_owned(), String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned()));
         }
     }
     found

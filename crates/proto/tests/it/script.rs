@@ -12,6 +12,9 @@ pub(crate) fn config(role: Role, limits: &Limits) -> Arc<Config> {
     Arc::new(Config { role, hostname, postmaster_domain: "b.test".parse().unwrap(), limits: *limits })
 }
 
+/// What a driver reads at once.
+const PIECE_OCTETS_MAX: usize = 64 * 1024;
+
 /// In what pieces the client's octets arrive.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Pieces {
@@ -50,7 +53,7 @@ impl Played {
                 Step::NeedInput if self.unsent.is_empty() => return self.end_content(),
                 Step::NeedInput => {
                     let count = match self.pieces {
-                        Pieces::Whole => self.unsent.len(),
+                        Pieces::Whole => self.unsent.len().min(PIECE_OCTETS_MAX),
                         Pieces::Octets => 1,
                     };
                     let piece: Vec<u8> = self.unsent.drain(..count).collect();
@@ -132,4 +135,38 @@ pub(crate) fn show(event: &Event) -> String {
             String::from_utf8_lossy(&line).trim_end().to_owned()
         }
     }
+}
+
+/// The octets that a text with escapes stands for. `{n*x}` is x, n times; x may have escapes.
+pub(crate) fn octets(text: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let mut used = first.len_utf8();
+        match first {
+            '\\' => {
+                used = 2;
+                match rest.as_bytes()[1] {
+                    b'r' => out.push(b'\r'),
+                    b'n' => out.push(b'\n'),
+                    b'0' => out.push(0),
+                    b't' => out.push(b'\t'),
+                    b'x' => {
+                        out.push(u8::from_str_radix(&rest[2..4], 16).unwrap());
+                        used = 4;
+                    }
+                    other => out.push(other),
+                }
+            }
+            '{' => {
+                let (inner, _) = rest[1..].split_once('}').unwrap();
+                let (count, repeated) = inner.split_once('*').unwrap();
+                out.extend(octets(repeated).repeat(count.parse().unwrap()));
+                used = inner.len() + 2;
+            }
+            other => out.extend(other.to_string().as_bytes()),
+        }
+        rest = &rest[used..];
+    }
+    out
 }

@@ -12,7 +12,7 @@ use proto::sasl::{Secret, scram};
 use proto::smtp::reply::{Reply, ReplyReader};
 use proto::smtp::server::{Channel, Role};
 
-use crate::script::{Pieces, Played, config, show};
+use crate::script::{Pieces, Played, config, octets, show};
 
 #[test]
 fn every_dialogue_goes_as_it_is_written() {
@@ -134,37 +134,4 @@ fn answer(played: &mut Played, text: &str, at: &str) {
 
 fn reply(text: &str) -> Reply {
     ReplyReader::default().line(text.as_bytes(), 1).unwrap().unwrap()
-}
-
-/// The octets that a text with escapes stands for. `{n*x}` is x, n times.
-fn octets(text: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let mut used = first.len_utf8();
-        match first {
-            '\\' => {
-                used = 2;
-                match rest.as_bytes()[1] {
-                    b'r' => out.push(b'\r'),
-                    b'n' => out.push(b'\n'),
-                    b'0' => out.push(0),
-                    b'x' => {
-                        out.push(u8::from_str_radix(&rest[2..4], 16).unwrap());
-                        used = 4;
-                    }
-                    other => out.push(other),
-                }
-            }
-            '{' => {
-                let (inner, _) = rest[1..].split_once('}').unwrap();
-                let (count, repeated) = inner.split_once('*').unwrap();
-                out.extend(repeated.as_bytes().repeat(count.parse().unwrap()));
-                used = inner.len() + 2;
-            }
-            other => out.extend(other.to_string().as_bytes()),
-        }
-        rest = &rest[used..];
-    }
-    out
 }

@@ -17,4 +17,3 @@ mod import;
 mod nodes;
 mod origin;
 mod queue;
-mod reception;

@@ -1,0 +1,55 @@
+"""Two servers, each a process of its own, and the DNS that both believe."""
+
+import contextlib
+import os
+import tempfile
+
+from dns import Dns
+from node import Node
+
+# Retries come quickly, so that a server that was killed is found again at once.
+TIMERS = """
+[timers]
+notice = ["0s", "500ms"]
+retrieve = ["0s", "500ms"]
+lease = "2s"
+"""
+
+
+class Pair:
+    """`a.test` and `b.test`, with these stores; every directory is below `folder`."""
+
+    def __init__(self, folder, dns, stores):
+        self.a = Node(folder, "a.test", "127.0.0.2", dns.address)
+        self.b = Node(folder, "b.test", "127.0.0.3", dns.address)
+        self.tops = {node.domain: f'store = "{store}"' for node, store in zip(self.nodes(), stores)}
+        for node in self.nodes():
+            dns.publish_domain(node.domain, node.address, node.ports["retrieval"])
+        self.exchange_certificates(os.path.join(folder, "ca.pem"))
+
+    def nodes(self):
+        """Both."""
+        return self.a, self.b
+
+    def exchange_certificates(self, path):
+        """Starts each once, which makes its certificate; from then on each trusts both."""
+        for node in self.nodes():
+            node.start()
+            assert node.stop() == 0, node.log()
+        with open(path, "wb") as together:
+            for node in self.nodes():
+                with open(node.ca_pem, "rb") as certificate:
+                    together.write(certificate.read())
+        ports = "".join(f'"{node.hostname}" = {node.ports["exchange"]}\n' for node in self.nodes())
+        for node in self.nodes():
+            lab = f'[tls]\nextra_ca = "{path}"\n[lab]\nenabled = true\n[lab.mx_ports]\n{ports}'
+            node.configure(self.tops[node.domain], TIMERS + lab)
+
+
+@contextlib.contextmanager
+def a_pair(stores=("sqlite", "sqlite")):
+    """A pair with these stores that is not running; whatever runs of it in the end is killed."""
+    with tempfile.TemporaryDirectory(prefix="twoway-crash-") as folder, Dns() as dns:
+        pair = Pair(folder, dns, stores)
+        with pair.a, pair.b:
+            yield pair
