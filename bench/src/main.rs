@@ -11,6 +11,7 @@
 
 mod notices;
 mod process;
+mod submit;
 mod tls;
 mod walk;
 
@@ -32,6 +33,8 @@ struct Arguments {
 enum What {
     /// NOTICE over pipelined sessions: recorded durably, not decided.
     Notices(notices::Options),
+    /// A load of messages for any server, from many sessions.
+    Submit(submit::Options),
     /// From the end of DATA at one server to the mailbox of the other.
     Walk(walk::Options),
 }
@@ -44,6 +47,7 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     match what {
         What::Notices(options) => runtime.block_on(notices::run(&options, &folder)),
+        What::Submit(options) => runtime.block_on(submit::run(options)),
         What::Walk(options) => runtime.block_on(walk::run(&options, &folder)),
     }
 }

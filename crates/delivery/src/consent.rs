@@ -9,6 +9,7 @@ mod freemail;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use decide::is_role;
 pub use decide::{Decision, Question, Reason, decide};
 pub(crate) use entry::registered;
 pub use entry::{Caution, Entry, EntryList, Who, WhoError, keys_for};

@@ -150,7 +150,8 @@ impl Contact {
 
     fn standing(&self) -> Standing {
         match (self.acquaintance, self.proof) {
-            (_, Proof::Nothing) | (Acquaintance::New, Proof::Ip) => Standing::Weak,
+            (_, Proof::Nothing) => Standing::Unproved,
+            (Acquaintance::New, Proof::Ip) => Standing::Weak,
             (Acquaintance::RetrievedFrom, Proof::Ip | Proof::Dmarc | Proof::Tls | Proof::Assert) => Standing::Known,
             (Acquaintance::New, Proof::Dmarc | Proof::Tls | Proof::Assert) => Standing::Proved,
         }
@@ -164,8 +165,10 @@ enum Standing {
     Known,
     /// Takes a domain with keys or certificates.
     Proved,
-    /// Takes an address and a cheap domain. Ranks last, and evicts only its like.
+    /// Takes an address and a cheap domain. Ranks last among notices, and evicts only its like.
     Weak,
+    /// Takes nothing: pushed mail in anybody's name.
+    Unproved,
 }
 
 /// The rows of one mailbox, in the order of their keys.

@@ -10,6 +10,7 @@ pub mod dialling;
 pub mod discovery;
 pub mod dns;
 pub mod exchange;
+pub mod legacy;
 pub mod peer;
 pub mod pin;
 pub mod policy;

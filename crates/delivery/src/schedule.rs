@@ -36,6 +36,8 @@ pub struct Timers {
     pub delay_notifying: Duration,
     /// How long uncollected until the author is told of the delay.
     pub delay_waiting: Duration,
+    /// How long pushed mail that was kept aside waits for its recipient.
+    pub keep_legacy: Duration,
 }
 
 impl Default for Timers {
@@ -53,6 +55,7 @@ impl Default for Timers {
             memory: DAY * 30,
             delay_notifying: HOUR * 4,
             delay_waiting: DAY * 3,
+            keep_legacy: DAY * 30,
         }
     }
 }

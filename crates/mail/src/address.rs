@@ -142,6 +142,11 @@ impl Mailbox {
         if fits { Ok(Self { local: local.to_owned(), domain }) } else { Err(AddressError::LocalPart(local.to_owned())) }
     }
 
+    /// Whom a host's own reports are from.
+    pub fn mailer_daemon(host: Domain) -> Self {
+        Self { local: "MAILER-DAEMON".to_owned(), domain: host }
+    }
+
     fn folded_local(&self) -> String {
         self.local.nfc().collect::<String>().to_ascii_lowercase()
     }

@@ -9,6 +9,7 @@
 
 pub mod address_list;
 pub mod author;
+pub mod claim;
 pub mod edit;
 pub mod text;
 
@@ -19,6 +20,7 @@ use jiff::fmt::rfc2822;
 use crate::time::Timestamp;
 
 pub use author::{Author, AuthorError};
+pub use claim::Claim;
 pub use edit::{Head, HeaderEdit};
 
 /// Octets in a line (RFC 5322 section 2.1.1), and so in a field's name.
@@ -149,6 +151,11 @@ impl<'a> HeaderSection<'a> {
     /// There is any other number of either.
     pub fn author(&self) -> Result<Author, AuthorError> {
         author::read(self)
+    }
+
+    /// Whom the message says it is from, in any way that somebody might read it.
+    pub fn claim(&self) -> Claim {
+        claim::read(self)
     }
 
     /// The first Subject, decoded, without control characters.

@@ -86,6 +86,19 @@ pub fn return_path_field(reverse_path: &ReversePath) -> String {
     format!("Return-Path: {reverse_path}\r\n")
 }
 
+/// The ids that this host gave, by the Received fields of its own wherever they stand in these octets; the first of them, at
+/// most `count_max`. A report on a message returns them.
+pub fn ids_given_by(host: &Domain, octets: &[u8], count_max: usize) -> Vec<String> {
+    let by = format!("by {host} with ");
+    let text = String::from_utf8_lossy(octets);
+    let clauses = text.split(by.as_str()).skip(1).take(count_max);
+    clauses
+        .filter_map(|clause| {
+            Some(clause.split_ascii_whitespace().take(3).skip_while(|word| *word != "id").nth(1)?.trim_end_matches(';').to_owned())
+        })
+        .collect()
+}
+
 /// Whether a field is an Authentication-Results that claims to be by one of these hosts (RFC 8601 section 5).
 ///
 /// Such a field on a message that comes from outside is a forgery. One whose author can't be read is taken for one.
@@ -153,6 +166,17 @@ mod tests {
         assert_eq!(received_field(&bare), "Received:\r\n\tby mx.a.test with XTWOWAY id 018bcfe5;\r\n\tSat, 21 Nov 2026 09:30:05 +0000\r\n");
         let v6 = Received { address: Some("2001:db8::1".parse().unwrap()), ..sample(&by) };
         assert!(received_field(&v6).starts_with("Received: from client.test ([IPv6:2001:db8::1])\r\n"));
+    }
+
+    #[test]
+    fn the_ids_a_host_gave_are_found_in_what_a_report_returns() {
+        let by = "mx.a.test".parse().unwrap();
+        let report =
+            format!("Received: from x by y with SMTP id 1;\r\n\r\nbad news\r\n\r\n{}Subject: Hi\r\n", received_field(&sample(&by)));
+        assert_eq!(ids_given_by(&by, report.as_bytes(), 4), ["018bcfe5"]);
+        assert_eq!(ids_given_by(&"mx.b.test".parse().unwrap(), report.as_bytes(), 4), Vec::<String>::new());
+        assert_eq!(ids_given_by(&by, b"by mx.a.test with", 4), Vec::<String>::new());
+        assert_eq!(ids_given_by(&by, b"by mx.a.test with SMTP id", 4), Vec::<String>::new());
     }
 
     #[test]

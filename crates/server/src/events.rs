@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mail::address::Mailbox;
-use mail::id::{MessageId, NoticeId};
+use mail::id::{MailId, MessageId, NoticeId};
 
 /// Something a person would want to know about a message. Told after the commit that makes it true.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +90,19 @@ pub enum Event {
         /// The transfer.
         transfer: NoticeId,
     },
+    /// A message was pushed here by ordinary SMTP, and answered for.
+    Received {
+        /// Names it, in the mailbox and aside.
+        mail: MailId,
+        /// Whom it claims to be from.
+        from: Mailbox,
+        /// Whose mailbox.
+        to: Mailbox,
+        /// `delivered`, `kept` aside, or `dropped`.
+        became: &'static str,
+        /// As it came.
+        size_octets: u64,
+    },
     /// A transfer ended otherwise.
     Ended {
         /// The transfer.
@@ -125,7 +138,7 @@ impl Event {
             | Self::Done { transfer }
             | Self::Ended { transfer, .. }
             | Self::Deferred { transfer, .. } => (None, Some(transfer)),
-            Self::ConsentChanged { .. } => (None, None),
+            Self::ConsentChanged { .. } | Self::Received { .. } => (None, None),
         }
     }
 }

@@ -87,6 +87,7 @@ impl Store {
         self.end_transfers(account, now).await?;
         self.erase_arrivals(account, now).await?;
         self.erase_mail(account, now).await?;
+        self.erase_kept(account, now).await?;
         let erase = move |tx: &mut dyn Tx| {
             for table in [ERASE_ALIASES, ERASE_ENTRIES, ERASE_HISTORY, ERASE_REDECISIONS, ERASE_OBSERVED, ERASE_MAILBOXES, ERASE] {
                 tx.execute(table, params![part, account])?;

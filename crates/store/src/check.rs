@@ -56,10 +56,17 @@ statements! {
                           AND r.stage = 'due') LIMIT ?1";
     ORPHAN_NAMED = "SELECT o.object FROM orphan o WHERE EXISTS (SELECT 1 FROM message m WHERE m.part = o.part AND m.object = o.object) \
                     OR EXISTS (SELECT 1 FROM mail m WHERE m.part = o.part AND m.object = o.object) \
+                    OR EXISTS (SELECT 1 FROM kept k WHERE k.part = o.part AND k.object = o.object) \
                     OR EXISTS (SELECT 1 FROM partial p WHERE p.part = o.part AND p.object = o.object) LIMIT ?1";
     OBJECT_TWICE = "SELECT MIN(n.object) FROM (SELECT object FROM message WHERE object IS NOT NULL UNION ALL \
-                    SELECT object FROM mail WHERE object IS NOT NULL UNION ALL SELECT object FROM partial) AS n \
+                    SELECT object FROM mail WHERE object IS NOT NULL UNION ALL SELECT object FROM kept WHERE object IS NOT NULL \
+                    UNION ALL SELECT object FROM partial) AS n \
                     GROUP BY n.object HAVING COUNT(*) > 1 LIMIT ?1";
+    KEPT_PLACE = "SELECT id FROM kept WHERE (place = 'row') <> (octets IS NOT NULL) OR (place = 'object') <> (object IS NOT NULL) \
+                  OR place NOT IN ('row', 'object') LIMIT ?1";
+    KEPT_WITHOUT_ACCOUNT = "SELECT k.id FROM kept k WHERE NOT EXISTS \
+                            (SELECT 1 FROM account a WHERE a.part = k.part AND a.id = k.account) LIMIT ?1";
+    KEPT_AND_DELIVERED = "SELECT k.id FROM kept k JOIN mail m ON m.part = k.part AND m.account = k.account AND m.id = k.id LIMIT ?1";
     RESERVED = "SELECT name FROM directory WHERE stage <> 'active' AND reserved_at < ?2 LIMIT ?1";
     CONTACTS_OVER_CAP = "SELECT c.account FROM (SELECT DISTINCT part, account, sender_key FROM arrival WHERE stage = 'listed') AS c \
                          GROUP BY c.part, c.account HAVING COUNT(*) > ?2 LIMIT ?1";
@@ -88,6 +95,9 @@ const RELATIONS: &[(Sql, &str)] = &[
     (PARTIAL_OF_NOTHING, "a part of a content is of no arrival that is due"),
     (ORPHAN_NAMED, "an object is noted as an orphan, and named by a row"),
     (OBJECT_TWICE, "an object is named by two rows"),
+    (KEPT_PLACE, "the content of a message kept aside is not where its row says"),
+    (KEPT_WITHOUT_ACCOUNT, "a message kept aside has no account"),
+    (KEPT_AND_DELIVERED, "a message is kept aside, and in the mailbox"),
     (CLOSED, "an account is half deleted"),
     (UNFINISHED, "a change of consent is not applied to all that waits"),
     (LEASE_PARTITIONS, "a lease is of no partition"),

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use delivery::consent::{Decision, Entry, EntryList, Legacy, Question, Reason, Screening, Who, decide, keys_for};
 use delivery::schedule::{Jitter, Timers};
-use mail::address::Domain;
+use mail::address::{Domain, Mailbox};
 use mail::id::{AccountId, EntryId, Partition};
 use mail::notice::Notice;
 use mail::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::Tx;
-use crate::redecision::{Scope, redecide_first, scope_of};
+use crate::backend::{Tx, Value};
+use crate::kept::release::Change;
+use crate::redecision::{Page, Scope, redecide_first, scope_of};
 use crate::{ConsentAct, ConsentChange, ConsentChanged, HistoryItem, Observed, Result, Store};
 use crate::{accounts, codec, params, statements};
 
@@ -88,16 +89,16 @@ impl Store {
             ConsentAct::Add(entry) => (entry.list, &entry.who),
             ConsentAct::Remove { list, who } => (*list, who),
         });
-        let first_scope = scope.clone();
-        let timers = self.timers();
+        let scopes = [scope, Scope::Kept(kept_change(&change.act))];
+        let (first_scopes, timers) = (scopes.clone(), self.timers());
         let apply = move |tx: &mut dyn Tx| {
             let applied = apply(tx, &change)?;
-            Ok((applied, redecide_first(tx, account, &first_scope, (now, jitter), &timers)?))
+            Ok((applied, redecide_all(tx, account, &first_scopes, (now, jitter), &timers)?))
         };
         let (applied, first) = self.write(Partition::of(account), 0, apply).await?;
-        let rest = if first.more { self.go_on(account, scope, now, jitter).await? } else { 0 };
+        let released = self.go_on_with(account, scopes.into(), first, (now, jitter)).await?;
         let (changed, is_full) = (applied == Applied::Changed, applied == Applied::Full);
-        Ok(ConsentChanged { changed, is_full, released: first.released + rest })
+        Ok(ConsentChanged { is_full, changed, released })
     }
 
     /// The entries of an account on one list.
@@ -137,14 +138,14 @@ impl Store {
         let timers = self.timers();
         let undo = move |tx: &mut dyn Tx| {
             let Some(scope) = undo(tx, account, change, now)? else { return Ok(None) };
-            let first = redecide_first(tx, account, &scope, (now, Jitter::NONE), &timers)?;
-            Ok(Some((scope, first.more)))
+            // What was released stays in the mailbox; what was blocked is shown again.
+            let scopes = vec![scope, Scope::Kept(Change::Blocks)];
+            let first = redecide_all(tx, account, &scopes, (now, Jitter::NONE), &timers)?;
+            Ok(Some((scopes, first)))
         };
-        let undone = self.write(Partition::of(account), 0, undo).await?;
-        if let Some((scope, true)) = &undone {
-            self.go_on(account, scope.clone(), now, Jitter::NONE).await?;
-        }
-        Ok(undone.is_some())
+        let Some((scopes, first)) = self.write(Partition::of(account), 0, undo).await? else { return Ok(false) };
+        self.go_on_with(account, scopes, first, (now, Jitter::NONE)).await?;
+        Ok(true)
     }
 
     /// Who was let in and would have waited, with `screening = observe`; the latest first.
@@ -166,24 +167,57 @@ impl Store {
         let id = EntryId::new(now, self.entropy().first_chunk().copied().unwrap_or_default());
         let timers = self.timers();
         let change = move |tx: &mut dyn Tx| {
-            let Some(before) = accounts::modes(tx, account)? else { return Ok(false) };
+            let Some(before) = accounts::modes(tx, account)? else { return Ok(None) };
             let after = (screening.unwrap_or(before.0), legacy.or(before.1));
             if after == before {
-                return Ok(false);
+                return Ok(None);
             }
             accounts::write_modes(tx, account, after)?;
             let text = mode_text(before, after);
             write_history(tx, account, id, (now, "mode", &text), &Undo::Modes { before, after })?;
-            if after.0 == before.0 {
-                return Ok(false);
-            }
-            Ok(redecide_first(tx, account, &Scope::All, (now, Jitter::NONE), &timers)?.more)
+            let scopes = scopes_of_modes(before, after);
+            let first = redecide_all(tx, account, &scopes, (now, Jitter::NONE), &timers)?;
+            Ok(Some((scopes, first)))
         };
-        if self.write(Partition::of(account), 0, change).await? {
-            self.go_on(account, Scope::All, now, Jitter::NONE).await?;
+        if let Some((scopes, first)) = self.write(Partition::of(account), 0, change).await? {
+            self.go_on_with(account, scopes, first, (now, Jitter::NONE)).await?;
         }
         Ok(())
     }
+
+    /// What the first pages left. Returns how many messages were released in all.
+    async fn go_on_with(&self, account: AccountId, scopes: Vec<Scope>, first: Vec<Page>, at: (Timestamp, Jitter)) -> Result<u32> {
+        let mut released = first.iter().map(|page| page.released).sum();
+        for (scope, page) in scopes.into_iter().zip(first) {
+            if page.more {
+                released += self.go_on(account, scope, at.0, at.1).await?;
+            }
+        }
+        Ok(released)
+    }
+}
+
+/// The first page of each scope.
+fn redecide_all(tx: &mut dyn Tx, account: AccountId, scopes: &[Scope], at: (Timestamp, Jitter), timers: &Timers) -> Result<Vec<Page>> {
+    scopes.iter().map(|scope| redecide_first(tx, account, scope, at, timers)).collect()
+}
+
+/// What a change of the lists means for pushed mail that is kept aside: whoever is allowed while it is here, is meant.
+fn kept_change(act: &ConsentAct) -> Change {
+    match act {
+        ConsentAct::Add(Entry { list: EntryList::Allow, who, .. }) => Change::LetIn(who.clone()),
+        ConsentAct::Add(_) | ConsentAct::Remove { .. } => Change::Blocks,
+    }
+}
+
+type Modes = (Screening, Option<Legacy>);
+
+/// What a change of modes concerns.
+fn scopes_of_modes(before: Modes, after: Modes) -> Vec<Scope> {
+    let delivers = |modes: Modes| modes.1.unwrap_or(Legacy::default_for(modes.0)) == Legacy::Deliver;
+    let notices = (after.0 != before.0).then_some(Scope::All);
+    let pushed = (delivers(after) && !delivers(before)).then_some(Scope::Kept(Change::LetAllIn));
+    notices.into_iter().chain(pushed).collect()
 }
 
 /// The name of a list, as a column has it.
@@ -197,6 +231,39 @@ pub(crate) fn list_name(list: EntryList) -> &'static str {
     }
 }
 
+/// What a decision is asked about, but for the recipient's entries and modes.
+pub(crate) struct Asked<'a> {
+    /// Who it is from, or claims to be.
+    pub(crate) sender: &'a Mailbox,
+    pub(crate) recipient: &'a Mailbox,
+    pub(crate) list: Option<&'a str>,
+    pub(crate) reference: Option<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    /// The account's entries that can speak of it.
+    pub(crate) fn entries(&self, tx: &mut dyn Tx, account: AccountId) -> Result<Vec<Entry>> {
+        let keys = keys_for(self.sender, self.recipient, self.list);
+        let mut entries = Vec::new();
+        for some in keys.chunks(KEYS_OF_STATEMENT) {
+            let last = some.last().map_or("", String::as_str);
+            let key = |index: usize| Value::from(some.get(index).map_or(last, String::as_str));
+            let keys = (0..KEYS_OF_STATEMENT).map(key);
+            let values: Vec<Value<'_>> = [Value::from(Partition::of(account)), Value::from(account)].into_iter().chain(keys).collect();
+            for mut row in tx.query(MATCHING, &values)? {
+                entries.push(row.json::<Entry>()?);
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The question, with the entries and the screening mode.
+    pub(crate) fn question(&self, entries: &'a [Entry], screening: Screening, now: Timestamp) -> Question<'a> {
+        let Self { sender, recipient, list, reference } = *self;
+        Question { sender, list_id: list, reference, recipient, entries, screening, now }
+    }
+}
+
 /// The decision about a notice, and the entries it was made by.
 pub(crate) fn decision(
     tx: &mut dyn Tx,
@@ -205,41 +272,11 @@ pub(crate) fn decision(
     screening: Screening,
     now: Timestamp,
 ) -> Result<(Decision, Vec<Entry>)> {
-    let keys = keys_for(&notice.from, &notice.to, notice.list.as_deref());
-    let mut entries = Vec::new();
-    for some in keys.chunks(KEYS_OF_STATEMENT) {
-        let last = some.last().map_or("", String::as_str);
-        let key = |index: usize| some.get(index).map_or(last, String::as_str);
-        let values = params![
-            Partition::of(account),
-            account,
-            key(0),
-            key(1),
-            key(2),
-            key(3),
-            key(4),
-            key(5),
-            key(6),
-            key(7),
-            key(8),
-            key(9),
-            key(10),
-            key(11),
-        ];
-        for mut row in tx.query(MATCHING, values)? {
-            entries.push(row.json::<Entry>()?);
-        }
-    }
-    let question = Question {
-        sender: &notice.from,
-        list_id: notice.list.as_deref(),
-        reference: notice.reference.as_ref().map(mail::id::NoticeId::as_str),
-        recipient: &notice.to,
-        entries: &entries,
-        screening,
-        now,
-    };
-    Ok((decide(&question), entries))
+    let reference = notice.reference.as_ref().map(mail::id::NoticeId::as_str);
+    let asked = Asked { sender: &notice.from, recipient: &notice.to, list: notice.list.as_deref(), reference };
+    let entries = asked.entries(tx, account)?;
+    let decision = decide(&asked.question(&entries, screening, now));
+    Ok((decision, entries))
 }
 
 /// A message was stored: the entry that let it in counts it, and is bound to the domain it came from.

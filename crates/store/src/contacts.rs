@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use delivery::arrival::ArrivalEvent;
 use delivery::consent::Who;
 use delivery::contacts::{Acquaintance, Admission, Attempt, ContactKind, DomainTally, NEW_ROWS_WINDOW, Proof};
-use delivery::contacts::{admit, collapse, network_of, rank};
+use delivery::contacts::{ROWS_MAX as CONTACTS_MAX, admit, collapse, network_of, rank};
 use delivery::schedule::{Jitter, Timers};
 use mail::address::{Domain, Mailbox};
 use mail::id::{AccountId, Partition};
@@ -13,6 +13,7 @@ use mail::time::Timestamp;
 
 use crate::backend::Tx;
 use crate::destination::transition;
+use crate::kept::{self, Kept};
 use crate::{ArrivalRecord, Contact, Evidence, Result, Store, StoreError, arrival_row, params, statements};
 
 /// Messages that one transaction puts away.
@@ -39,9 +40,10 @@ impl Store {
         let list = move |tx: &mut dyn Tx| {
             let listed = arrival_row::listed(tx, account)?;
             let waiting: Vec<_> = listed.iter().filter(|record| now < record.arrival.expires).collect();
+            let kept = kept::shown(tx, account, now)?;
             let attempts = attempts(tx, account, waiting.iter().copied())?;
-            let rows = collapse(attempts);
-            Ok(rank(&rows).into_iter().map(|row| contact(row, &waiting)).collect())
+            let rows = collapse(attempts.into_iter().chain(kept.iter().map(pushed)));
+            Ok(rank(&rows).into_iter().take(CONTACTS_MAX).map(|row| contact(row, &waiting, &kept)).collect())
         };
         self.read(list).await
     }
@@ -63,7 +65,7 @@ impl Store {
                     transition(tx, record, ArrivalEvent::Dismissed, now, Jitter::NONE, &timers)?;
                     count += 1;
                 }
-                Ok(count)
+                Ok(count + kept::dismiss(tx, account, &who, now, ROWS_MAX - count)?)
             };
             let count: usize = self.write(part, 0, dismiss).await?;
             dismissed += u32::try_from(count).unwrap_or(u32::MAX);
@@ -83,15 +85,36 @@ fn speaks_of(who: &Who, record: &ArrivalRecord) -> bool {
     }
 }
 
-/// One row as people read it, with the best proof that came with it.
-fn contact(row: &delivery::contacts::Contact, listed: &[&ArrivalRecord]) -> Contact {
-    let of_sender = listed.iter().filter(|record| record.notice.from == row.sender);
-    // The first of the best: `max_by_key` keeps the last.
-    let best = of_sender.rev().max_by_key(|record| proof(&record.evidence));
-    let nothing = Evidence { rule: Proof::Nothing.as_str().to_owned(), detail: String::new(), address: None };
-    let evidence = best.map_or(nothing, |record| record.evidence.clone());
+/// One row as people read it, with the best proof that came with it; with the latest word on where it was pushed from.
+fn contact(row: &delivery::contacts::Contact, listed: &[&ArrivalRecord], kept: &[Kept]) -> Contact {
+    let nothing = || Evidence { rule: Proof::Nothing.as_str().to_owned(), detail: String::new(), address: None };
     let delivery::contacts::Contact { sender, kind, count, first, last, size_octets, expires, .. } = row.clone();
-    Contact { sender, count, first, last, size_octets, expires, evidence, kind }
+    let evidence = match kind {
+        ContactKind::Notice => {
+            let of_sender = listed.iter().filter(|record| record.notice.from == row.sender);
+            // The first of the best: `max_by_key` keeps the last.
+            of_sender.rev().max_by_key(|record| proof(&record.evidence)).map(|record| record.evidence.clone())
+        }
+        ContactKind::Legacy => {
+            let latest = kept.iter().rfind(|kept| kept.sender == row.sender);
+            latest.map(|kept| Evidence { detail: kept.detail.clone(), address: kept.address, ..nothing() })
+        }
+    };
+    Contact { sender, count, first, last, size_octets, expires, evidence: evidence.unwrap_or_else(nothing), kind }
+}
+
+/// A kept message as it is ranked: whoever pushed it proved nothing.
+fn pushed(kept: &Kept) -> Attempt {
+    Attempt {
+        sender: kept.sender.clone(),
+        kind: ContactKind::Legacy,
+        at: kept.received,
+        size_octets: kept.size_octets,
+        expires: kept.due_at,
+        proof: Proof::Nothing,
+        acquaintance: Acquaintance::New,
+        network: kept.address.and_then(network_of),
+    }
 }
 
 /// Contact attempts as they are ranked. What we have had to do with a domain is what this account has.

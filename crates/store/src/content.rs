@@ -77,6 +77,23 @@ impl Store {
         Ok(found.bytes().await.map_err(failed)?.to_vec())
     }
 
+    /// The same content for another account: what is shared across accounts is octets on the disk, and no row.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn copy_content(&self, content: &StoredContent, account: AccountId) -> Result<StoredContent> {
+        let place = match &content.place {
+            Place::Object(from) => {
+                let to = self.new_object(Partition::of(account)).await?;
+                // A hard link in the local store, a copy on the other side in another.
+                self.objects().copy(&Path::from(from.as_str()), &Path::from(to.as_str())).await.map_err(failed)?;
+                Place::Object(to)
+            }
+            here @ (Place::Row(_) | Place::Unread | Place::Freed) => here.clone(),
+        };
+        Ok(StoredContent { place, ..content.clone() })
+    }
+
     /// The object is gone, or was.
     pub(crate) async fn remove_object(&self, name: &str) -> Result<()> {
         match self.objects().delete(&Path::from(name)).await {

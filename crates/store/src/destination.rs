@@ -3,6 +3,7 @@
 use delivery::arrival::{Arrival, ArrivalEvent, ArrivalOutcome, Stage, Verdict};
 use delivery::consent::{Reason, Screening};
 use delivery::schedule::{Jitter, Timers};
+use mail::address::Mailbox;
 use mail::id::{AccountId, Partition};
 use mail::time::Timestamp;
 
@@ -184,8 +185,7 @@ pub(crate) fn redecide(
         return Ok(Some(record));
     }
     if is_first && decision.reason == Reason::Mode(Screening::Observe) {
-        let (part, sender) = (Partition::of(account), &record.notice.from);
-        tx.execute(OBSERVE, params![part, account, sender.key(), sender.to_string(), now])?;
+        observe(tx, account, &record.notice.from, now)?;
     }
     let is_listed = matches!(record.arrival.stage, Stage::Listed);
     let verdict = match decision.verdict {
@@ -193,6 +193,11 @@ pub(crate) fn redecide(
         verdict => verdict,
     };
     transition(tx, record, ArrivalEvent::Decided(verdict), now, jitter, timers).map(Some)
+}
+
+/// Notes somebody who was let in, and would have waited with screening on.
+pub(crate) fn observe(tx: &mut dyn Tx, account: AccountId, sender: &Mailbox, now: Timestamp) -> Result<()> {
+    tx.execute(OBSERVE, params![Partition::of(account), account, sender.key(), sender.to_string(), now]).map(drop)
 }
 
 fn apply(tx: &mut dyn Tx, part: Partition, settle: &SettleArrival, timers: &Timers) -> Result<Option<ArrivalRecord>> {

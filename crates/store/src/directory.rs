@@ -37,6 +37,22 @@ pub(crate) struct Holder {
     pub(crate) active: bool,
 }
 
+/// The names under which the receiver of an address's mail may stand, best first.
+fn recipient_names(recipient: &Mailbox) -> impl Iterator<Item = String> + use<> {
+    let untagged = recipient.without_tag().map(|mailbox| mailbox.key());
+    [Some(recipient.key()), untagged, Some(catch_all(recipient.domain()))].into_iter().flatten()
+}
+
+/// The account that receives for this address.
+pub(crate) fn recipient(tx: &mut dyn Tx, recipient: &Mailbox) -> Result<Option<AccountId>> {
+    for name in recipient_names(recipient) {
+        if let Some(holder) = look_up(tx, &name)?.filter(|holder| holder.active) {
+            return Ok(Some(holder.account));
+        }
+    }
+    Ok(None)
+}
+
 fn look_up(tx: &mut dyn Tx, name: &str) -> Result<Option<Holder>> {
     let Some(mut row) = tx.one(LOOK_UP, params![Partition::of_name(name), name])? else { return Ok(None) };
     Ok(Some(Holder { account: row.parsed()?, active: row.text()? == "active" }))
@@ -71,9 +87,7 @@ impl Store {
 
     /// The account that receives for this address: the address's own, without its plus-tag, or the catch-all's.
     pub(crate) async fn recipient_account(&self, recipient: &Mailbox) -> Result<Option<AccountId>> {
-        let untagged = recipient.without_tag().map(|mailbox| mailbox.key());
-        let names = [Some(recipient.key()), untagged, Some(catch_all(recipient.domain()))];
-        for name in names.into_iter().flatten() {
+        for name in recipient_names(recipient) {
             if let Some(account) = self.name_holder(name).await? {
                 return Ok(Some(account));
             }

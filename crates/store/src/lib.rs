@@ -27,10 +27,12 @@ mod destination;
 mod directory;
 mod domains;
 mod import;
+pub mod kept;
 mod lease;
 mod mailbox;
 mod origin;
 mod orphans;
+mod reception;
 mod redecision;
 mod report;
 mod transfer_row;
@@ -160,10 +162,12 @@ impl Store {
             directory::STATEMENTS,
             domains::STATEMENTS,
             import::STATEMENTS,
+            kept::STATEMENTS,
             lease::STATEMENTS,
             mailbox::STATEMENTS,
             orphans::STATEMENTS,
             origin::STATEMENTS,
+            reception::STATEMENTS,
             redecision::STATEMENTS,
             schema::STATEMENTS,
             transfer_row::STATEMENTS,

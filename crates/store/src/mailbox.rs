@@ -27,7 +27,13 @@ statements! {
                 RETURNING uidnext, modseq";
     INSERT = "INSERT INTO mail (part, account, id, mailbox, uid, modseq, received, author, subject, skip_octets, head_octets, size_octets, \
               digest, place, object, origin, notice, recipient_key, head, octets) \
-              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
+              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20) \
+              ON CONFLICT (part, account, id) DO NOTHING";
+    MOVE = "INSERT INTO mail (part, account, id, mailbox, uid, modseq, received, author, subject, skip_octets, head_octets, size_octets, \
+            digest, place, object, head, octets) SELECT part, account, id, CAST(?4 AS TEXT), CAST(?5 AS BIGINT), CAST(?6 AS BIGINT), received, \
+            sender, subject, skip_octets, head_octets, size_octets, digest, place, object, head, octets \
+            FROM kept WHERE part = ?1 AND account = ?2 AND id = ?3";
+    MOVED = "DELETE FROM kept WHERE part = ?1 AND account = ?2 AND id = ?3";
     LIST = concat!("SELECT ", mail_columns!(), " FROM mail WHERE part = ?1 AND account = ?2 ORDER BY received, id");
     LOAD = concat!("SELECT ", mail_columns!(), ", head, octets FROM mail WHERE part = ?1 AND account = ?2 AND id = ?3");
     SOME = "SELECT id, object FROM mail WHERE part = ?1 AND account = ?2 LIMIT ?3";
@@ -107,14 +113,26 @@ pub(crate) fn create(tx: &mut dyn Tx, part: Partition, account: AccountId, name:
     tx.execute(CREATE, params![part, account, name, uidvalidity]).map(drop)
 }
 
-/// Puts a message last. The one place where a mailbox grows; three lead here: what arrived and was consented to
-/// (`Store::deliver`), what this server itself reports (`report`), and what the owner brings along (`Store::import`).
-pub(crate) fn append(tx: &mut dyn Tx, part: Partition, mail: &NewMail<'_>) -> Result<()> {
-    let name = params![part, mail.account, mail.mailbox];
+/// The next UID of a mailbox, and its modification sequence.
+fn next_uid(tx: &mut dyn Tx, part: Partition, account: AccountId, mailbox: &str) -> Result<(i64, i64)> {
+    let row = tx.one(NEXT_UID, params![part, account, mailbox])?;
     // A mailbox is made with its account, and goes with it.
-    let row = tx.one(NEXT_UID, name)?;
-    let mut row = row.ok_or_else(|| StoreError::Damaged(format!("the account {} has no {}", mail.account, mail.mailbox)))?;
-    let (uid, modseq) = (row.int()? - 1, row.int()?);
+    let mut row = row.ok_or_else(|| StoreError::Damaged(format!("the account {account} has no {mailbox}")))?;
+    Ok((row.int()? - 1, row.int()?))
+}
+
+/// Puts a message last that was kept aside, and is no longer: only its recipient's own act leads here (`kept::release`).
+pub(crate) fn append_kept(tx: &mut dyn Tx, part: Partition, account: AccountId, id: &str) -> Result<()> {
+    let (uid, modseq) = next_uid(tx, part, account, INBOX)?;
+    tx.execute(MOVE, params![part, account, id, INBOX, uid, modseq])?;
+    tx.execute(MOVED, params![part, account, id]).map(drop)
+}
+
+/// Puts a message last, unless it is there already. The one place where a mailbox grows, with [`append_kept`]; four lead
+/// here: what arrived and was consented to (`Store::deliver`), what was pushed (`Store::receive`), what this server itself
+/// reports (`report`), and what the owner brings along (`Store::import`).
+pub(crate) fn append(tx: &mut dyn Tx, part: Partition, mail: &NewMail<'_>) -> Result<()> {
+    let (uid, modseq) = next_uid(tx, part, mail.account, mail.mailbox)?;
     let (place, object, octets) = place_columns(mail.content)?;
     let values = params![
         part,

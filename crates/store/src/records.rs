@@ -1,5 +1,7 @@
 //! What goes into the store and comes out: plain values, one for each kind of row.
 
+mod pushed;
+
 use std::net::IpAddr;
 
 use mail::address::{Domain, Mailbox, ReversePath};
@@ -16,6 +18,8 @@ use delivery::schedule::Jitter;
 use delivery::transfer::{Transfer, TransferEvent};
 
 use crate::content::StoredContent;
+
+pub use pushed::{Addressee, Pusher, Receive, Received, Room};
 
 /// What SCRAM-SHA-256 keeps instead of a password (RFC 5802 section 3).
 #[derive(Debug, Clone, PartialEq, Eq)]

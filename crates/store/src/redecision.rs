@@ -12,6 +12,7 @@ use mail::time::Timestamp;
 
 use crate::arrival_row::{self, arrival_columns};
 use crate::backend::Tx;
+use crate::kept::release::{self, Change};
 use crate::{ArrivalKey, ArrivalRecord, Result, Store, StoreError, destination, params, statements};
 
 /// Arrivals that one transaction decides again.
@@ -41,6 +42,8 @@ pub(crate) enum Scope {
     Origin(String),
     /// Those of one sender.
     Sender(Mailbox),
+    /// No arrivals: pushed mail that is kept aside.
+    Kept(Change),
 }
 
 impl Scope {
@@ -50,10 +53,14 @@ impl Scope {
             Self::All => String::new(),
             Self::Origin(domain) => domain.clone(),
             Self::Sender(mailbox) => mailbox.to_string(),
+            Self::Kept(change) => change.to_name(),
         }
     }
 
     fn parse(name: &str) -> Result<Self> {
+        if let Some(change) = Change::parse(name) {
+            return change.map(Self::Kept);
+        }
         match name {
             "" => Ok(Self::All),
             address if address.contains('@') => {
@@ -142,6 +149,9 @@ fn redecide_page(
     (now, jitter): (Timestamp, Jitter),
     timers: &Timers,
 ) -> Result<(u32, Option<String>)> {
+    if let Scope::Kept(change) = scope {
+        return release::decide_page(tx, account, change, after, now);
+    }
     let page = undecided(tx, account, scope, after, REDECIDED_MAX)?;
     let next = page.last().filter(|_| page.len() == REDECIDED_MAX).map(|last| cursor(&last.key));
     let mut released = 0;
@@ -165,6 +175,7 @@ fn undecided(tx: &mut dyn Tx, account: AccountId, scope: &Scope, after: &str, li
         Scope::All => ("", LAST_ORIGIN, String::new()),
         Scope::Origin(domain) => (domain.as_str(), domain.as_str(), String::new()),
         Scope::Sender(mailbox) => (mailbox.domain().as_str(), mailbox.domain().as_str(), mailbox.key()),
+        Scope::Kept(_) => return Ok(Vec::new()),
     };
     let (origin, rest) = after.split_once(' ').unwrap_or_default();
     let (id, recipient) = rest.split_once(' ').unwrap_or_default();

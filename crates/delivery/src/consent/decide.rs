@@ -99,10 +99,14 @@ impl Decision {
 
 /// RFC 5321 section 4.5.1 and RFC 2142: whoever has trouble must be able to say so.
 fn by_role(question: &Question<'_>) -> Option<Decision> {
-    let mailbox = question.recipient.without_tag();
-    let local = mailbox.as_ref().unwrap_or(question.recipient).local();
-    let is_role = ["postmaster", "abuse"].iter().any(|role| local.eq_ignore_ascii_case(role));
-    is_role.then(|| retrieve(Reason::RoleAddress))
+    is_role(question.recipient).then(|| retrieve(Reason::RoleAddress))
+}
+
+/// Whether this is `postmaster@` or `abuse@`.
+pub(crate) fn is_role(recipient: &Mailbox) -> bool {
+    let mailbox = recipient.without_tag();
+    let local = mailbox.as_ref().unwrap_or(recipient).local();
+    ["postmaster", "abuse"].iter().any(|role| local.eq_ignore_ascii_case(role))
 }
 
 fn by_address(question: &Question<'_>) -> Option<Decision> {

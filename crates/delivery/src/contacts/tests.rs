@@ -94,7 +94,7 @@ fn what_is_dear_to_forge_ranks_first_and_the_latest_among_equals() {
         known(attempt("known@e.test", 1)),
         known(proved(attempt("forged@f.test", 9), Proof::Nothing)),
     ]);
-    assert_eq!(senders(&rows), ["known@e.test", "key@d.test", "dmarc@c.test", "forged@f.test", "late@a.test", "early@b.test"]);
+    assert_eq!(senders(&rows), ["known@e.test", "key@d.test", "dmarc@c.test", "late@a.test", "early@b.test", "forged@f.test"]);
 }
 
 #[test]

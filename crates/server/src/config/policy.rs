@@ -42,6 +42,7 @@ pub(super) fn timers(section: &Section<'_, '_>) -> Timers {
         memory: one("memory", default.memory),
         delay_notifying: one("delay_notifying", default.delay_notifying),
         delay_waiting: one("delay_waiting", default.delay_waiting),
+        keep_legacy: one("keep_legacy", default.keep_legacy),
     };
     if timers.settle_grace >= timers.confirm_grace {
         // The origin must still listen when the destination confirms for the last time.

@@ -1,5 +1,6 @@
-//! Sessions with other servers, on port 25 and at the retrieval service: the extension, batch by batch.
+//! Sessions with other servers, on port 25 and at the retrieval service: the extension, batch by batch, and ordinary mail.
 
+use proto::smtp::replies;
 use proto::smtp::reply::Reply;
 use proto::smtp::server::Event;
 use proto::twoway::Command;
@@ -12,6 +13,7 @@ use proto::smtp::server::Client;
 
 use crate::inquiry::Inquirer;
 use crate::listen::conversation::{Conversation, Turn};
+use crate::listen::reception::Reception;
 use crate::listen::{notices, retrievals};
 use crate::world::WireError;
 
@@ -22,10 +24,11 @@ use crate::world::WireError;
 pub async fn serve(mut conversation: Conversation) -> Result<(), WireError> {
     let mut inquirer = Inquirer::default();
     let mut batch = Vec::new();
+    let mut reception = Reception::default();
     loop {
         match conversation.next().await? {
             Turn::Event(Event::Twoway(command)) => batch.push(command),
-            Turn::Event(event) => answer_ordinary(&mut conversation, &event)?,
+            Turn::Event(event) => answer_ordinary(&mut conversation, &mut inquirer, &mut reception, event).await?,
             Turn::Replies => answer(&mut conversation, &mut inquirer, std::mem::take(&mut batch)).await?,
             Turn::Ended => return Ok(()),
         }
@@ -84,15 +87,31 @@ async fn answer(conversation: &mut Conversation, inquirer: &mut Inquirer, batch:
     Ok(())
 }
 
-/// Ordinary mail: the session is built for it, reception comes with ordinary SMTP.
-fn answer_ordinary(conversation: &mut Conversation, event: &Event) -> Result<(), WireError> {
-    match event {
-        Event::Mail(_) | Event::Recipient(_) | Event::Message(_) | Event::Password { .. } | Event::Scram { .. } => {
-            conversation.reply(&no_ordinary_mail())
+/// What is pushed here.
+async fn answer_ordinary(
+    conversation: &mut Conversation,
+    inquirer: &mut Inquirer,
+    reception: &mut Reception,
+    event: Event,
+) -> Result<(), WireError> {
+    let reply = match event {
+        Event::Mail(_) => reception.begin(),
+        Event::Recipient(recipient) => reception.recipient(conversation, recipient).await,
+        Event::Content(octets) => {
+            reception.take(conversation, &octets).await;
+            return Ok(());
         }
-        // Not reached without a transaction, and not answered in any case.
-        Event::Content(_) | Event::ContentDropped | Event::StartTls | Event::Twoway(_) => Ok(()),
-    }
+        Event::ContentDropped => {
+            reception.forget();
+            return Ok(());
+        }
+        Event::Message(envelope) => reception.message(conversation, inquirer, &envelope).await,
+        // Not offered to other servers.
+        Event::Password { .. } | Event::Scram { .. } => replies::not_implemented(),
+        // Handled before it comes here, and not answered.
+        Event::StartTls | Event::Twoway(_) => return Ok(()),
+    };
+    conversation.reply(&reply)
 }
 
 /// Whether the session's peer may act in this role for the domain of `mailbox`; if not, what it is told.
@@ -139,10 +158,6 @@ pub(super) fn dns_trouble() -> Reply {
 /// Our own trouble; nothing was recorded.
 pub(super) fn store_trouble() -> Reply {
     Reply::new(452, Some(Status::temporary(3, 1)), "local trouble, nothing was recorded, try again later")
-}
-
-fn no_ordinary_mail() -> Reply {
-    Reply::new(550, Some(Status::permanent(7, 1)), "ordinary mail is not taken here yet, only notices of two-way mail (XTWOWAY)")
 }
 
 fn no_assertions() -> Reply {

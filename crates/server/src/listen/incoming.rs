@@ -1,4 +1,5 @@
-//! Content on its way in from a submitter: its header section is held back and edited, its body streams on.
+//! Content on its way in, from a submitter or another server: its header section is held back and looked at, its body
+//! streams on.
 
 use mail::address::Mailbox;
 use mail::id::{AccountId, MessageId};
@@ -14,26 +15,57 @@ use crate::node::Node;
 /// Octets of the header section that reports return.
 const RETURNED_HEADER_OCTETS_MAX: usize = 16 * 1024;
 
-/// A message on its way in.
-pub struct Incoming {
+/// A message on its way in, and what is known of it once its header section is here.
+pub struct Incoming<F> {
     account: AccountId,
-    message: MessageId,
-    state: State,
+    state: State<F>,
 }
 
-enum State {
+enum State<F> {
     /// The header section is not complete.
     Header(Vec<u8>),
     /// The body streams on.
-    Body(Box<Written>),
+    Body(Box<Written<F>>),
     /// What comes is thrown away.
     Refused(Refusal),
 }
 
 /// What is already on its way to the store.
-struct Written {
-    facts: HeaderFacts,
+struct Written<F> {
+    facts: F,
     writer: ContentWriter,
+}
+
+/// What is done with a header section.
+pub trait Door: Sync {
+    /// What is learnt of it.
+    type Facts: Send;
+
+    /// Looks at the header section, and at what is here of the message. Returns what stands in place of that, if it is
+    /// changed.
+    ///
+    /// # Errors
+    /// The message is not taken.
+    fn admit(&self, node: &Node, section: &HeaderSection<'_>, front: &[u8]) -> Result<(Self::Facts, Option<Vec<u8>>), Refusal>;
+}
+
+/// The door of submitters: the responsible address is needed, and missing fields are added.
+pub struct Submitted<'a> {
+    /// Names the message.
+    pub message: MessageId,
+    /// Where it came from.
+    pub trace: Received<'a>,
+}
+
+impl Door for Submitted<'_> {
+    type Facts = HeaderFacts;
+
+    fn admit(&self, node: &Node, section: &HeaderSection<'_>, front: &[u8]) -> Result<(HeaderFacts, Option<Vec<u8>>), Refusal> {
+        let facts = facts(section)?;
+        let edit = submission::edit(section, self.trace.at, self.message, &node.settings.hostname);
+        let head = edit.prepend(received_field(&self.trace)).finish();
+        Ok((facts, Some(head.apply(front))))
+    }
 }
 
 /// What the header section says.
@@ -64,6 +96,9 @@ pub enum Refusal {
     /// There is no single responsible address.
     #[error(transparent)]
     Author(#[from] mail::message::AuthorError),
+    /// RFC 5321 section 6.3.
+    #[error("more than {0} hops: the message goes in circles")]
+    Circles(usize),
     /// Over the limit of a header section.
     #[error("the header section is longer than {HEADER_OCTETS_MAX} octets")]
     HeaderTooLong,
@@ -72,19 +107,19 @@ pub enum Refusal {
     Store(#[from] StoreError),
 }
 
-impl Incoming {
+impl<F: Send> Incoming<F> {
     /// Nothing of it is here yet.
-    pub fn new(account: AccountId, message: MessageId) -> Self {
-        Self { account, message, state: State::Header(Vec::new()) }
+    pub fn new(account: AccountId) -> Self {
+        Self { account, state: State::Header(Vec::new()) }
     }
 
     /// Takes the next octets. What is wrong with them is told at the end.
-    pub async fn take(&mut self, node: &Node, octets: &[u8], trace: &Received<'_>) {
+    pub async fn take(&mut self, node: &Node, octets: &[u8], door: &impl Door<Facts = F>) {
         let next = match std::mem::replace(&mut self.state, State::Header(Vec::new())) {
             State::Header(mut header) => {
                 header.extend_from_slice(octets);
                 match HeaderSection::find_end(&header) {
-                    Some(_) => self.begin(node, &header, trace).await,
+                    Some(_) => self.begin(node, &header, door).await,
                     None if header.len() > HEADER_OCTETS_MAX => Err(Refusal::HeaderTooLong),
                     None => Ok(State::Header(header)),
                 }
@@ -102,12 +137,10 @@ impl Incoming {
     ///
     /// # Errors
     /// It is not taken, and says why.
-    pub async fn finish(self, node: &Node, trace: &Received<'_>) -> Result<(HeaderFacts, StoredContent), Refusal> {
-        let state = match self.state {
-            State::Header(header) => {
-                let mut whole = Self { state: State::Header(Vec::new()), ..self };
-                whole.begin(node, &header, trace).await?
-            }
+    pub async fn finish(self, node: &Node, door: &impl Door<Facts = F>) -> Result<(F, StoredContent), Refusal> {
+        let Self { account, state } = self;
+        let state = match state {
+            State::Header(header) => Self::new(account).begin(node, &header, door).await?,
             other => other,
         };
         match state {
@@ -117,14 +150,11 @@ impl Incoming {
         }
     }
 
-    /// The header section is complete: reads it, edits it, and starts to write.
-    async fn begin(&mut self, node: &Node, front: &[u8], trace: &Received<'_>) -> Result<State, Refusal> {
-        let section = HeaderSection::read(front);
-        let facts = facts(&section)?;
-        let edit = submission::edit(&section, trace.at, self.message, &node.settings.hostname);
-        let head = edit.prepend(received_field(trace)).finish();
+    /// The header section is complete: shows it to the door, and starts to write.
+    async fn begin(&mut self, node: &Node, front: &[u8], door: &impl Door<Facts = F>) -> Result<State<F>, Refusal> {
+        let (facts, changed) = door.admit(node, &HeaderSection::read(front), front)?;
         let mut writer = ContentWriter::new(&node.store, self.account);
-        writer.write(&head.apply(front)).await?;
+        writer.write(changed.as_deref().unwrap_or(front)).await?;
         Ok(State::Body(Box::new(Written { facts, writer })))
     }
 }

@@ -5,6 +5,7 @@ pub mod exchange;
 pub mod incoming;
 pub mod login;
 pub mod notices;
+pub mod reception;
 pub mod retrievals;
 pub mod submission;
 

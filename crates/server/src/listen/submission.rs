@@ -12,7 +12,7 @@ use proto::smtp::server::{Client, Event, Misuse};
 use store::{Account, StoreError};
 
 use crate::listen::conversation::{Conversation, Turn, misuse};
-use crate::listen::incoming::{Incoming, Refusal};
+use crate::listen::incoming::{HeaderFacts, Incoming, Refusal, Submitted};
 use crate::listen::login;
 use crate::submit::{Submission, submit};
 use crate::world::WireError;
@@ -20,7 +20,7 @@ use crate::world::WireError;
 /// A session's message on its way in.
 struct Transaction {
     message: MessageId,
-    incoming: Incoming,
+    incoming: Incoming<HeaderFacts>,
 }
 
 /// Holds a session with a submitter.
@@ -113,10 +113,11 @@ async fn take(conversation: &Conversation, account: Option<&Account>, transactio
     let node = &conversation.node;
     let current = transaction.get_or_insert_with(|| {
         let message = node.new_message_id();
-        Transaction { message, incoming: Incoming::new(account.id, message) }
+        Transaction { message, incoming: Incoming::new(account.id) }
     });
     let id = current.message.to_string();
-    current.incoming.take(node, octets, &trace(conversation, &id)).await;
+    let door = Submitted { message: current.message, trace: trace(conversation, &id) };
+    current.incoming.take(node, octets, &door).await;
 }
 
 /// The whole message is here: it is checked and kept, and only then answered for.
@@ -132,10 +133,11 @@ async fn answer_message(
         // Content of no octets never announced itself.
         let Transaction { message, incoming } = transaction.unwrap_or_else(|| {
             let message = node.new_message_id();
-            Transaction { message, incoming: Incoming::new(account.id, message) }
+            Transaction { message, incoming: Incoming::new(account.id) }
         });
         let id = message.to_string();
-        let (facts, content) = incoming.finish(node, &trace(conversation, &id)).await.map_err(|refusal| refused(&refusal))?;
+        let door = Submitted { message, trace: trace(conversation, &id) };
+        let (facts, content) = incoming.finish(node, &door).await.map_err(|refusal| refused(&refusal))?;
         if !may_write_as(conversation, account, &facts.from).await? {
             return Err(not_yours(&facts.from));
         }
@@ -183,6 +185,7 @@ fn trace<'a>(conversation: &'a Conversation, id: &'a str) -> Received<'a> {
 
 fn refused(refusal: &Refusal) -> Reply {
     match refusal {
+        Refusal::Circles(_) => Reply::new(554, Some(Status::permanent(4, 6)), refusal.to_string()),
         Refusal::Author(error) => Reply::new(550, Some(Status::permanent(6, 0)), error.to_string()),
         Refusal::HeaderTooLong => Reply::new(552, Some(Status::permanent(3, 4)), refusal.to_string()),
         Refusal::Store(error) => trouble(error),

@@ -11,7 +11,7 @@ use store::{ArrivalKey, ArrivalRecord, Deliver, Lease, StoreError};
 use crate::node::Node;
 
 /// Hops, after which a message goes in circles (RFC 5321 section 6.3).
-const HOPS_MAX: usize = 100;
+pub const HOPS_MAX: usize = 100;
 
 /// Content as it will lie in the mailbox.
 #[derive(Debug)]
@@ -87,9 +87,7 @@ pub async fn judge(
             recipient: Some(&record.notice.to),
             at: node.world.now(),
         };
-        let mut ours = node.settings.domains.clone();
-        ours.push(node.settings.hostname.clone());
-        let edit = HeaderEdit::new(&section).remove(|field: &Field<'_>| claims_our_results(field, &ours));
+        let edit = without_forgeries(node, &section);
         let head = edit.prepend(received_field(&received)).prepend(return_path_field(provenance.reverse_path)).finish();
         Acceptable {
             head: head.octets,
@@ -98,6 +96,18 @@ pub async fn judge(
             subject: section.subject().unwrap_or_default(),
         }
     }))
+}
+
+/// What comes from outside, without results of authentication that claim to be ours.
+pub fn without_forgeries<'a>(node: &Node, section: &'a HeaderSection<'a>) -> HeaderEdit<'a> {
+    HeaderEdit::new(section).remove(|field: &Field<'_>| {
+        let is_ours = |field: &Field<'_>| {
+            let ours = node.settings.domains.iter().chain([&node.settings.hostname]).cloned().collect::<Vec<_>>();
+            claims_our_results(field, &ours)
+        };
+        // Most fields are others, and need no list.
+        field.is("Authentication-Results") && is_ours(field)
+    })
 }
 
 /// The one From mailbox is the one the notice named: what the recipient consented to is what they see.

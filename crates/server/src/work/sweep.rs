@@ -45,6 +45,11 @@ pub async fn run(node: Arc<Node>, left: LastSeen) {
             Ok(removed) => tracing::info!(removed, "contents that nobody names are removed"),
             Err(error) => tracing::warn!(%error, "orphans stay for now"),
         }
+        match node.store.sweep_kept(node.world.now()).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "pushed mail that was kept aside is deleted: its time is over"),
+            Err(error) => tracing::warn!(%error, "what was kept aside stays for now"),
+        }
         first(node.world.sleep_until(node.world.after(ORPHANS_EVERY)), node.stop.raised()).await;
     }
 }

@@ -13,7 +13,8 @@ use crate::{Result, Store, StoreError, params, statements};
 
 statements! {
     NAMED = "SELECT object, size_octets, digest FROM message WHERE object IS NOT NULL \
-             UNION ALL SELECT object, size_octets, digest FROM mail WHERE object IS NOT NULL";
+             UNION ALL SELECT object, size_octets, digest FROM mail WHERE object IS NOT NULL \
+             UNION ALL SELECT object, size_octets, digest FROM kept WHERE object IS NOT NULL";
     PARTIAL = "SELECT object, size_octets FROM partial";
     ORPHANS = "SELECT object FROM orphan";
 }

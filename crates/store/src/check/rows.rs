@@ -11,6 +11,7 @@ use mail::digest::ContentDigest;
 use mail::id::{AccountId, NoticeId, Partition};
 
 use crate::backend::{Row, Sql, Tx, Value};
+use crate::kept::Stage as KeptStage;
 use crate::{Result, Store, StoreError, arrival_row, params, statements, transfer_row};
 
 /// Rows that are read at once.
@@ -30,12 +31,15 @@ statements! {
                 WHERE (part, id) > (?1, ?2) ORDER BY part, id LIMIT ?3";
     MAILS = "SELECT part, account, id, size_octets, digest, octets, skip_octets, head_octets, head FROM mail \
              WHERE (part, account, id) > (?1, ?2, ?3) ORDER BY part, account, id LIMIT ?4";
+    KEPT = "SELECT part, account, id, size_octets, digest, octets, head_octets, head, sender, sender_key, stage, due_at, expires FROM kept \
+            WHERE (part, account, id) > (?1, ?2, ?3) ORDER BY part, account, id LIMIT ?4";
     PARTS = "SELECT 'an account', part, id FROM account UNION SELECT 'an alias', part, account FROM alias \
              UNION SELECT 'a message', part, account FROM message UNION SELECT 'a mailbox', part, account FROM mailbox \
              UNION SELECT 'a mail', part, account FROM mail UNION SELECT 'a change of consent', part, account FROM history \
+             UNION SELECT 'a message kept aside', part, account FROM kept \
              UNION SELECT 'an observed sender', part, account FROM observed UNION SELECT 'a part of a content', part, account FROM partial";
     OBJECTS = "SELECT part, object FROM message WHERE object IS NOT NULL UNION SELECT part, object FROM mail WHERE object IS NOT NULL \
-               UNION SELECT part, object FROM partial UNION SELECT part, object FROM orphan";
+               UNION SELECT part, object FROM kept WHERE object IS NOT NULL UNION SELECT part, object FROM partial UNION SELECT part, object FROM orphan";
     PINS = "SELECT part, domain FROM pin";
 }
 
@@ -55,6 +59,7 @@ impl Store {
         violations.extend(self.pages(ENTRIES, vec![number(), text(), text(), text()], PAGE, entry).await?);
         violations.extend(self.pages(MESSAGES, vec![number(), text()], PAGE_OF_OCTETS, message).await?);
         violations.extend(self.pages(MAILS, vec![number(), text(), text()], PAGE_OF_OCTETS, mail).await?);
+        violations.extend(self.pages(KEPT, vec![number(), text(), text()], PAGE_OF_OCTETS, kept).await?);
         Ok(violations)
     }
 
@@ -222,6 +227,26 @@ fn mail(mut row: Row) -> Result<Found> {
     let (_skip_octets, head_octets, head) = (row.count()?, row.count()?, row.blob()?);
     if head.len() as u64 != head_octets {
         wrong.push(format!("the head of a mail is not of the size it had: {id}"));
+    }
+    Ok((vec![Value::Int(part), account.into(), id.into()], wrong))
+}
+
+fn kept(mut row: Row) -> Result<Found> {
+    let (part, account, id) = (row.int()?, row.text()?, row.text()?);
+    let what = "a message kept aside";
+    let mut wrong: Vec<_> = content(&mut row)?.map(|wrong| format!("the content of {what} {wrong}: {id}")).into_iter().collect();
+    let (head_octets, head) = (row.count()?, row.blob()?);
+    let (sender, sender_key) = (row.text()?, row.text()?);
+    let (stage, due_at, expires) = (row.text()?, row.time()?, row.time()?);
+    if head.len() as u64 != head_octets {
+        wrong.push(format!("the head of {what} is not of the size it had: {id}"));
+    }
+    if sender.parse::<Mailbox>().map(|mailbox| mailbox.key()).ok().as_ref() != Some(&sender_key) {
+        wrong.push(format!("the sender of {what} is not the one it is found by: {id}"));
+    }
+    let goes_when_it_may = if stage == KeptStage::Listed.as_str() { due_at == expires } else { due_at <= expires };
+    if !goes_when_it_may || KeptStage::ALL.iter().all(|known| known.as_str() != stage) {
+        wrong.push(format!("{what} is {stage}, and goes at another time than that says: {id}"));
     }
     Ok((vec![Value::Int(part), account.into(), id.into()], wrong))
 }

@@ -17,3 +17,4 @@ mod import;
 mod nodes;
 mod origin;
 mod queue;
+mod reception;

@@ -70,7 +70,7 @@ on_both_engines! {
         it.stop();
         it.meddle("INSERT INTO migration VALUES (0, 99)");
         let refused = threads::open(&it.database, it.surroundings.clone()).map(drop);
-        assert!(matches!(refused, Err(OpenError::NewerSchema { found: 99, known: 1 })), "{refused:?}");
+        assert!(matches!(refused, Err(OpenError::NewerSchema { found: 99, known }) if known == store::schema::version()), "{refused:?}");
         it.meddle("DELETE FROM migration WHERE version = 99");
         it.start();
     }

@@ -21,7 +21,11 @@ impl Session {
     fn offers(&self) -> Vec<String> {
         let limits = &self.config.limits;
         let mut offers: Vec<String> =
-            ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "BINARYMIME", "DSN"].map(str::to_owned).into();
+            ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "BINARYMIME"].map(str::to_owned).into();
+        // RFC 3461 section 5.2.2: whoever offers it to other servers owes them reports of success, and we send none to them.
+        if self.config.role == Role::Submission {
+            offers.push("DSN".to_owned());
+        }
         offers.push(format!("SIZE {}", limits.message_octets_max));
         // RFC 9422 section 4.
         offers.push(format!("LIMITS MAILMAX={} RCPTMAX={}", limits.messages_max, limits.recipients_max));

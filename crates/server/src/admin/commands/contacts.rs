@@ -33,7 +33,11 @@ pub(super) async fn list(desk: &Desk, address: &Mailbox) -> Result<Response, Adm
         last: contact.last,
         size_octets: contact.size_octets,
         expires: Some(contact.expires),
-        evidence: format!("{}: {}", contact.evidence.rule, contact.evidence.detail),
+        evidence: match contact.kind {
+            ContactKind::Notice => format!("{}: {}", contact.evidence.rule, contact.evidence.detail),
+            // The address is only what the message says.
+            ContactKind::Legacy => format!("not proved: {}", contact.evidence.detail),
+        },
         kind: match contact.kind {
             ContactKind::Notice => "notice",
             ContactKind::Legacy => "legacy",

@@ -25,25 +25,41 @@ class Pair:
         self.tops = {node.domain: f'store = "{store}"' for node, store in zip(self.nodes(), stores)}
         for node in self.nodes():
             dns.publish_domain(node.domain, node.address, node.ports["retrieval"])
-        self.exchange_certificates(os.path.join(folder, "ca.pem"))
+        # Where they dial hosts that do not listen on port 25.
+        self.mx_ports = {node.hostname: node.ports["exchange"] for node in self.nodes()}
+        self.authorities = os.path.join(folder, "ca.pem")
+        self.exchange_certificates()
+        self.configure()
 
     def nodes(self):
         """Both."""
         return self.a, self.b
 
-    def exchange_certificates(self, path):
+    def exchange_certificates(self):
         """Starts each once, which makes its certificate; from then on each trusts both."""
         for node in self.nodes():
             node.start()
             assert node.stop() == 0, node.log()
-        with open(path, "wb") as together:
+        with open(self.authorities, "wb") as together:
             for node in self.nodes():
                 with open(node.ca_pem, "rb") as certificate:
                     together.write(certificate.read())
-        ports = "".join(f'"{node.hostname}" = {node.ports["exchange"]}\n' for node in self.nodes())
+
+    def configure(self):
+        """Writes both configurations."""
+        ports = "".join(f'"{host}" = {port}\n' for host, port in self.mx_ports.items())
+        lab = f'[tls]\nextra_ca = "{self.authorities}"\n[lab]\nenabled = true\n[lab.mx_ports]\n{ports}'
         for node in self.nodes():
-            lab = f'[tls]\nextra_ca = "{path}"\n[lab]\nenabled = true\n[lab.mx_ports]\n{ports}'
             node.configure(self.tops[node.domain], TIMERS + lab)
+
+    @contextlib.contextmanager
+    def running(self):
+        """Both run as they are configured now, for as long as the `with` block does."""
+        self.configure()
+        with self.a, self.b:
+            for node in self.nodes():
+                node.start()
+            yield self
 
 
 @contextlib.contextmanager

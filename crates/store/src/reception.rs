@@ -1,0 +1,121 @@
+//! Pushed mail comes in: whose mailbox an address is, and the one transaction that delivers a message or keeps it aside.
+
+use delivery::consent::{Legacy, Reason, Screening};
+use delivery::legacy::{Answers, Authorship, Pushed, decide_pushed};
+use delivery::schedule::Timers;
+use mail::address::{Mailbox, ReversePath};
+use mail::id::Partition;
+
+use crate::backend::Tx;
+use crate::consent::Asked;
+use crate::content::Place;
+use crate::mailbox::{INBOX, NewMail};
+use crate::{
+    Addressee, Receive, Received, Result, Room, Store, accounts, consent, destination, directory, kept, mailbox, orphans, params,
+    statements,
+};
+
+statements! {
+    IS_HERE = "SELECT id FROM mail WHERE part = ?1 AND account = ?2 AND id = ?3 UNION ALL SELECT id FROM kept WHERE part = ?1 AND account = ?2 AND id = ?3";
+    SENT_BY = "SELECT id FROM message WHERE part = ?1 AND id = ?2 AND account = ?3";
+}
+
+impl Store {
+    /// Whose mailbox pushed mail for this address goes to, and how it is taken there from this network.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn addressee(&self, recipient: &Mailbox, network: String) -> Result<Option<Addressee>> {
+        let recipient = recipient.clone();
+        let find = move |tx: &mut dyn Tx| {
+            let Some(account) = directory::recipient(tx, &recipient)? else { return Ok(None) };
+            let Some((screening, legacy)) = accounts::modes(tx, account)? else { return Ok(None) };
+            let legacy = legacy.unwrap_or(Legacy::default_for(screening));
+            let room = if legacy == Legacy::Keep { kept::room(tx, account, &network)? } else { Room::Some };
+            Ok(Some(Addressee { account, legacy, room }))
+        };
+        self.read(find).await
+    }
+
+    /// Puts a pushed message into the recipient's mailbox, or keeps it aside, or drops it, as entries and modes want it in
+    /// this transaction. Repeatable by the message's id. Whose mode has become `refuse` since RCPT keeps it.
+    ///
+    /// # Errors
+    /// The store is not available, or the content was swept.
+    pub async fn receive(&self, new: Receive) -> Result<Received> {
+        let (part, timers) = (Partition::of(new.account), self.timers());
+        let octets = match &new.content.place {
+            Place::Row(octets) => octets.len(),
+            Place::Object(_) | Place::Unread | Place::Freed => 0,
+        };
+        self.write(part, octets + new.head.len(), move |tx| receive(tx, part, &new, &timers)).await
+    }
+}
+
+fn receive(tx: &mut dyn Tx, part: Partition, new: &Receive, timers: &Timers) -> Result<Received> {
+    let Some((screening, legacy)) = accounts::modes(tx, new.account)? else { return Ok(Received::NoMailbox) };
+    let legacy = legacy.unwrap_or(Legacy::default_for(screening));
+    let asked = Asked { sender: &new.sender, recipient: &new.recipient, list: new.list_id.as_deref(), reference: None };
+    let entries = asked.entries(tx, new.account)?;
+    let question = asked.question(&entries, screening, new.now);
+    let (pushed, decision) = decide_pushed(&question, legacy, &new.authorship, answers(tx, part, new)?);
+    match pushed {
+        // Content that was written as an object stays an orphan, and is swept.
+        Pushed::Discard => Ok(Received::Dropped),
+        Pushed::Deliver => {
+            if adopt(tx, part, new)? {
+                mailbox::append(tx, part, &in_the_mailbox(new, &new.sender.to_string()))?;
+                if matches!(new.authorship, Authorship::Proved(_)) {
+                    consent::count(tx, new.account, &decision, &entries, new.sender.domain())?;
+                }
+                if decision.reason == Reason::Mode(Screening::Observe) {
+                    destination::observe(tx, new.account, &new.sender, new.now)?;
+                }
+            }
+            Ok(Received::Delivered)
+        }
+        Pushed::Keep | Pushed::Refuse => {
+            if adopt(tx, part, new)? {
+                kept::insert(tx, part, new, new.now + timers.keep_legacy)?;
+            }
+            Ok(Received::Kept)
+        }
+    }
+}
+
+/// Whether it is a report on a message that this account sent: it returns that message's trace field.
+fn answers(tx: &mut dyn Tx, part: Partition, new: &Receive) -> Result<Answers> {
+    if new.reverse_path == ReversePath::Null {
+        for message in &new.returns {
+            if tx.one(SENT_BY, params![part, *message, new.account])?.is_some() {
+                return Ok(Answers::OwnMessage);
+            }
+        }
+    }
+    Ok(Answers::Nothing)
+}
+
+/// Takes over the content's object, if it is one. `false` if the message is here already, and this is a repeat.
+fn adopt(tx: &mut dyn Tx, part: Partition, new: &Receive) -> Result<bool> {
+    let Place::Object(name) = &new.content.place else { return Ok(true) };
+    if tx.one(IS_HERE, params![part, new.account, new.mail])?.is_some() {
+        return Ok(false);
+    }
+    orphans::adopt(tx, part, name)?;
+    Ok(true)
+}
+
+fn in_the_mailbox<'a>(new: &'a Receive, author: &'a str) -> NewMail<'a> {
+    NewMail {
+        account: new.account,
+        id: new.mail,
+        mailbox: INBOX,
+        received: new.now,
+        author,
+        subject: &new.subject,
+        head: &new.head,
+        skip_octets: new.skip_octets,
+        content: &new.content,
+        arrival: None,
+    }
+}
