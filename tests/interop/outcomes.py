@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import email.utils
 
 from cases import Cases
 from server import token, wait_for
@@ -96,7 +97,11 @@ def failure(demo):
     fields = report.one()
     assert fields["Action"] == "failed" and fields["Status"] == "5.1.1", report.raw
     assert fields["Final-Recipient"].lower().endswith(nobody), report.raw
-    assert "550 5.1.1" in fields["Diagnostic-Code"], report.raw
+    assert fields["Diagnostic-Code"].startswith("smtp; 550 5.1.1"), report.raw
+    assert fields["Remote-MTA"].replace(" ", "") == f"dns;{demo.b.hostname}", report.raw
+    assert email.utils.parsedate_to_datetime(fields["Last-Attempt-Date"]), report.raw
+    words = report.parts[0].get_content()
+    assert nobody in words and "550 5.1.1" in words and "check the address" in words, words
     original = report.returned()
     assert original.get_content_type() == "message/rfc822", report.raw
     assert original.get_payload()[0]["Subject"] == subject
@@ -112,6 +117,47 @@ def header_of_failure(demo):
     report = wait_report(erin, envelope_id)
     assert report.returned().get_content_type() in ("text/rfc822-headers", "message/rfc822-headers"), report.raw
     assert subject.encode() in report.raw and b"The body." not in report.raw, report.raw
+
+
+@CASES.add
+def large_failure(demo):
+    """RET=FULL returns three megabytes to the octet; without RET a large message goes back as its header."""
+    erin = demo.a.new_account()
+    nobody, whole, header = f"{token()}@b.test", token(), token()
+    content = erin.message(nobody, token()) + b"Line after line of it.\r\n" * 140_000
+    erin.submit([nobody], content, mail_params=f"RET=FULL ENVID={whole}")
+    erin.submit([nobody], content, mail_params=f"ENVID={header}")
+    original = wait_report(erin, whole).returned()
+    assert original.get_content_type() == "message/rfc822"
+    body = original.get_payload()[0].get_payload()
+    assert body.count("Line after line of it.") == 140_000 and len(body) >= 140_000 * 23, len(body)
+    assert wait_report(erin, header).returned().get_content_type() == "text/rfc822-headers"
+
+
+@CASES.add
+def together(demo):
+    """Recipients that the other server refuses at once stand in one report, each with its own words."""
+    erin = demo.a.new_account()
+    nobodies, envelope_id = [f"{token()}@b.test" for _ in range(20)], token()
+    erin.submit(nobodies, erin.message("several@b.test", token()), mail_params=f"ENVID={envelope_id}")
+    report = wait_report(erin, envelope_id)
+    assert sorted(fields["Final-Recipient"].split(";")[1].strip() for fields in report.recipients) == sorted(nobodies), report.raw
+    assert all(fields["Diagnostic-Code"].startswith("smtp; 550 5.1.1") for fields in report.recipients), report.raw
+    assert all(nobody in report.parts[0].get_content() for nobody in nobodies), report.raw
+
+
+@CASES.add
+def about_programs(demo):
+    """What a program wrote is reported as any failure; a report that fails is not."""
+    erin = demo.a.new_account()
+    nobody, automatic, receipt = f"{token()}@b.test", token(), token()
+    plain = erin.message(nobody, token())
+    report = plain.replace(b"\r\n\r\n", b"\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; boundary=x\r\n\r\n", 1)
+    message = erin.submit([nobody], report, mail_params=f"ENVID={receipt}", rcpt_params="NOTIFY=FAILURE")
+    erin.wait_sent(message, nobody, "failed")
+    erin.submit([nobody], b"Auto-Submitted: auto-generated\r\n" + plain, mail_params=f"ENVID={automatic}")
+    wait_report(erin, automatic)
+    assert len(reports(erin)) == 1, [report.raw for report in reports(erin)]
 
 
 @CASES.add

@@ -1,7 +1,7 @@
 //! What the author is told: the status of each recipient, and which outcomes become a report (RFC 3461, 3464).
 
 use mail::address::ReversePath;
-use mail::envelope::ReportWish;
+use mail::envelope::{ReportWish, ReturnWish};
 use mail::status::Status;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,29 @@ pub fn is_wanted(report: &Report, wish: ReportWish, reverse_path: &ReversePath) 
         Report::Failed { .. } | Report::Expired => wish.failure(),
         Report::DelayedUnnoticed | Report::DelayedUncollected => wish.delay(),
     }
+}
+
+/// The largest message that goes back whole in a report of failure, where its author asked for that (`RET=FULL`): the
+/// largest that a server takes by default. The report is a copy in the author's own mailbox.
+pub const RETURNED_OCTETS_MAX: u64 = 52_428_800;
+
+/// The largest that goes back whole unasked: enough for what people write, and not worth an object of its own.
+pub const RETURNED_UNASKED_OCTETS_MAX: u64 = 32 * 1024;
+
+/// Whether the whole message goes back to its author, and not just its header section.
+///
+/// RFC 3461 section 4.3: RET speaks of reports of failure only; without it the choice is ours.
+pub fn returns_whole(report: &Report, wish: Option<ReturnWish>, size_octets: u64) -> bool {
+    let is_failure = match report {
+        Report::Failed { .. } | Report::Expired => true,
+        Report::Delivered | Report::DelayedUnnoticed | Report::DelayedUncollected | Report::HandedOver | Report::Relayed => false,
+    };
+    let octets_max = match wish {
+        Some(ReturnWish::Headers) => 0,
+        Some(ReturnWish::Full) => RETURNED_OCTETS_MAX,
+        None => RETURNED_UNASKED_OCTETS_MAX,
+    };
+    is_failure && size_octets <= octets_max
 }
 
 /// What became of a message for one recipient, as the author sees it.
@@ -196,6 +219,26 @@ mod tests {
         for (report, wish, wanted) in table {
             assert_eq!(is_wanted(&report, wish, &author), wanted, "{report:?} {wish:?}");
             assert!(!is_wanted(&report, wish, &ReversePath::Null), "{report:?} to the empty path");
+        }
+    }
+
+    #[test]
+    fn the_whole_message_goes_back_if_it_failed_and_its_author_did_not_say_otherwise() {
+        let failed = Report::Failed { status: Status::permanent(1, 1), text: "no such mailbox".to_owned() };
+        let (full, headers) = (Some(ReturnWish::Full), Some(ReturnWish::Headers));
+        let table = [
+            (&failed, None, RETURNED_UNASKED_OCTETS_MAX, true),
+            (&failed, None, RETURNED_UNASKED_OCTETS_MAX + 1, false),
+            (&failed, full, RETURNED_OCTETS_MAX, true),
+            (&failed, full, RETURNED_OCTETS_MAX + 1, false),
+            (&failed, headers, 1, false),
+            (&Report::Expired, full, 1, true),
+            (&Report::Delivered, full, 1, false),
+            (&Report::HandedOver, None, 1, false),
+            (&Report::DelayedUnnoticed, full, 1, false),
+        ];
+        for (report, wish, size_octets, whole) in table {
+            assert_eq!(returns_whole(report, wish, size_octets), whole, "{report:?} {wish:?} {size_octets}");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Delivery status notifications (RFC 3464, RFC 6522, RFC 6533): what the author is told, for people and for programs.
 //!
 //! Facts in, octets out. The report is a `multipart/report` of three parts: a text, the status of each recipient,
-//! and the message or its header section.
+//! and the message or its header section. What goes back may be too large for memory: [`frame`] makes what stands
+//! around it, once a [`Scan`] has seen it.
 
 mod part;
 mod wording;
@@ -13,6 +14,7 @@ use crate::message::{HeaderSection, text};
 use crate::status::Status;
 use crate::time::Timestamp;
 
+pub use part::{Encoding as ContentEncoding, Scan};
 use part::{Encoding, returned_part};
 
 /// Octets of a peer's words in a report.
@@ -59,10 +61,21 @@ pub struct Recipient<'a> {
     pub mailbox: &'a Mailbox,
     /// `ORCPT`, decoded: `rfc822;bob@b.test`.
     pub original: Option<&'a str>,
-    /// The server that took or refused it, if any did.
-    pub remote: Option<&'a Domain>,
+    /// The latest attempt, if one is worth telling.
+    pub attempt: Option<Attempt<'a>>,
     /// What became of it.
     pub outcome: Outcome<'a>,
+}
+
+/// An attempt to get rid of a message: by a notice, or by ordinary SMTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt<'a> {
+    /// When.
+    pub at: Timestamp,
+    /// The server that was reached, if one was.
+    pub remote: Option<&'a Domain>,
+    /// Its reply, if it gave one: `550 5.1.1 no such mailbox`.
+    pub reply: Option<&'a str>,
 }
 
 /// What became of a message.
@@ -74,12 +87,17 @@ pub enum Outcome<'a> {
     Failed {
         /// Whose refusal, and why.
         status: Status,
-        /// In words; the peer's, where a peer refused.
+        /// In words of our own; the peer's own are in the attempt.
         reason: &'a str,
     },
     /// Not collected before this time. Says nothing of why.
     Expired {
         /// When it expired.
+        at: Timestamp,
+    },
+    /// Ordinary SMTP was tried until this time, and no server took it.
+    GivenUp {
+        /// When the last hope ended.
         at: Timestamp,
     },
     /// The destination has not heard of it yet; we go on trying.
@@ -104,7 +122,7 @@ impl Outcome<'_> {
         match self {
             Self::Delivered => ("delivered", Status::success(0, 0)),
             Self::Failed { status, .. } => ("failed", status),
-            Self::Expired { .. } => ("failed", Status::permanent(4, 7)),
+            Self::Expired { .. } | Self::GivenUp { .. } => ("failed", Status::permanent(4, 7)),
             // Both delays are one to programs: what the recipient does about a notice is nobody's business.
             Self::DelayedUnnoticed { .. } | Self::DelayedUncollected { .. } => ("delayed", Status::temporary(0, 0)),
             // RFC 3464 section 2.3.3: handed to where no confirmation may come back from.
@@ -113,31 +131,76 @@ impl Outcome<'_> {
     }
 }
 
+/// What stands around the content in a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Before its first octet.
+    pub before: Vec<u8>,
+    /// After its last.
+    pub after: Vec<u8>,
+}
+
 /// The report as a message.
 pub fn build(report: &Report<'_>) -> Vec<u8> {
-    let original = match report.returned {
-        Returned::Headers(octets) | Returned::Full(octets) => HeaderSection::read(octets),
-    };
-    let global = needs_utf8(report);
-    let explanation = wording::explanation(report, &original);
-    let statuses = status_part(report, global);
-    let (returned, returned_encoding) = returned_part(report.returned, &original);
-    let encoding = [Encoding::of(explanation.as_bytes()), Encoding::of(statuses.as_bytes()), returned_encoding].into_iter().max();
+    let original = original(report);
+    let (returned, encoding) = returned_part(report.returned, &original);
     let boundary = part::boundary(&token(report.id), &returned);
+    let Frame { mut before, after } = assemble(report, &original, report.returned, encoding, &boundary);
+    before.extend_from_slice(&returned);
+    before.extend_from_slice(&after);
+    before
+}
 
-    let mut message = header(report, &original, &boundary, encoding.unwrap_or_default()).into_bytes();
+/// The report's Subject, decoded.
+pub fn subject(report: &Report<'_>) -> String {
+    wording::subject(report)
+}
+
+/// What stands around the whole message in a report on it, for messages that are not in memory: `scan` has seen all
+/// of it, `report.returned` is its header section.
+///
+/// That no line of the message is our boundary is not looked up: the report's id did not exist when it was written.
+pub fn frame(report: &Report<'_>, scan: Scan) -> Frame {
+    let original = original(report);
+    let boundary = part::boundary(&token(report.id), b"");
+    let mut frame = assemble(report, &original, Returned::Full(original.octets()), scan.finish(), &boundary);
+    if original.is_missing() {
+        // As `returned_part` does it.
+        frame.before.extend_from_slice(b"\r\n");
+    }
+    frame
+}
+
+fn original<'a>(report: &Report<'a>) -> HeaderSection<'a> {
+    match report.returned {
+        Returned::Headers(octets) | Returned::Full(octets) => HeaderSection::read(octets),
+    }
+}
+
+/// The three parts, without the octets of the last.
+fn assemble(
+    report: &Report<'_>,
+    original: &HeaderSection<'_>,
+    returned: Returned<'_>,
+    returned_encoding: Encoding,
+    boundary: &str,
+) -> Frame {
+    let global = needs_utf8(report);
+    let explanation = wording::explanation(report, original, returned);
+    let statuses = status_part(report, global);
+    let widest = Encoding::of(explanation.as_bytes()).max(Encoding::of(statuses.as_bytes())).max(returned_encoding);
+    let mut before = header(report, original, boundary, widest).into_bytes();
     let mut add_part = |header: &str, content: &[u8]| {
-        message.extend_from_slice(format!("\r\n--{boundary}\r\n{header}\r\n").as_bytes());
-        message.extend_from_slice(content);
+        before.extend_from_slice(format!("\r\n--{boundary}\r\n{header}\r\n").as_bytes());
+        before.extend_from_slice(content);
     };
     let text_header = format!("Content-Type: text/plain; charset=utf-8\r\n{}", Encoding::of(explanation.as_bytes()).field());
     add_part(&text_header, explanation.as_bytes());
     let status_type = if global { "message/global-delivery-status" } else { "message/delivery-status" };
     add_part(&format!("Content-Type: {status_type}\r\n{}", Encoding::of(statuses.as_bytes()).field()), statuses.as_bytes());
-    let returned_type = part::returned_type(report.returned, &original);
-    add_part(&format!("Content-Type: {returned_type}\r\n{}", returned_encoding.field()), &returned);
-    message.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-    message
+    let returned_type = part::returned_type(returned, original);
+    add_part(&format!("Content-Type: {returned_type}\r\n{}", returned_encoding.field()), b"");
+    Frame { before, after: format!("\r\n--{boundary}--\r\n").into_bytes() }
 }
 
 fn header(report: &Report<'_>, original: &HeaderSection<'_>, boundary: &str, encoding: Encoding) -> String {
@@ -190,19 +253,20 @@ fn recipient_fields(recipient: &Recipient<'_>, global: bool) -> String {
     let kind = if recipient.mailbox.needs_smtputf8() { "utf-8" } else { "rfc822" };
     fields.extend(["Final-Recipient: ", kind, "; ", &recipient.mailbox.to_string(), "\r\n"]);
     fields.extend(["Action: ", action, "\r\nStatus: ", &status.to_string(), "\r\n"]);
-    if let Some(remote) = recipient.remote {
+    if let Some(remote) = recipient.attempt.and_then(|attempt| attempt.remote) {
         fields.extend(["Remote-MTA: dns; ", remote.as_str(), "\r\n"]);
     }
-    match recipient.outcome {
-        Outcome::Failed { reason, .. } => {
-            // RFC 3464 section 2.3.6: smtp if these are a peer's words, else ours.
-            let kind = if recipient.remote.is_some() { "smtp" } else { "x-twoway" };
-            fields.extend(["Diagnostic-Code: ", kind, "; ", &one_line(reason, global), "\r\n"]);
-        }
-        Outcome::DelayedUnnoticed { until } | Outcome::DelayedUncollected { until } => {
-            fields.extend(["Will-Retry-Until: ", &until.to_rfc5322(), "\r\n"]);
-        }
-        Outcome::Delivered | Outcome::Expired { .. } | Outcome::HandedOver | Outcome::Relayed => {}
+    // RFC 3464 section 2.3.6: smtp if these are the words of a reply, to whichever command; else ours.
+    match (recipient.attempt.and_then(|attempt| attempt.reply), recipient.outcome) {
+        (Some(reply), _) => fields.extend(["Diagnostic-Code: smtp; ", &one_line(reply, global), "\r\n"]),
+        (None, Outcome::Failed { reason, .. }) => fields.extend(["Diagnostic-Code: x-twoway; ", &one_line(reason, global), "\r\n"]),
+        (None, _) => {}
+    }
+    if let Some(attempt) = recipient.attempt {
+        fields.extend(["Last-Attempt-Date: ", &attempt.at.to_rfc5322(), "\r\n"]);
+    }
+    if let Outcome::DelayedUnnoticed { until } | Outcome::DelayedUncollected { until } = recipient.outcome {
+        fields.extend(["Will-Retry-Until: ", &until.to_rfc5322(), "\r\n"]);
     }
     fields
 }

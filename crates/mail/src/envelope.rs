@@ -95,10 +95,9 @@ impl ReportWish {
 }
 
 /// How much of the message a report returns (`RET`, RFC 3461 section 4.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReturnWish {
-    /// The header section only; what we do unasked.
-    #[default]
+    /// The header section only.
     Headers,
     /// All of it, in reports of failure.
     Full,
@@ -124,8 +123,8 @@ pub struct Envelope {
     pub body: Body,
     /// `SMTPUTF8` (RFC 6531).
     pub smtputf8: bool,
-    /// `RET`.
-    pub returns: ReturnWish,
+    /// `RET`; without it the choice is the server's.
+    pub returns: Option<ReturnWish>,
     /// `ENVID`, decoded.
     pub envelope_id: Option<String>,
     /// At least one.

@@ -52,6 +52,16 @@ impl Status {
     pub const fn class(self) -> Class {
         self.class
     }
+
+    /// The second number: what it is about.
+    pub const fn subject(self) -> u16 {
+        self.subject
+    }
+
+    /// The third number: what about it.
+    pub const fn detail(self) -> u16 {
+        self.detail
+    }
 }
 
 impl fmt::Display for Status {

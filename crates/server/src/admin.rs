@@ -229,7 +229,7 @@ impl Desk {
     /// Records what the author of a transfer asks for: as [`Node::settle_event`], where perhaps no node runs.
     async fn settle_event(&self, id: &NoticeId, event: TransferEvent) -> Result<Option<Settled>, StoreError> {
         let (report, now, jitter) = (self.new_mail_id(), self.means.now(), self.jitter());
-        self.store.settle(Settle { id: id.clone(), event, detail: None, report, now, jitter, writer: Writer::Session }).await
+        self.store.settle(Settle { id: id.clone(), event, detail: None, attempt: None, report, now, jitter, writer: Writer::Session }).await
     }
 
     /// The account that has this address.

@@ -1,5 +1,6 @@
 //! One running server: what its sessions and workers share.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,7 +14,8 @@ use delivery::transfer::{Outcome, Transfer, TransferEvent};
 use mail::address::Domain;
 use mail::id::{AccountId, EntryId, MailId, MessageId, NoticeId, Partition};
 use proto::limits::Limits;
-use store::{ArrivalKey, ArrivalRecord, Settle, SettleArrival, Settled, Store, StoreError, Writer};
+use proto::smtp::reply::Reply;
+use store::{ArrivalKey, ArrivalRecord, Attempt, Settle, SettleArrival, Settled, Store, StoreError, TransferRecord, Writer};
 use tokio::sync::Notify;
 
 use crate::budgets::Budgets;
@@ -22,6 +24,12 @@ use crate::events::{Event, Events};
 use crate::rates::Rates;
 use crate::retrievals::Retrievals;
 use crate::world::World;
+
+/// Events recorded in one transaction, and recipients in one report: keeps both short.
+const TOGETHER_MAX: usize = 200;
+
+/// Of a peer's reply, as much as is remembered for a report.
+const REPLY_CHARACTERS_MAX: usize = 500;
 
 /// What an administrator decided, as sessions and workers need it.
 #[derive(Debug, Clone)]
@@ -112,16 +120,40 @@ impl Node {
         &self,
         id: &NoticeId,
         event: TransferEvent,
-        detail: Option<String>,
+        word: impl Into<Word>,
         writer: Writer,
     ) -> Result<Option<Settled>, StoreError> {
-        let told = detail.clone().unwrap_or_default();
-        let (report, now, jitter) = (self.new_mail_id(), self.world.now(), self.jitter());
-        let settled = self.store.settle(Settle { id: id.clone(), event, detail, report, now, jitter, writer }).await?;
+        let settle = self.draw(id.clone(), event, word.into(), writer);
+        let told = settle.detail.clone().unwrap_or_default();
+        let settled = self.store.settle(settle).await?;
         if let Some(settled) = &settled {
             self.tell(id.clone(), told, settled);
         }
         Ok(settled)
+    }
+
+    /// The same for events of several transfers of one message: one transaction, and one report of them all.
+    ///
+    /// # Errors
+    /// The store's; then none is recorded.
+    pub async fn settle_together(&self, happened: Vec<Happened>, writer: &Writer) -> Result<Vec<Option<Settled>>, StoreError> {
+        let settles: Vec<_> =
+            happened.into_iter().map(|Happened { id, event, word, .. }| self.draw(id, event, word, writer.clone())).collect();
+        let told: Vec<_> = settles.iter().map(|settle| (settle.id.clone(), settle.detail.clone().unwrap_or_default())).collect();
+        let settled = self.store.settle_together(settles).await?;
+        for ((id, detail), settled) in told.into_iter().zip(&settled) {
+            if let Some(settled) = settled {
+                self.tell(id, detail, settled);
+            }
+        }
+        Ok(settled)
+    }
+
+    fn draw(&self, id: NoticeId, event: TransferEvent, word: Word, writer: Writer) -> Settle {
+        let (report, now, jitter) = (self.new_mail_id(), self.world.now(), self.jitter());
+        let Word { detail, attempt } = word;
+        let attempt = attempt.map(|(host, reply)| Attempt { at: now, host, reply });
+        Settle { id, event, detail, attempt, report, now, jitter, writer }
     }
 
     /// Records an event of an arrival; what it is after that, if it still is.
@@ -166,6 +198,63 @@ impl Node {
     /// Whether mail for this domain lives here.
     pub fn is_local(&self, domain: &Domain) -> bool {
         self.settings.domains.contains(domain)
+    }
+}
+
+/// What is said of an event of a transfer.
+#[derive(Debug, Clone, Default)]
+pub struct Word {
+    /// For the status; unchanged if none.
+    pub detail: Option<String>,
+    /// For reports: the server that an attempt reached, and its reply.
+    pub attempt: Option<(Option<Domain>, Option<String>)>,
+}
+
+impl Word {
+    /// Of an attempt that reached nobody.
+    pub fn of_nobody_reached(detail: String) -> Self {
+        Self { detail: Some(detail), attempt: Some((None, None)) }
+    }
+
+    /// Of an attempt that reached this server; its reply, if it gave one.
+    pub fn of_server(detail: String, host: Domain, reply: Option<&Reply>) -> Self {
+        let reply = reply.map(|reply| reply.to_string().chars().take(REPLY_CHARACTERS_MAX).collect());
+        Self { detail: Some(detail), attempt: Some((Some(host), reply)) }
+    }
+}
+
+impl From<Option<String>> for Word {
+    fn from(detail: Option<String>) -> Self {
+        Self { detail, attempt: None }
+    }
+}
+
+/// An event of a transfer, to be recorded with others of the same message.
+#[derive(Debug, Clone)]
+pub struct Happened {
+    /// The transfer.
+    pub id: NoticeId,
+    /// Its message.
+    pub message: MessageId,
+    /// What happened.
+    pub event: TransferEvent,
+    /// What is said of it.
+    pub word: Word,
+}
+
+impl Happened {
+    /// To this transfer.
+    pub fn to(record: &TransferRecord, event: TransferEvent, word: impl Into<Word>) -> Self {
+        Self { id: record.id.clone(), message: record.message, event, word: word.into() }
+    }
+
+    /// What can be recorded together: of one message, in the order in which it happened.
+    pub fn by_message(happened: Vec<Self>) -> Vec<Vec<Self>> {
+        let mut groups: BTreeMap<MessageId, Vec<Self>> = BTreeMap::new();
+        for one in happened {
+            groups.entry(one.message).or_default().push(one);
+        }
+        groups.into_values().flat_map(|group| group.chunks(TOGETHER_MAX).map(<[Self]>::to_vec).collect::<Vec<_>>()).collect()
     }
 }
 

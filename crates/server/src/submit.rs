@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use delivery::consent::{Entry, EntryList, Who};
 use mail::address::{Mailbox, ReversePath};
-use mail::envelope::{Body, Envelope, Recipient};
+use mail::envelope::{Body, Envelope, Recipient, ReportWish};
 use mail::id::MessageId;
 use store::content::StoredContent;
 use store::{Account, Alias, Keep, NewTransfer, StoreError};
@@ -34,8 +34,9 @@ pub struct Submission {
 /// The store's; nothing was kept.
 pub async fn submit(node: &Node, submission: Submission) -> Result<(), StoreError> {
     let Submission { account, message, envelope, facts, content } = submission;
-    let transfers: Vec<_> =
-        distinct(envelope.recipients).into_iter().map(|recipient| NewTransfer { id: node.new_notice_id(account.id), recipient }).collect();
+    let wished = |recipient: Recipient| Recipient { report: wish(facts.origin, recipient.report), ..recipient };
+    let transfer = |recipient| NewTransfer { id: node.new_notice_id(account.id), recipient: wished(recipient) };
+    let transfers: Vec<_> = distinct(envelope.recipients).into_iter().map(transfer).collect();
     let told: Vec<_> = transfers
         .iter()
         .map(|transfer| Event::Kept {
@@ -78,9 +79,19 @@ fn distinct(recipients: Vec<Recipient>) -> Vec<Recipient> {
     recipients.into_iter().filter(|recipient| seen.insert(recipient.mailbox.key())).collect()
 }
 
+/// Which reports are sent: never one about a report, whatever it asks for; and unasked, a program hears of failures
+/// only (RFC 3461 section 4.1 leaves it to us), because nobody is there who would wait, or look after a delay.
+const fn wish(origin: Authorship, asked: ReportWish) -> ReportWish {
+    match (origin, asked) {
+        (Authorship::Report, _) => ReportWish::Never,
+        (Authorship::Program, ReportWish::Unsaid) => ReportWish::On { success: false, failure: true, delay: false },
+        (Authorship::Person | Authorship::Program, asked) => asked,
+    }
+}
+
 /// Writing to somebody lets them answer; a program's writing does not, nor does a report's.
 fn replied_to(node: &Node, account: &Account, reverse_path: &ReversePath, facts: &HeaderFacts, transfers: &[NewTransfer]) -> Vec<Entry> {
-    if facts.origin == Authorship::Program || *reverse_path == ReversePath::Null {
+    if facts.origin != Authorship::Person || *reverse_path == ReversePath::Null {
         return vec![];
     }
     let recipients = transfers.iter().map(|transfer| &transfer.recipient.mailbox);
@@ -118,6 +129,23 @@ fn body_of(body: Body) -> Body {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_hear_of_failures_and_reports_of_nothing() {
+        let success = ReportWish::On { success: true, failure: false, delay: false };
+        let failure = ReportWish::On { success: false, failure: true, delay: false };
+        for (origin, asked, sent) in [
+            (Authorship::Person, ReportWish::Unsaid, ReportWish::Unsaid),
+            (Authorship::Person, success, success),
+            (Authorship::Program, ReportWish::Unsaid, failure),
+            (Authorship::Program, success, success),
+            (Authorship::Program, ReportWish::Never, ReportWish::Never),
+            (Authorship::Report, ReportWish::Unsaid, ReportWish::Never),
+            (Authorship::Report, success, ReportWish::Never),
+        ] {
+            assert_eq!(wish(origin, asked), sent, "{origin:?} {asked:?}");
+        }
+    }
 
     #[test]
     fn an_account_knows_its_own_names() {

@@ -218,6 +218,15 @@ impl Row {
         let text = self.text()?;
         serde_json::from_str(&text).map_err(|error| StoreError::Damaged(format!("a column holds {text:?}: {error}")))
     }
+
+    /// The next column, JSON of a value, or NULL.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn json_or_null<T: serde::de::DeserializeOwned>(&mut self) -> Result<Option<T>, StoreError> {
+        let Some(text) = self.text_or_null()? else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).map_err(|error| StoreError::Damaged(format!("a column holds {text:?}: {error}")))
+    }
 }
 
 /// Inside a transaction.

@@ -39,17 +39,19 @@ pub(crate) fn legacy(name: &str) -> Result<Legacy> {
     all.into_iter().find(|known| legacy_name(*known) == name).ok_or_else(|| unknown("legacy mode", name))
 }
 
-pub(crate) fn returns_name(returns: ReturnWish) -> &'static str {
+pub(crate) fn returns_name(returns: Option<ReturnWish>) -> &'static str {
     match returns {
-        ReturnWish::Headers => "HDRS",
-        ReturnWish::Full => "FULL",
+        None => "",
+        Some(ReturnWish::Headers) => "HDRS",
+        Some(ReturnWish::Full) => "FULL",
     }
 }
 
-pub(crate) fn returns(name: &str) -> Result<ReturnWish> {
+pub(crate) fn returns(name: &str) -> Result<Option<ReturnWish>> {
     match name {
-        "HDRS" => Ok(ReturnWish::Headers),
-        "FULL" => Ok(ReturnWish::Full),
+        "" => Ok(None),
+        "HDRS" => Ok(Some(ReturnWish::Headers)),
+        "FULL" => Ok(Some(ReturnWish::Full)),
         other => Err(unknown("RET", other)),
     }
 }

@@ -35,6 +35,7 @@ mod orphans;
 mod reception;
 mod redecision;
 mod report;
+mod settle;
 mod transfer_row;
 
 use std::sync::Arc;

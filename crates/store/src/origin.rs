@@ -1,19 +1,15 @@
 //! The origin's side: messages kept for their recipients, and what becomes of each transfer.
 
-use delivery::report::is_wanted;
 use delivery::schedule::Timers;
-use delivery::transfer::{Outcome, Transfer, TransferAction, TransferEvent};
-use mail::address::{Domain, Mailbox};
+use delivery::transfer::Transfer;
+use mail::address::Mailbox;
 use mail::id::{AccountId, NoticeId, Partition};
-use mail::status::Status;
 use mail::time::Timestamp;
 
 use crate::backend::Tx;
 use crate::content::Place;
-use crate::{
-    DuePlace, Keep, Lease, Result, Settle, Settled, Store, TransferRecord, accounts, consent, lease, moment, orphans, params, report,
-};
-use crate::{StoreError, Writer, statements, transfer_row};
+use crate::{DuePlace, Keep, Lease, Result, Store, StoreError, TransferRecord};
+use crate::{accounts, consent, moment, orphans, params, settle, statements, transfer_row};
 
 /// Rows that one transaction changes on behalf of one command.
 const ROWS_MAX: usize = 200;
@@ -88,17 +84,6 @@ impl Store {
         self.read(move |tx| transfer_row::load(tx, part, &id)).await
     }
 
-    /// Applies an event to a transfer: new state, reports to the author, content freed, in one transaction.
-    /// `None` if there is no such transfer.
-    ///
-    /// # Errors
-    /// The store is not available, or the lease of the job that asks is lost.
-    pub async fn settle(&self, settle: Settle) -> Result<Option<Settled>> {
-        let Some(part) = settle.id.partition() else { return Ok(None) };
-        let (timers, host) = (self.timers(), self.host());
-        self.write(part, 0, move |tx| apply(tx, part, &settle, &timers, &host)).await
-    }
-
     /// What waits from one address for another (PENDING), by id, after `after`. Without the octets.
     ///
     /// # Errors
@@ -132,7 +117,7 @@ impl Store {
             let end = move |tx: &mut dyn Tx| {
                 let open = transfer_row::open_of_account(tx, account, ROWS_MAX)?;
                 for record in &open {
-                    end_with_account(tx, part, record, now, &timers)?;
+                    settle::end_with_account(tx, part, record, now, &timers)?;
                 }
                 Ok(open.len())
             };
@@ -157,56 +142,4 @@ fn keep(tx: &mut dyn Tx, message: &Keep, timers: &Timers) -> Result<()> {
         orphans::adopt(tx, part, name)?;
     }
     consent::note_replied_to(tx, message.account, &message.replied_to, message.jitter, timers)
-}
-
-fn apply(tx: &mut dyn Tx, part: Partition, settle: &Settle, timers: &Timers, host: &Domain) -> Result<Option<Settled>> {
-    if let Writer::Job(held) = &settle.writer {
-        lease::require(tx, part, held)?;
-    }
-    let Some(record) = transfer_row::load_briefly(tx, part, &settle.id)? else { return Ok(None) };
-    let before = record.transfer.clone();
-    let (after, actions) = before.clone().on(settle.event.clone(), moment(settle.now, settle.jitter, timers));
-    let mut reported = false;
-    // Why it ended was said when it did: a late confirmation does not say it again.
-    let is_over = matches!(before, Transfer::Ended { .. });
-    let detail = settle.detail.as_ref().filter(|_| !is_over).unwrap_or(&record.detail);
-    if after != before || *detail != record.detail {
-        let same_stage = transfer_row::stage(&after) == transfer_row::stage(&before);
-        let since = if same_stage { record.since } else { settle.now };
-        transfer_row::update(tx, &settle.id, part, &after, since, detail)?;
-    }
-    for action in actions {
-        match action {
-            TransferAction::Tell(told) => {
-                if is_wanted(&told, record.recipient.report, &record.reverse_path) {
-                    report::append(tx, &record, &told, settle, host, timers)?;
-                    reported = true;
-                }
-            }
-            TransferAction::FreeContent => free(tx, part, &record, settle.now)?,
-        }
-    }
-    let forgotten = matches!(&after, Transfer::Ended { forget_at, .. } if *forget_at <= settle.now);
-    if forgotten && settle.event == TransferEvent::TimePassed {
-        transfer_row::delete(tx, part, &settle.id, record.message)?;
-    }
-    Ok(Some(Settled { before, after, reported }))
-}
-
-fn free(tx: &mut dyn Tx, part: Partition, record: &TransferRecord, now: Timestamp) -> Result<()> {
-    match transfer_row::free_content(tx, part, record)? {
-        Some(object) => orphans::note(tx, part, &object, now),
-        None => Ok(()),
-    }
-}
-
-fn end_with_account(tx: &mut dyn Tx, part: Partition, record: &TransferRecord, now: Timestamp, timers: &Timers) -> Result<()> {
-    let text = "the account that sent the message was deleted".to_owned();
-    let ended = Transfer::Ended {
-        // RFC 3463 section 3.3: X.2.1, mailbox disabled.
-        outcome: Outcome::Failed { status: Status::permanent(2, 1), text: text.clone() },
-        forget_at: now + timers.memory,
-    };
-    transfer_row::update(tx, &record.id, part, &ended, now, &text)?;
-    free(tx, part, record, now)
 }

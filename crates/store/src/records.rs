@@ -1,6 +1,7 @@
 //! What goes into the store and comes out: plain values, one for each kind of row.
 
 mod pushed;
+mod settle;
 
 use std::net::IpAddr;
 
@@ -15,11 +16,12 @@ use delivery::consent::{Entry, EntryList, Legacy, Screening, Who};
 pub use delivery::contacts::ContactKind;
 pub use delivery::pin::Pin;
 use delivery::schedule::Jitter;
-use delivery::transfer::{Transfer, TransferEvent};
+use delivery::transfer::Transfer;
 
 use crate::content::StoredContent;
 
 pub use pushed::{Addressee, Pusher, Receive, Received, Room};
+pub use settle::{Attempt, Settle, Settled};
 
 /// What SCRAM-SHA-256 keeps instead of a password (RFC 5802 section 3).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +117,7 @@ pub struct Keep {
     /// ENVID.
     pub envelope_id: Option<String>,
     /// RET.
-    pub returns: ReturnWish,
+    pub returns: Option<ReturnWish>,
     /// What octets the content may hold.
     pub body: Body,
     /// Whether the header section or an address needs SMTPUTF8.
@@ -160,6 +162,8 @@ pub struct TransferRecord {
     pub since: Timestamp,
     /// The latest word on it: a reply, an error.
     pub detail: String,
+    /// The latest attempt to hand it on that did not succeed.
+    pub attempt: Option<Attempt>,
     /// The responsible address.
     pub from: Mailbox,
     /// Whom reports go to.
@@ -183,36 +187,6 @@ pub enum Writer {
     Session,
     /// Workers.
     Job(Lease),
-}
-
-/// An event of a transfer.
-#[derive(Debug, Clone)]
-pub struct Settle {
-    /// Which.
-    pub id: NoticeId,
-    /// What happened.
-    pub event: TransferEvent,
-    /// In words, for the status; unchanged if none.
-    pub detail: Option<String>,
-    /// Names the report, should there be one.
-    pub report: MailId,
-    /// Now.
-    pub now: Timestamp,
-    /// Chance for one delay.
-    pub jitter: Jitter,
-    /// Who says so.
-    pub writer: Writer,
-}
-
-/// What an event did to a transfer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
-    /// As it was.
-    pub before: Transfer,
-    /// As it is.
-    pub after: Transfer,
-    /// Whether a report went to the author.
-    pub reported: bool,
 }
 
 /// By what an origin proved that it may give notices for its domain.

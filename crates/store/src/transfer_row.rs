@@ -8,12 +8,12 @@ use mail::time::Timestamp;
 
 use crate::backend::{Row, Sql, Tx};
 use crate::content::{Place, StoredContent};
-use crate::{Keep, NewTransfer, Result, StoreError, TransferRecord, codec, params, statements};
+use crate::{Attempt, Keep, NewTransfer, Result, StoreError, TransferRecord, codec, params, statements};
 
 /// The columns of a [`TransferRecord`] but for the octets of its content.
 macro_rules! transfer_columns {
     () => {
-        "t.id, t.account, t.message, t.recipient, t.report, t.original, t.state, t.since, t.detail, m.sender, m.reverse_path, m.kept, \
+        "t.id, t.account, t.message, t.recipient, t.report, t.original, t.state, t.since, t.detail, t.attempt, m.sender, m.reverse_path, m.kept, \
          m.body, m.smtputf8, m.subject, m.size_octets, m.digest, m.place, m.object"
     };
 }
@@ -43,7 +43,7 @@ statements! {
     WAITING = concat!("SELECT ", transfer_columns!(), transfer_with_message!(), " WHERE t.part = ?1 AND t.sender_key = ?2 \
                       AND t.recipient_key = ?3 AND t.id > ?4 AND t.stage IN ('notifying', 'waiting', 'served', 'uncertain') \
                       ORDER BY t.id LIMIT ?5");
-    UPDATE = "UPDATE transfer SET stage = ?3, due_at = ?4, since = ?5, detail = ?6, state = ?7 WHERE part = ?1 AND id = ?2";
+    UPDATE = "UPDATE transfer SET stage = ?3, due_at = ?4, since = ?5, detail = ?6, state = ?7, attempt = ?8 WHERE part = ?1 AND id = ?2";
     DELETE = "DELETE FROM transfer WHERE part = ?1 AND id = ?2";
     SIBLINGS = "SELECT COUNT(*) FROM transfer WHERE part = ?1 AND message = ?2";
     OPEN_SIBLINGS = "SELECT COUNT(*) FROM transfer WHERE part = ?1 AND message = ?2 AND stage <> 'ended'";
@@ -183,6 +183,7 @@ fn record(row: &mut Row) -> Result<TransferRecord> {
         transfer: row.json()?,
         since: row.time()?,
         detail: row.text()?,
+        attempt: row.json_or_null()?,
         from: row.parsed()?,
         reverse_path: row.parsed()?,
         kept: row.time()?,
@@ -193,10 +194,20 @@ fn record(row: &mut Row) -> Result<TransferRecord> {
     })
 }
 
+/// How far a transfer has come, and the latest words on it.
+pub(crate) struct Progress<'a> {
+    pub(crate) transfer: &'a Transfer,
+    pub(crate) since: Timestamp,
+    pub(crate) detail: &'a str,
+    pub(crate) attempt: Option<&'a Attempt>,
+}
+
 /// Writes how far a transfer has come.
-pub(crate) fn update(tx: &mut dyn Tx, id: &NoticeId, part: Partition, transfer: &Transfer, since: Timestamp, detail: &str) -> Result<()> {
+pub(crate) fn update(tx: &mut dyn Tx, id: &NoticeId, part: Partition, progress: &Progress<'_>) -> Result<()> {
+    let Progress { transfer, since, detail, attempt } = progress;
     let state = codec::to_json(transfer)?;
-    tx.execute(UPDATE, params![part, id, stage(transfer), transfer.due_at(), since, detail, state])?;
+    let attempt = attempt.map(codec::to_json).transpose()?;
+    tx.execute(UPDATE, params![part, id, stage(transfer), transfer.due_at(), *since, *detail, state, attempt])?;
     Ok(())
 }
 
@@ -228,7 +239,7 @@ fn count(tx: &mut dyn Tx, sql: Sql, part: Partition, message: MessageId) -> Resu
 /// What of a message only a report needs.
 pub(crate) struct Envelope {
     pub(crate) id: Option<String>,
-    pub(crate) returns: mail::envelope::ReturnWish,
+    pub(crate) returns: Option<mail::envelope::ReturnWish>,
     pub(crate) header: Vec<u8>,
 }
 

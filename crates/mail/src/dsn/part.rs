@@ -5,9 +5,12 @@ use std::borrow::Cow;
 use super::Returned;
 use crate::message::HeaderSection;
 
+/// Octets of a line, CRLF included.
+const LINE_OCTETS_MAX: usize = 1000;
+
 /// What octets a part holds (RFC 2045 section 6.2), as they are: nothing is re-encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) enum Encoding {
+pub enum Encoding {
     /// Lines of ASCII.
     #[default]
     SevenBit,
@@ -20,15 +23,9 @@ pub(super) enum Encoding {
 impl Encoding {
     /// The narrowest that is true of these octets.
     pub(super) fn of(octets: &[u8]) -> Self {
-        let is_line = |line: &[u8]| line.len() <= 1000 && (line.ends_with(b"\r\n") || !line.ends_with(b"\n"));
-        let has_bare_cr = || octets.windows(2).any(|pair| matches!(pair, [b'\r', next] if *next != b'\n')) || octets.ends_with(b"\r");
-        if octets.contains(&0) || !octets.split_inclusive(|octet| *octet == b'\n').all(is_line) || has_bare_cr() {
-            Self::Binary
-        } else if octets.is_ascii() {
-            Self::SevenBit
-        } else {
-            Self::EightBit
-        }
+        let mut scan = Scan::default();
+        scan.update(octets);
+        scan.finish()
     }
 
     /// As a field, CRLF included.
@@ -38,6 +35,38 @@ impl Encoding {
             Self::EightBit => "Content-Transfer-Encoding: 8bit\r\n",
             Self::Binary => "Content-Transfer-Encoding: binary\r\n",
         }
+    }
+}
+
+/// Finds out, piece by piece, what octets content holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Scan {
+    found: Encoding,
+    line_octets: usize,
+    after_cr: bool,
+}
+
+impl Scan {
+    /// Looks at the next octets.
+    pub fn update(&mut self, octets: &[u8]) {
+        for octet in octets {
+            self.line_octets += 1;
+            // RFC 2045 section 2.7 and 2.8: lines of at most 998 octets and CRLF, no CR or LF elsewhere, no NUL.
+            if *octet == 0 || self.after_cr != (*octet == b'\n') || self.line_octets > LINE_OCTETS_MAX {
+                self.found = Encoding::Binary;
+            } else if !octet.is_ascii() {
+                self.found = self.found.max(Encoding::EightBit);
+            }
+            self.after_cr = *octet == b'\r';
+            if *octet == b'\n' {
+                self.line_octets = 0;
+            }
+        }
+    }
+
+    /// The narrowest encoding that is true of them all.
+    pub fn finish(self) -> Encoding {
+        if self.after_cr { Encoding::Binary } else { self.found }
     }
 }
 

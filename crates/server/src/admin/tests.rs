@@ -5,7 +5,7 @@
 use super::*;
 use crate::config::Config;
 use crate::serve::open::{self, Opened};
-use mail::envelope::{Body, Recipient, ReportWish, ReturnWish};
+use mail::envelope::{Body, Recipient, ReportWish};
 use mail::id::{MessageId, Partition};
 use mail::notice::{Kind, Notice};
 use serde_json::{Value, json};
@@ -76,7 +76,7 @@ impl Office {
             from: alice.address.clone(),
             reverse_path: "alice@a.test".parse().unwrap(),
             envelope_id: None,
-            returns: ReturnWish::default(),
+            returns: None,
             body: Body::SevenBit,
             smtputf8: false,
             subject: "Hello".to_owned(),

@@ -3,7 +3,7 @@
 
 use mail::address::Mailbox;
 use mail::id::{AccountId, MessageId};
-use mail::message::HeaderSection;
+use mail::message::{Field, HeaderSection};
 use mail::submission;
 use mail::trace::{Received, received_field};
 use proto::limits::HEADER_OCTETS_MAX;
@@ -86,8 +86,10 @@ pub struct HeaderFacts {
 pub enum Authorship {
     /// Nothing says that it was a program.
     Person,
-    /// `Auto-Submitted` says so.
+    /// `Auto-Submitted` says so, or it went to a list.
     Program,
+    /// It is itself a report: of a delivery, or that something was read.
+    Report,
 }
 
 /// Why a message is not taken.
@@ -161,17 +163,23 @@ impl<F: Send> Incoming<F> {
 
 fn facts(section: &HeaderSection<'_>) -> Result<HeaderFacts, Refusal> {
     let author = section.author()?;
-    let auto = section.named("Auto-Submitted").next().map(mail::message::Field::text);
+    let auto = section.named("Auto-Submitted").next().map(Field::text);
     // RFC 3834 section 5: absent or "no" is a person.
     let is_automatic = auto.is_some_and(|value| !value.trim().to_ascii_lowercase().starts_with("no"));
     // RFC 8098 section 3: read receipts, and all other reports, which a mail program may send by itself.
     let is_report = section.named("Content-Type").any(|field| field.text().trim().to_ascii_lowercase().starts_with("multipart/report"));
-    let is_person = !is_automatic && !is_report;
+    // RFC 2919; and what many lists and mass mailers write besides (RFC 3834 section 2).
+    let is_bulk = |field: &Field<'_>| ["bulk", "list", "junk"].contains(&field.text().trim().to_ascii_lowercase().as_str());
+    let is_to_many = section.has("List-Id") || section.named("Precedence").any(is_bulk);
     let header = section.octets();
     Ok(HeaderFacts {
         from: author.mailbox,
         subject: section.subject().unwrap_or_default(),
         header: header.get(..RETURNED_HEADER_OCTETS_MAX).unwrap_or(header).to_vec(),
-        origin: if is_person { Authorship::Person } else { Authorship::Program },
+        origin: match is_report {
+            true => Authorship::Report,
+            false if is_automatic || is_to_many => Authorship::Program,
+            false => Authorship::Person,
+        },
     })
 }

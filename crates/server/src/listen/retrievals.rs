@@ -20,6 +20,7 @@ use store::{Settled, StoreError, TransferRecord, Writer};
 use crate::inquiry::Inquirer;
 use crate::listen::conversation::{Conversation, misuse};
 use crate::listen::exchange::{authority, not_authorised, store_trouble};
+use crate::node::Happened;
 use crate::retrievals::RetrievalLease;
 use crate::world::WireError;
 
@@ -167,12 +168,22 @@ pub async fn confirm(conversation: &Conversation, inquirer: &mut Inquirer, run: 
     for command in run {
         found.push(find(conversation, inquirer, &command.id, &command.to).await);
     }
-    let node = &conversation.node;
-    let commits = found.into_iter().map(|found| async {
-        let record = found?;
-        settle(node, &record.id, TransferEvent::Confirmed, "confirmed by the recipient's server".to_owned()).await
+    let word = || Some("confirmed by the recipient's server".to_owned());
+    let confirmed: Vec<_> = found.iter().flatten().map(|record| Happened::to(record, TransferEvent::Confirmed, word())).collect();
+    // Recipients of one message together: one report tells of them all.
+    let groups = Happened::by_message(confirmed).into_iter().map(|group| async {
+        let message = group.first().map(|happened| happened.message);
+        (message, conversation.node.settle_together(group, &Writer::Session).await)
     });
-    join_all(commits).await.into_iter().map(|outcome| outcome.map_or_else(|refusal| refusal, |_settled| replies::ok())).collect()
+    let settled: Vec<_> = join_all(groups).await;
+    let answer = |record: TransferRecord| {
+        let failed = settled.iter().find(|(message, settled)| *message == Some(record.message) && settled.is_err());
+        match failed {
+            Some((_, Err(error))) => trouble(error),
+            Some((_, Ok(_))) | None => replies::ok(),
+        }
+    };
+    found.into_iter().map(|found| found.map_or_else(|refusal| refusal, answer)).collect()
 }
 
 /// Records that the content is refused for good.

@@ -24,7 +24,7 @@ use futures_util::future::join_all;
 use mail::time::Timestamp;
 use store::{ArrivalRecord, Lease, StoreError, TransferRecord, Writer};
 
-use crate::node::Node;
+use crate::node::{Happened, Node};
 use crate::work::in_turn::{ByPeer, Walk, place_of_arrival, place_of_transfer};
 use crate::work::under_way::{Claim, UnderWay};
 use crate::world::first;
@@ -162,7 +162,8 @@ async fn dispatch_transfers(
         walk.came_to(rest.len(), rest.last().map(place_of_transfer));
         due.extend(rest);
     }
-    let looks = due.into_iter().filter(|record| !under_way.has_transfer(&record.id)).map(|record| look_at(node, lease, record));
+    due.retain(|record| !under_way.has_transfer(&record.id));
+    let looks = let_time_pass(node, lease, due).await?.into_iter().map(|record| look_at(node, lease, record));
     let mut notices = ByPeer::default();
     for record in join_all(looks).await {
         match record {
@@ -183,14 +184,38 @@ async fn dispatch_transfers(
     Ok(())
 }
 
-/// Lets time pass for one transfer. Returns it if a notice is to be given.
-async fn look_at(node: &Arc<Node>, lease: &Lease, mut record: TransferRecord) -> Result<Option<TransferRecord>, StoreError> {
-    let (after, actions) = record.transfer.clone().on(TransferEvent::TimePassed, node.moment());
-    let is_forgotten = matches!(after, Transfer::Ended { .. });
-    if after != record.transfer || !actions.is_empty() || is_forgotten {
-        node.settle_event(&record.id, TransferEvent::TimePassed, None, Writer::Job(lease.clone())).await?;
-        record.transfer = after;
+/// Lets time pass for these transfers; recipients of one message together, so that one report tells of them all.
+async fn let_time_pass(node: &Arc<Node>, lease: &Lease, mut due: Vec<TransferRecord>) -> Result<Vec<TransferRecord>, StoreError> {
+    let mut passed = Vec::new();
+    for record in &mut due {
+        let (after, actions) = record.transfer.clone().on(TransferEvent::TimePassed, node.moment());
+        let is_forgotten = matches!(after, Transfer::Ended { .. });
+        if after != record.transfer || !actions.is_empty() || is_forgotten {
+            passed.push(Happened::to(record, TransferEvent::TimePassed, None));
+            record.transfer = after;
+        }
     }
+    let writer = Writer::Job(lease.clone());
+    let groups = Happened::by_message(passed).into_iter().map(|group| async {
+        let ids: Vec<_> = group.iter().map(|happened| happened.id.clone()).collect();
+        (ids, node.settle_together(group, &writer).await)
+    });
+    for (ids, settled) in join_all(groups).await {
+        match settled {
+            Ok(_) => {}
+            Err(StoreError::LeaseLost) => return Err(StoreError::LeaseLost),
+            // One that can't be written must not hold up the others.
+            Err(error) => {
+                tracing::warn!(%error, "a transfer stays due");
+                due.retain(|record| !ids.contains(&record.id));
+            }
+        }
+    }
+    Ok(due)
+}
+
+/// Looks at one transfer for which time has passed. Returns it if a notice is to be given.
+async fn look_at(node: &Arc<Node>, lease: &Lease, record: TransferRecord) -> Result<Option<TransferRecord>, StoreError> {
     let now = node.world.now();
     if record.transfer.wants_relay(now) {
         relay::defer(node, lease, &record).await?;

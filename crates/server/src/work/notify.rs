@@ -19,7 +19,7 @@ use store::{Lease, Settled, StoreError, TransferRecord, Writer};
 use crate::events::Event;
 use crate::inquiry::Inquirer;
 use crate::listen::retrievals::notice_of;
-use crate::node::Node;
+use crate::node::{Happened, Node, Word};
 use crate::peer::{PeerError, PeerSession, none_reached};
 use crate::work::local;
 
@@ -93,7 +93,8 @@ impl Round {
             discovery::is_definitely_absent(&findings, pin, now)
         });
         if is_absent {
-            return self.settle_all(records, &TransferEvent::ExtensionAbsent, super::relay::NOT_PUSHED).await;
+            let absent = |record| Happened::to(record, TransferEvent::ExtensionAbsent, Some(super::relay::NOT_PUSHED.to_owned()));
+            return self.settle_all(records.iter().map(absent).collect()).await;
         }
         self.defer(records, &detail).await
     }
@@ -114,19 +115,26 @@ impl Round {
     /// Gives the notices over an open session.
     async fn give(&self, mut peer: PeerSession, records: Vec<TransferRecord>) -> Result<(), StoreError> {
         let (fitting, unfit) = sort_out(&peer, records);
+        let mut refused = Vec::with_capacity(unfit.len());
         for (record, status, text) in unfit {
             let event = TransferEvent::NoticeRefused { status, text: text.to_owned() };
-            self.settle_all(vec![record], &event, text).await?;
+            refused.push(Happened::to(&record, event, Some(text.to_owned())));
         }
+        self.settle_all(refused).await?;
         let sending = try_join_all(fitting.into_iter().map(|record| self.begin(record))).await?;
         let notices: Vec<(TransferRecord, Notice)> = sending.into_iter().flatten().collect();
         let mut replies = Vec::with_capacity(notices.len());
         let broken = exchange(&mut peer, &notices, &mut replies).await.err();
-        let outcomes = notices.into_iter().enumerate().map(|(index, (record, _))| {
-            let reply = replies.get(index);
-            self.end(record, peer.host.clone(), reply, broken.as_ref())
-        });
-        try_join_all(outcomes).await?;
+        let outcomes: Vec<_> = notices
+            .iter()
+            .enumerate()
+            .map(|(index, (record, _))| outcome(record, &peer.host, replies.get(index), broken.as_ref()))
+            .collect();
+        let events: Vec<_> = outcomes.iter().map(|happened| event_of(happened, &peer.host)).collect();
+        self.settle_all(outcomes).await?;
+        for event in events.into_iter().flatten() {
+            self.node.events.tell(&event);
+        }
         if broken.is_none() {
             peer.quit().await;
         }
@@ -147,35 +155,10 @@ impl Round {
         Ok(Some((record, notice)))
     }
 
-    /// Records what came of one notice.
-    async fn end(&self, record: TransferRecord, host: Domain, reply: Option<&Reply>, broken: Option<&PeerError>) -> Result<(), StoreError> {
-        let (event, detail) = match reply {
-            Some(reply) if reply.is_success() => (TransferEvent::NoticeAccepted, format!("noticed at {host}")),
-            Some(reply) if reply.is_permanent() => {
-                let status = reply.status.unwrap_or(Status::permanent(0, 0));
-                let text = format!("{host} refused the notice: {reply}");
-                (TransferEvent::NoticeRefused { status, text: text.clone() }, text)
-            }
-            Some(reply) => (TransferEvent::NoticeDeferred, format!("{host} does not take the notice now: {reply}")),
-            None => {
-                let reason = broken.map_or_else(|| "the session ended".to_owned(), ToString::to_string);
-                (TransferEvent::NoticeDeferred, format!("{host}: {reason}"))
-            }
-        };
-        let accepted = event == TransferEvent::NoticeAccepted;
-        let deferred = event == TransferEvent::NoticeDeferred;
-        self.settle(&record, event, Some(detail.clone())).await?;
-        if accepted {
-            self.node.events.tell(&Event::NoticeAccepted { transfer: record.id, host: host.to_string() });
-        } else if deferred {
-            self.node.events.tell(&Event::Deferred { transfer: record.id, attempt: "notice", detail });
-        }
-        Ok(())
-    }
-
     async fn defer(&self, records: Vec<TransferRecord>, detail: &str) -> Result<(), StoreError> {
         let transfers: Vec<_> = records.iter().map(|record| record.id.clone()).collect();
-        self.settle_all(records, &TransferEvent::NoticeDeferred, detail).await?;
+        let word = Word::of_nobody_reached(detail.to_owned());
+        self.settle_all(records.iter().map(|record| Happened::to(record, TransferEvent::NoticeDeferred, word.clone())).collect()).await?;
         for transfer in transfers {
             self.node.events.tell(&Event::Deferred { transfer, attempt: "notice", detail: detail.to_owned() });
         }
@@ -190,12 +173,15 @@ impl Round {
             Nowhere::SendsNothing | Nowhere::NothingToDial => Status::permanent(4, 4),
         };
         let text = format!("{}: {why}", self.domain);
-        self.settle_all(records, &TransferEvent::NoticeRefused { status, text: text.clone() }, &text).await
+        let event = TransferEvent::NoticeRefused { status, text: text.clone() };
+        self.settle_all(records.iter().map(|record| Happened::to(record, event.clone(), Some(text.clone()))).collect()).await
     }
 
-    async fn settle_all(&self, records: Vec<TransferRecord>, event: &TransferEvent, detail: &str) -> Result<(), StoreError> {
-        try_join_all(records.iter().map(|record| self.settle(record, event.clone(), Some(detail.to_owned())))).await?;
-        Ok(())
+    /// Records what happened; recipients of one message together, so that one report tells of them all.
+    async fn settle_all(&self, happened: Vec<Happened>) -> Result<(), StoreError> {
+        let writer = Writer::Job(self.lease.clone());
+        let groups = Happened::by_message(happened).into_iter().map(|group| self.node.settle_together(group, &writer));
+        try_join_all(groups).await.map(drop)
     }
 
     async fn settle(&self, record: &TransferRecord, event: TransferEvent, detail: Option<String>) -> Result<Option<Settled>, StoreError> {
@@ -205,6 +191,39 @@ impl Round {
 
 /// A pin is written again when that makes it live so much longer.
 const PIN_STEP: std::time::Duration = std::time::Duration::from_mins(30);
+
+/// What came of one notice.
+fn outcome(record: &TransferRecord, host: &Domain, reply: Option<&Reply>, broken: Option<&PeerError>) -> Happened {
+    let (event, detail) = match reply {
+        Some(reply) if reply.is_success() => {
+            return Happened::to(record, TransferEvent::NoticeAccepted, Some(format!("noticed at {host}")));
+        }
+        Some(reply) if reply.is_permanent() => {
+            let status = reply.status.unwrap_or(Status::permanent(0, 0));
+            let text = format!("{host} refused the notice: {reply}");
+            (TransferEvent::NoticeRefused { status, text: text.clone() }, text)
+        }
+        Some(reply) => (TransferEvent::NoticeDeferred, format!("{host} does not take the notice now: {reply}")),
+        None => {
+            let reason = broken.map_or_else(|| "the session ended".to_owned(), ToString::to_string);
+            (TransferEvent::NoticeDeferred, format!("{host}: {reason}"))
+        }
+    };
+    Happened::to(record, event, Word::of_server(detail, host.clone(), reply))
+}
+
+/// What is told of one notice, besides what the transfer's end tells.
+fn event_of(happened: &Happened, host: &Domain) -> Option<Event> {
+    let transfer = happened.id.clone();
+    match happened.event {
+        TransferEvent::NoticeAccepted => Some(Event::NoticeAccepted { transfer, host: host.to_string() }),
+        TransferEvent::NoticeDeferred => {
+            let detail = happened.word.detail.clone().unwrap_or_default();
+            Some(Event::Deferred { transfer, attempt: "notice", detail })
+        }
+        _ => None,
+    }
+}
 
 /// What this server would refuse is refused without asking it; what is over its number waits for the next session.
 fn sort_out(peer: &PeerSession, records: Vec<TransferRecord>) -> (Vec<TransferRecord>, Vec<(TransferRecord, Status, &'static str)>) {

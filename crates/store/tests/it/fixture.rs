@@ -9,7 +9,7 @@ use delivery::consent::{Entry, EntryList, Screening};
 use delivery::schedule::{Jitter, Timers};
 use mail::address::Mailbox;
 use mail::digest::ContentDigest;
-use mail::envelope::{Body, Recipient, ReportWish, ReturnWish};
+use mail::envelope::{Body, Recipient, ReportWish};
 use mail::id::{AccountId, EntryId, MailId, MessageId, NoticeId, Partition};
 use mail::notice::{Kind, Notice};
 use mail::time::Timestamp;
@@ -236,7 +236,7 @@ impl Fixture {
             from: from.parse().unwrap(),
             reverse_path: from.parse().unwrap(),
             envelope_id: None,
-            returns: ReturnWish::Headers,
+            returns: None,
             body: Body::SevenBit,
             smtputf8: false,
             subject: "Hello".to_owned(),
@@ -253,6 +253,7 @@ impl Fixture {
             id: id.clone(),
             event,
             detail: None,
+            attempt: None,
             report: self.mail_id(),
             now: self.now(),
             jitter: Jitter::NONE,

@@ -18,3 +18,4 @@ mod nodes;
 mod origin;
 mod queue;
 mod reception;
+mod reports;

@@ -69,7 +69,7 @@ impl Transaction {
             reverse_path: mail.reverse_path,
             body: mail.body.unwrap_or_default(),
             smtputf8: mail.smtputf8,
-            returns: mail.returns.unwrap_or_default(),
+            returns: mail.returns,
             envelope_id: mail.envelope_id,
             recipients: Vec::new(),
         };
