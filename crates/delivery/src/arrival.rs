@@ -94,7 +94,7 @@ pub enum Stage {
 pub enum DroppedBy {
     /// By rule: blocked, evicted, over a cap, expired. A repeated notice is looked at again.
     Rule,
-    /// By the recipient's own act. A repeated notice does not bring it back; allowing the sender does.
+    /// By the recipient's own act, or an administrator's in their place. A repeated notice does not bring it back; allowing the sender does.
     Recipient,
 }
 
@@ -182,6 +182,10 @@ pub enum ArrivalEvent {
     OriginKnows,
     /// CONFIRM or DECLINE could not be given.
     OriginUnreached,
+    /// An administrator wants the next attempt now.
+    RetryAsked,
+    /// An administrator ends what this server still tries.
+    GivenUp,
     /// Time has passed.
     TimePassed,
 }
@@ -304,7 +308,9 @@ impl Stage {
             | ArrivalEvent::Vanished
             | ArrivalEvent::ContentRefused { .. }
             | ArrivalEvent::OriginKnows
-            | ArrivalEvent::OriginUnreached => Self::Noted { decide_at },
+            | ArrivalEvent::OriginUnreached
+            | ArrivalEvent::RetryAsked
+            | ArrivalEvent::GivenUp => Self::Noted { decide_at },
         }
     }
 
@@ -322,7 +328,9 @@ impl Stage {
             | ArrivalEvent::Vanished
             | ArrivalEvent::ContentRefused { .. }
             | ArrivalEvent::OriginKnows
-            | ArrivalEvent::OriginUnreached => Self::Listed,
+            | ArrivalEvent::OriginUnreached
+            | ArrivalEvent::RetryAsked
+            | ArrivalEvent::GivenUp => Self::Listed,
         }
     }
 
@@ -353,6 +361,9 @@ impl Stage {
             // No longer allowed: a contact attempt again, or nothing.
             ArrivalEvent::Decided(Verdict::List) => Self::Listed,
             ArrivalEvent::Decided(Verdict::Drop) => Self::Dropped { by: DroppedBy::Rule },
+            ArrivalEvent::RetryAsked => Self::Due { since, attempts, retry_at: at.now, received },
+            // Not `Gone`: the next repeat of the notice would bring it back. Letting the sender in does.
+            ArrivalEvent::GivenUp => Self::Dropped { by: DroppedBy::Recipient },
             ArrivalEvent::TimePassed if (Self::Due { since, attempts, retry_at, received }).is_over(expires, at) => {
                 Self::Ended(ArrivalOutcome::Gone)
             }
@@ -369,7 +380,9 @@ impl Stage {
     /// Stored and Declining: the origin is to be told, and nothing else matters any more.
     fn on_telling(self, event: &ArrivalEvent, expires: Timestamp, at: Moment<'_>) -> Self {
         match event {
-            ArrivalEvent::OriginKnows => self.told(),
+            // Given up: an origin that gives its notice again is told again.
+            ArrivalEvent::OriginKnows | ArrivalEvent::GivenUp => self.told(),
+            ArrivalEvent::RetryAsked => self.tell_now(at),
             ArrivalEvent::TimePassed if self.is_over(expires, at) => self.told(),
             ArrivalEvent::OriginUnreached => self.tell_later(at),
             ArrivalEvent::NoticeRepeated { .. }
@@ -415,6 +428,17 @@ impl Stage {
         match self {
             Self::Stored { target, .. } => Self::Ended(ArrivalOutcome::Done { target }),
             Self::Declining { target, status, text, .. } => Self::Ended(ArrivalOutcome::Declined { target, status, text }),
+            same @ (Self::Noted { .. } | Self::Listed | Self::Dropped { .. } | Self::Due { .. } | Self::Ended(_)) => same,
+        }
+    }
+
+    fn tell_now(self, at: Moment<'_>) -> Self {
+        let retry_at = at.now;
+        match self {
+            Self::Stored { since, attempts, target, .. } => Self::Stored { since, attempts, retry_at, target },
+            Self::Declining { since, attempts, target, status, text, .. } => {
+                Self::Declining { since, attempts, retry_at, target, status, text }
+            }
             same @ (Self::Noted { .. } | Self::Listed | Self::Dropped { .. } | Self::Due { .. } | Self::Ended(_)) => same,
         }
     }

@@ -180,6 +180,10 @@ pub enum TransferEvent {
         /// Its text.
         text: String,
     },
+    /// An administrator wants the next attempt now.
+    RetryAsked,
+    /// An administrator ends it, and no connection is retrieving or relaying it.
+    GivenUp,
     /// The store was restored from a backup: what it did since is forgotten here, and remembered elsewhere.
     Restored,
     /// Time has passed.
@@ -194,6 +198,9 @@ pub enum TransferAction {
     /// The content of this transfer is no longer needed.
     FreeContent,
 }
+
+/// What the author reads of a transfer that an administrator ended.
+pub const GIVEN_UP: &str = "given up by the administrator of the author's server";
 
 /// A transition's result.
 pub type Step = (Transfer, Vec<TransferAction>);
@@ -306,7 +313,7 @@ impl Transfer {
             (TransferEvent::ExtensionAbsent, NoticeLine::Unsent) => {
                 (Self::Relaying { since, attempts: 0, retry_at: at.now, delay }, vec![])
             }
-            (TransferEvent::NoticeAskedFor, _) => (stay(attempts, at.now, line, delay), vec![]),
+            (TransferEvent::NoticeAskedFor | TransferEvent::RetryAsked, _) => (stay(attempts, at.now, line, delay), vec![]),
             // A notice that we have forgotten may have been taken.
             (TransferEvent::Restored, _) => {
                 (stay(attempts, at.now, NoticeLine::MayHaveLeft { expires: renewed.max(expires) }, delay), vec![])
@@ -320,6 +327,7 @@ impl Transfer {
                 Self::fail(status, text, expires, at)
             }
             (TransferEvent::WithdrawalAsked, _) => Self::withdraw(expires, at),
+            (TransferEvent::GivenUp, _) => Self::give_up(expires, at),
             (TransferEvent::TimePassed, _) if at.now.since(since) >= at.timers.notice_give_up => {
                 // RFC 3463 section 3.5: X.4.7, delivery time expired.
                 let text = "no server of the recipient's domain said that it had heard of the message".to_owned();
@@ -345,7 +353,7 @@ impl Transfer {
             | TransferEvent::NoticeDeferred
             | TransferEvent::NoticeRefused { .. }
             | TransferEvent::ExtensionAbsent => repeat_then(at.repeat_later(repeat_at)),
-            TransferEvent::NoticeAskedFor => repeat_then(at.now),
+            TransferEvent::NoticeAskedFor | TransferEvent::RetryAsked => repeat_then(at.now),
             // It may have been stored in what we have forgotten: the destination gets time to say so.
             TransferEvent::Restored => {
                 let expires = expires.max(at.now + at.timers.confirm_grace);
@@ -355,6 +363,7 @@ impl Transfer {
             TransferEvent::Confirmed => Self::end(Outcome::Delivered, Report::Delivered, expires, at),
             TransferEvent::Declined { status, text } => Self::fail(status, text, expires, at),
             TransferEvent::WithdrawalAsked => Self::withdraw(expires, at),
+            TransferEvent::GivenUp => Self::give_up(expires, at),
             TransferEvent::TimePassed if expires <= at.now => Self::end(Outcome::Expired, Report::Expired, expires, at),
             TransferEvent::TimePassed => {
                 let (delay, actions) = delay.tell(Report::DelayedUncollected, at.now);
@@ -376,7 +385,9 @@ impl Transfer {
             | TransferEvent::NoticeDeferred
             | TransferEvent::NoticeRefused { .. }
             | TransferEvent::ExtensionAbsent => repeat_then(at.repeat_later(repeat_at)),
-            TransferEvent::NoticeAskedFor | TransferEvent::Restored => repeat_then(at.now),
+            TransferEvent::NoticeAskedFor | TransferEvent::RetryAsked | TransferEvent::Restored => repeat_then(at.now),
+            // It may be safe there: to call it failed could be false, whoever ends it.
+            TransferEvent::GivenUp => Self::end(Outcome::Closed, Report::HandedOver, expires, at),
             // Taking back what may have been delivered would be a false promise.
             TransferEvent::WithdrawalAsked
             | TransferEvent::TimePassed
@@ -392,6 +403,7 @@ impl Transfer {
         match event {
             TransferEvent::Confirmed => Self::end(Outcome::Delivered, Report::Delivered, until, at),
             TransferEvent::Declined { status, text } => Self::fail(status, text, until, at),
+            TransferEvent::GivenUp => Self::end(Outcome::Closed, Report::HandedOver, until, at),
             TransferEvent::TimePassed if until <= at.now => Self::end(Outcome::Closed, Report::HandedOver, until, at),
             _served_or_late_or_refused => (Self::Uncertain { until }, vec![]),
         }
@@ -408,6 +420,8 @@ impl Transfer {
                 (Self::Relaying { since, attempts, retry_at: at.next_notice(attempts), delay }, vec![])
             }
             TransferEvent::WithdrawalAsked => Self::withdraw(expires, at),
+            TransferEvent::RetryAsked => (Self::Relaying { since, attempts, retry_at: at.now, delay }, vec![]),
+            TransferEvent::GivenUp => Self::give_up(expires, at),
             TransferEvent::TimePassed if expires <= at.now => Self::end(Outcome::Expired, Report::Expired, expires, at),
             TransferEvent::TimePassed => {
                 let (delay, actions) = delay.tell(Report::DelayedUnnoticed, at.now);
@@ -419,6 +433,11 @@ impl Transfer {
 
     fn fail(status: Status, text: String, expires: Timestamp, at: Moment<'_>) -> Step {
         Self::end(Outcome::Failed { status, text: text.clone() }, Report::Failed { status, text }, expires, at)
+    }
+
+    fn give_up(expires: Timestamp, at: Moment<'_>) -> Step {
+        // RFC 3463 section 3.1: X.0.0, undefined; no code says that people decided. 4.4.7 would say that time ran out.
+        Self::fail(Status::permanent(0, 0), GIVEN_UP.to_owned(), expires, at)
     }
 
     fn withdraw(expires: Timestamp, at: Moment<'_>) -> Step {

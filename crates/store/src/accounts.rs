@@ -24,6 +24,9 @@ statements! {
     CLOSED = "SELECT id FROM account WHERE stage = 'deleting' ORDER BY part, id";
     ERASE = "DELETE FROM account WHERE part = ?1 AND id = ?2";
     ADD_ALIAS = "INSERT INTO alias (part, account, name, written) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (part, account, name) DO NOTHING";
+    DROP_ALIAS = "DELETE FROM alias WHERE part = ?1 AND account = ?2 AND name = ?3";
+    SET_PASSWORD = "UPDATE account SET password_hash = ?3, scram_salt = ?4, scram_iterations = ?5, scram_stored_key = ?6, \
+                    scram_server_key = ?7 WHERE part = ?1 AND id = ?2 AND stage = 'active'";
     ALIASES = "SELECT written FROM alias WHERE part = ?1 AND account = ?2 ORDER BY name";
     ALIAS_NAMES = "SELECT name FROM alias WHERE part = ?1 AND account = ?2 ORDER BY name";
     ERASE_ALIASES = "DELETE FROM alias WHERE part = ?1 AND account = ?2";
@@ -70,6 +73,38 @@ impl Store {
         self.write(part, 0, record).await?;
         self.activate_name(&name, account).await?;
         Ok(Added::Done)
+    }
+
+    /// Takes an alias away from an account. Whether it had it.
+    ///
+    /// # Errors
+    /// The store is not available. What was cut short is decided by [`Store::resume_accounts`]: the account has the alias, or not.
+    pub async fn remove_alias(&self, account: AccountId, alias: &Alias) -> Result<bool> {
+        let (part, name) = (Partition::of(account), alias_name(alias));
+        let named = name.clone();
+        let has = move |tx: &mut dyn Tx| Ok(tx.query(ALIAS_NAMES, params![part, account])?.into_iter().map(|mut row| row.text()).collect());
+        let names: Result<Vec<String>> = self.read(has).await?;
+        if !names?.contains(&name) {
+            return Ok(false);
+        }
+        // As it was before it was recorded, so that no crash leaves a name that leads to an account without it.
+        self.deactivate_name(&name, account, self.now()).await?;
+        self.write(part, 0, move |tx| tx.execute(DROP_ALIAS, params![part, account, &named]).map(drop)).await?;
+        self.give_up_name(&name, account).await?;
+        Ok(true)
+    }
+
+    /// Sets what logging in takes. `false` if there is no such account.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn set_password(&self, account: AccountId, password_hash: String, scram: ScramVerifier) -> Result<bool> {
+        let part = Partition::of(account);
+        let set = move |tx: &mut dyn Tx| {
+            let ScramVerifier { salt, iterations, stored_key, server_key } = &scram;
+            Ok(tx.execute(SET_PASSWORD, params![part, account, &password_hash, salt, *iterations, stored_key, server_key])? == 1)
+        };
+        self.write(part, 0, set).await
     }
 
     /// Deletes an account, its addresses, its mail. Transfers under way end as failed.

@@ -14,6 +14,7 @@ statements! {
     RESERVE = "INSERT INTO directory (part, name, account, stage, reserved_at) VALUES (?1, ?2, ?3, 'reserved', ?4) ON CONFLICT (part, name) DO NOTHING";
     LOOK_UP = "SELECT account, stage FROM directory WHERE part = ?1 AND name = ?2";
     ACTIVATE = "UPDATE directory SET stage = 'active' WHERE part = ?1 AND name = ?2 AND account = ?3";
+    DEACTIVATE = "UPDATE directory SET stage = 'reserved', reserved_at = ?4 WHERE part = ?1 AND name = ?2 AND account = ?3";
     GIVE_UP = "DELETE FROM directory WHERE part = ?1 AND name = ?2 AND account = ?3";
     RESERVED = "SELECT name, account FROM directory WHERE stage = 'reserved' AND reserved_at < ?1 ORDER BY part, name";
 }
@@ -72,6 +73,12 @@ impl Store {
     pub(crate) async fn activate_name(&self, name: &str, account: AccountId) -> Result<()> {
         let (part, name) = (Partition::of_name(name), name.to_owned());
         self.write(part, 0, move |tx| tx.execute(ACTIVATE, params![part, &name, account]).map(drop)).await
+    }
+
+    /// The name leads nowhere from here on.
+    pub(crate) async fn deactivate_name(&self, name: &str, account: AccountId, now: Timestamp) -> Result<()> {
+        let (part, name) = (Partition::of_name(name), name.to_owned());
+        self.write(part, 0, move |tx| tx.execute(DEACTIVATE, params![part, &name, account, now]).map(drop)).await
     }
 
     pub(crate) async fn give_up_name(&self, name: &str, account: AccountId) -> Result<()> {

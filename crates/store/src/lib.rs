@@ -18,6 +18,7 @@ pub mod threads;
 
 mod accounts;
 mod arrival_row;
+pub mod backlog;
 pub mod check;
 
 mod codec;
@@ -49,6 +50,7 @@ use object_store::ObjectStore;
 use backend::{Access, Backend, Sql, Tx};
 use queue::{Hook, Queue};
 
+pub use backlog::{ArrivalLine, Belongings, TransferLine};
 pub use import::{Import, Imported, MAILBOXES_MAX};
 pub use records::*;
 
@@ -152,6 +154,7 @@ impl Store {
         [
             accounts::STATEMENTS,
             arrival_row::STATEMENTS,
+            backlog::STATEMENTS,
             check::STATEMENTS,
             check::names::STATEMENTS,
             check::objects::STATEMENTS,

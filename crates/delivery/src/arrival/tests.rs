@@ -52,6 +52,8 @@ fn events() -> Vec<ArrivalEvent> {
         ArrivalEvent::ContentRefused { target, status, text },
         ArrivalEvent::OriginKnows,
         ArrivalEvent::OriginUnreached,
+        ArrivalEvent::RetryAsked,
+        ArrivalEvent::GivenUp,
         ArrivalEvent::TimePassed,
     ]
 }
@@ -96,6 +98,8 @@ fn every_event_in_every_stage() {
         ("ContentRefused", ["=",         "=",         "=",         "=",         "declining", "declining", "=",       "=",          "=",      "=",         "="]),
         ("OriginKnows",    ["=",         "=",         "=",         "=",         "=",         "=",         "done",    "declined",   "=",      "=",         "="]),
         ("OriginUnreached",["=",         "=",         "=",         "=",         "=",         "=",         "stored*", "declining*", "=",      "=",         "="]),
+        ("RetryAsked",     ["=",         "=",         "=",         "=",         "due*",      "begun*",    "stored*", "declining*", "=",      "=",         "="]),
+        ("GivenUp",        ["=",         "=",         "=",         "=",         "dismissed", "dismissed", "done",    "declined",   "=",      "=",         "="]),
         ("TimePassed",     ["=",         "=",         "=",         "=",         "=",         "=",         "=",       "=",          "=",      "=",         "="]),
     ];
     let timers = Timers::default();

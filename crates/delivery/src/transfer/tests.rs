@@ -49,6 +49,8 @@ fn events() -> Vec<TransferEvent> {
         TransferEvent::RelayAccepted,
         TransferEvent::RelayDeferred,
         TransferEvent::RelayRefused { status, text },
+        TransferEvent::RetryAsked,
+        TransferEvent::GivenUp,
         TransferEvent::Restored,
         TransferEvent::TimePassed,
     ]
@@ -101,6 +103,8 @@ fn every_event_in_every_state() {
         ("RelayAccepted",  ["=",          "=",          "=",          "=",          "=",          "relayed!",   "="]),
         ("RelayDeferred",  ["=",          "=",          "=",          "=",          "=",          "relaying*",  "="]),
         ("RelayRefused",   ["=",          "=",          "=",          "=",          "=",          "failed!",    "="]),
+        ("RetryAsked",     ["unsent*",    "sent*",      "waiting*",   "served*",    "=",          "relaying*",  "="]),
+        ("GivenUp",        ["failed!",    "failed!",    "failed!",    "closed!",    "closed!",    "failed!",    "="]),
         ("Restored",       ["sent*",      "sent*",      "waiting*",   "served*",    "=",          "=",          "="]),
         ("TimePassed",     ["=",          "=",          "=",          "=",          "=",          "=",          "="]),
     ];

@@ -1,7 +1,7 @@
 //! The exhaustive search: every order of events that one message can meet between two servers.
 //!
 //! The network loses, repeats and reorders; either server crashes, the author takes the message back, the recipient
-//! changes their mind, time passes: at any moment, as often as it can. At most three messages are in flight. In every world
+//! changes their mind, an administrator gives up or wants it tried again, time passes: at any moment, as often as it can. At most three messages are in flight. In every world
 //! that can be reached: nothing is lost, nothing stored twice, nobody told a falsehood, nothing stored without
 //! consent; and from every one an end can be reached.
 

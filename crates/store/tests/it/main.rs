@@ -8,6 +8,7 @@
 mod fixture;
 
 mod accounts;
+mod backlog;
 mod check;
 mod consent;
 mod content;

@@ -244,6 +244,8 @@ impl Model {
         if world.serving == Serving::Nothing {
             next.push(self.origin(world, 6, &TransferEvent::WithdrawalAsked));
             next.push(self.origin(world, 7, &TransferEvent::NoticeAskedFor));
+            next.push(self.origin(world, 13, &TransferEvent::RetryAsked));
+            next.push(self.origin(world, 14, &TransferEvent::GivenUp));
         }
         match world.serving {
             Serving::Nothing => {}
@@ -289,6 +291,8 @@ impl Model {
             next.push(self.destination(world, 2, &ArrivalEvent::Deferred { received: Received::Octets }));
         }
         next.push(self.destination(world, 3, &ArrivalEvent::OriginUnreached));
+        next.push(self.destination(world, 14, &ArrivalEvent::RetryAsked));
+        next.push(self.destination(world, 15, &ArrivalEvent::GivenUp));
     }
 
     fn recipient_acts(&mut self, world: World, next: &mut Vec<World>) {
