@@ -16,10 +16,14 @@ use serde::{Deserialize, Serialize};
 use store::content::ContentReader;
 use store::{Account, Settle, Settled, Store, StoreError, StoredMail, Writer};
 
+use crate::budgets::Budgets;
+use crate::config::Config;
+use crate::dns::Resolver;
 use crate::events::Events;
 use crate::node::{Node, Signal};
 use crate::real::Machine;
 use crate::world::{Boxed, World};
+use delivery::dns::{Answer, Decision, Question, Step};
 use delivery::schedule::Jitter;
 use delivery::transfer::TransferEvent;
 
@@ -30,8 +34,8 @@ pub use request::Request;
 pub struct Desk {
     /// What is durable.
     pub store: Store,
-    /// The domains whose mailboxes are here.
-    pub domains: Vec<Domain>,
+    /// What the administrator wrote.
+    pub config: Arc<Config>,
     /// The clock, chance and processors.
     pub means: Arc<dyn Means>,
     /// Who is told what happens.
@@ -40,6 +44,8 @@ pub struct Desk {
     pub due: Signal,
     /// Whether a connection is retrieving this transfer now: such a message can't be taken back.
     pub is_being_retrieved: Arc<dyn Fn(&NoticeId) -> bool + Send + Sync>,
+    /// Which peers a running server leaves alone; nobody rests where none runs.
+    pub budgets: Option<Budgets>,
 }
 
 /// The clock, chance and processors.
@@ -186,21 +192,30 @@ impl RawMail {
 
 impl Desk {
     /// Of a running server. `is_being_retrieved` says whether a connection retrieves a transfer now.
-    pub fn of(node: &Node, is_being_retrieved: Arc<dyn Fn(&NoticeId) -> bool + Send + Sync>) -> Self {
+    pub fn of(node: &Node, config: &Config, is_being_retrieved: Arc<dyn Fn(&NoticeId) -> bool + Send + Sync>) -> Self {
         Self {
             store: node.store.clone(),
-            domains: node.settings.domains.clone(),
+            config: Arc::new(config.clone()),
             means: Arc::new(Arc::clone(&node.world)),
             events: node.events.clone(),
             due: node.due.clone(),
             is_being_retrieved,
+            budgets: Some(node.budgets.clone()),
         }
     }
 
     /// Of a store that no server has open.
-    pub fn alone(store: Store, domains: Vec<Domain>, machine: Machine) -> Self {
+    pub fn alone(store: Store, config: &Config, machine: Machine) -> Self {
         let is_being_retrieved = Arc::new(|_: &NoticeId| false);
-        Self { store, domains, means: Arc::new(machine), events: Events::default(), due: Signal::default(), is_being_retrieved }
+        Self {
+            store,
+            config: Arc::new(config.clone()),
+            means: Arc::new(machine),
+            events: Events::default(),
+            due: Signal::default(),
+            is_being_retrieved,
+            budgets: None,
+        }
     }
 
     fn random<const N: usize>(&self) -> [u8; N] {
@@ -238,11 +253,30 @@ impl Desk {
         found.ok_or_else(|| AdminError::refused("no-such-account", format!("there is no account {address}")))
     }
 
+    /// Asks DNS: a resolver of the command's own, without what a running server remembers. Who has just published
+    /// a record wants to see it.
+    async fn ask(&self, question: Question) -> Answer {
+        match Resolver::new(&self.config.dns) {
+            Ok(resolver) => resolver.ask(question).await,
+            Err(error) => Answer::Temporary(error.to_string()),
+        }
+    }
+
+    /// Decides what rests on DNS.
+    async fn decide<D: Decision>(&self, mut step: Step<D>) -> D::Verdict {
+        loop {
+            match step {
+                Step::Done(verdict) => return verdict,
+                Step::Ask(question, inquiry) => step = inquiry.answer(self.ask(question).await),
+            }
+        }
+    }
+
     fn require_local(&self, domain: &Domain) -> Result<(), AdminError> {
-        if self.domains.contains(domain) {
+        if self.config.domains.contains(domain) {
             return Ok(());
         }
-        let ours = self.domains.iter().map(Domain::as_str).collect::<Vec<_>>().join(", ");
+        let ours = self.config.domains.iter().map(Domain::as_str).collect::<Vec<_>>().join(", ");
         Err(AdminError::refused("not-our-domain", format!("{domain} is not one of this server's domains ({ours})")))
     }
 }

@@ -21,6 +21,28 @@ impl Budgets {
         (!budget.may_dial(now)).then(|| budget.dial_at(now))
     }
 
+    /// Peers that rest, as many as that, and until when: those that rest longest.
+    pub fn all_resting(&self, now: Timestamp, limit: usize) -> Vec<(Peer, Timestamp)> {
+        let budgets = self.budgets();
+        let resting = budgets.iter().filter(|(_, budget)| !budget.may_dial(now));
+        let mut resting: Vec<_> = resting.map(|(peer, budget)| (peer.clone(), budget.dial_at(now))).collect();
+        drop(budgets);
+        resting.sort_by(|(one, until), (other, later)| later.cmp(until).then_with(|| one.cmp(other)));
+        resting.truncate(limit);
+        resting
+    }
+
+    /// Whether nobody has failed.
+    pub fn is_empty(&self) -> bool {
+        self.budgets().is_empty()
+    }
+
+    /// Forgets what everybody did. Returns those that rested.
+    pub fn wake_all(&self, now: Timestamp) -> Vec<Peer> {
+        let budgets = std::mem::take(&mut *self.budgets());
+        budgets.into_iter().filter(|(_, budget)| !budget.may_dial(now)).map(|(peer, _)| peer).collect()
+    }
+
     /// A dial failed.
     pub fn failed(&self, peer: Peer, now: Timestamp, timers: &Timers) {
         let mut budgets = self.budgets();

@@ -2,6 +2,8 @@
 
 mod arguments;
 mod files;
+mod manual;
+mod operator;
 
 use std::ffi::OsString;
 use std::io::{Read as _, Write};
@@ -16,6 +18,8 @@ use crate::config::Config;
 use crate::progress::Shown;
 use crate::{logs, serve, tls};
 use arguments::{Account, Arguments, Command, ConfigCommand, Contacts, Entries, Expected, History, Mail, Sent};
+
+use operator::Man;
 
 pub use arguments::{Demo, Peer};
 
@@ -69,6 +73,8 @@ fn run(Arguments { config, json, command }: Arguments) -> Result<u8, AdminError>
         Command::Mail { address, what } if files::is_of_files(&what) => {
             finish(&files::mail(&load(file()?)?, address, what, if json { Shown::ToNobody } else { Shown::ToPeople })?, json)
         }
+        Command::Completions { shell } => manual::completions(shell).map(|()| 0),
+        Command::Man(Man { dir }) => manual::pages(dir.as_deref()).map(|()| 0),
         command => carry_out(&load(file()?)?, &request(command)?, json),
     }
 }
@@ -152,12 +158,14 @@ fn request(command: Command) -> Result<Request, AdminError> {
             Sent::Withdraw { id } => Request::SentWithdraw { address, id },
         },
         Command::Mail { address, what } => match what {
-            Mail::List => Request::MailList { address },
+            Mail::List { mailbox, limit } => Request::MailList { address, mailbox, limit },
             Mail::Show { id, raw } => Request::MailShow { address, id, form: if raw { Form::Raw } else { Form::Readable } },
             Mail::Export { .. } | Mail::Import { .. } => return Err(AdminError::usage("usage", "this command works on files")),
         },
+        Command::Queue(queue) => queue.into(),
+        Command::Domain(domain) => domain.into(),
         Command::Check => Request::Check,
-        Command::Demo(_) | Command::Serve { .. } | Command::Config(_) => {
+        Command::Demo(_) | Command::Serve { .. } | Command::Config(_) | Command::Completions { .. } | Command::Man(_) => {
             return Err(AdminError::usage("usage", "this command is not for a server that runs"));
         }
     })
@@ -166,16 +174,26 @@ fn request(command: Command) -> Result<Request, AdminError> {
 fn account_request(account: Account) -> Result<Request, AdminError> {
     Ok(match account {
         Account::Add { address, password_stdin, screening, legacy } => {
-            if !password_stdin {
-                return Err(AdminError::usage("usage", "expected --password-stdin, and the password on standard input"));
-            }
+            require_stdin(password_stdin)?;
             let (screening, legacy) = (screening.map(Into::into), legacy.map(Into::into));
             Request::AccountAdd { address, password: read_password()?, screening, legacy }
         }
         Account::List => Request::AccountList,
         Account::Alias { address, alias } => Request::AccountAlias { address, alias },
+        Account::Unalias { address, alias } => Request::AccountUnalias { address, alias },
+        Account::Show { address } => Request::AccountShow { address },
+        Account::Password { address, password_stdin } => {
+            require_stdin(password_stdin)?;
+            Request::AccountPassword { address, password: read_password()? }
+        }
         Account::Delete { address } => Request::AccountDelete { address },
     })
+}
+
+/// A password among the arguments would stand in the list of processes, for everybody to read.
+fn require_stdin(is_given: bool) -> Result<(), AdminError> {
+    let missing = || AdminError::usage("usage", "expected --password-stdin, and the password on standard input");
+    is_given.then_some(()).ok_or_else(missing)
 }
 
 /// All of standard input, without the line end that `echo` adds.

@@ -176,7 +176,7 @@ fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Ope
         world.spawn("port", Box::pin(accept::serve_port(doorway, service, listener)));
     }
     let admin_socket = config.admin_socket();
-    let desk = Desk::of(&node, is_being_retrieved(&node));
+    let desk = Desk::of(&node, config, is_being_retrieved(&node));
     world.spawn("admin", Box::pin(socket::serve(admin, admin_socket.clone(), desk, node.stop.clone())));
     if config.roles.contains(&Role::Work) {
         work::start(&node);

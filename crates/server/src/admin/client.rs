@@ -139,7 +139,7 @@ impl Alone {
             let machine = Machine::new();
             let unopened = |error: StartError| AdminError { fault: error.fault(), code: "store".to_owned(), message: error.to_string() };
             let opened = open::open(config, &machine).await.map_err(unopened)?;
-            let desk = Desk::alone(opened.store.clone(), config.domains.clone(), machine);
+            let desk = Desk::alone(opened.store.clone(), config, machine);
             Ok::<_, AdminError>((desk, opened))
         })?;
         Ok(Self { runtime, desk, opened })

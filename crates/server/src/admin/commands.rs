@@ -2,10 +2,12 @@
 
 mod accounts;
 mod contacts;
+mod domains;
 mod entries;
 mod history;
 mod import;
 mod messages;
+mod queue;
 mod sent;
 
 use serde::Serialize;
@@ -30,6 +32,9 @@ pub async fn run_with(desk: &Desk, request: Request, incoming: &mut dyn Incoming
         Request::AccountAdd { address, password, screening, legacy } => accounts::add(desk, address, password, screening, legacy).await,
         Request::AccountList => accounts::list(desk).await,
         Request::AccountAlias { address, alias } => accounts::alias(desk, &address, &alias).await,
+        Request::AccountUnalias { address, alias } => accounts::unalias(desk, &address, &alias).await,
+        Request::AccountShow { address } => accounts::show(desk, &address).await,
+        Request::AccountPassword { address, password } => accounts::password(desk, &address, password).await,
         Request::AccountDelete { address } => accounts::delete(desk, &address).await,
         Request::Mode { address, screening, legacy } => accounts::mode(desk, &address, screening, legacy).await,
         Request::EntryAdd { address, list, who } => entries::add(desk, &address, list, who).await,
@@ -42,12 +47,20 @@ pub async fn run_with(desk: &Desk, request: Request, incoming: &mut dyn Incoming
         Request::ContactDismiss { address, who } => contacts::dismiss(desk, &address, &who).await,
         Request::SentList { address } => sent::list(desk, &address).await,
         Request::SentWithdraw { address, id } => sent::withdraw(desk, &address, &id).await,
-        Request::MailList { address } => messages::list(desk, &address).await,
+        Request::MailList { address, mailbox, limit } => messages::list(desk, &address, mailbox.as_deref(), limit).await,
         Request::MailShow { address, id, form } => messages::show(desk, &address, id, form).await,
         Request::MailDigest { address, id } => import::digest(desk, &address, id).await,
         Request::MailImport { address, mailbox, received, content_octets } => {
             import::import(desk, import::Wanted { address, mailbox, received, content_octets }, incoming).await
         }
+        Request::QueueList(filter) => queue::list(desk, &filter).await,
+        Request::QueueSummary => queue::summary(desk).await,
+        Request::QueueWhy { id } => queue::why(desk, &id).await,
+        Request::QueueRetry(what) => queue::retry(desk, &what).await,
+        Request::QueueGiveUp { id } => queue::give_up(desk, &id).await,
+        Request::DomainList => domains::list(desk).await,
+        Request::DomainRecords { domain } => domains::records(desk, &domain),
+        Request::DomainCheck { domain } => domains::check(desk, &domain).await,
         Request::Check => check(desk).await,
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use delivery::consent::{Legacy, Screening, Who};
-use mail::address::Mailbox;
+use mail::address::{Domain, Mailbox};
 use mail::id::{EntryId, MailId};
 use mail::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,25 @@ pub enum Request {
         address: Mailbox,
         /// An address, or `*@domain`.
         alias: String,
+    },
+    /// `account unalias`
+    AccountUnalias {
+        /// Whose.
+        address: Mailbox,
+        /// An address, or `*@domain`.
+        alias: String,
+    },
+    /// `account show`
+    AccountShow {
+        /// Which, by any of its addresses.
+        address: Mailbox,
+    },
+    /// `account password`
+    AccountPassword {
+        /// Whose.
+        address: Mailbox,
+        /// As the user will type it.
+        password: Password,
     },
     /// `account delete`
     AccountDelete {
@@ -122,6 +141,10 @@ pub enum Request {
     MailList {
         /// Whose.
         address: Mailbox,
+        /// Only what lies there, if given.
+        mailbox: Option<String>,
+        /// Only so many, the latest; all if none.
+        limit: Option<u32>,
     },
     /// `mail ADDR show`
     MailShow {
@@ -150,6 +173,34 @@ pub enum Request {
         /// So many octets follow.
         content_octets: u64,
     },
+    /// `queue list`
+    QueueList(QueueFilter),
+    /// `queue summary`
+    QueueSummary,
+    /// `queue why`
+    QueueWhy {
+        /// Of a transfer or an arrival.
+        id: String,
+    },
+    /// `queue retry`
+    QueueRetry(Retried),
+    /// `queue give-up`
+    QueueGiveUp {
+        /// Of a transfer or an arrival.
+        id: String,
+    },
+    /// `domain list`
+    DomainList,
+    /// `domain records`
+    DomainRecords {
+        /// One of this server's.
+        domain: Domain,
+    },
+    /// `domain check`
+    DomainCheck {
+        /// One of this server's.
+        domain: Domain,
+    },
     /// `check`
     Check,
 }
@@ -160,6 +211,75 @@ impl Request {
         match self {
             Self::MailImport { content_octets, .. } => *content_octets,
             _ => 0,
+        }
+    }
+}
+
+/// What of the queue is listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueFilter {
+    /// Only what goes to, or comes from, this domain.
+    pub domain: Option<Domain>,
+    /// Only what is in this state.
+    pub state: Option<QueueState>,
+    /// Only what this address has written.
+    pub sender: Option<Mailbox>,
+    /// So many rows at most.
+    pub limit: Option<u32>,
+}
+
+/// What of the queue is tried at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "what")]
+pub enum Retried {
+    /// One thing.
+    One {
+        /// Of a transfer or an arrival.
+        id: String,
+    },
+    /// All that goes to, or comes from, a domain.
+    Domain {
+        /// Which.
+        domain: Domain,
+    },
+    /// Everything.
+    All,
+}
+
+/// A state in which this server still has something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum QueueState {
+    /// Outgoing: no server has said that it has the notice.
+    Notifying,
+    /// Outgoing: noticed, not collected.
+    Waiting,
+    /// Outgoing: collected, not confirmed.
+    Served,
+    /// Outgoing: collected, expired, not confirmed.
+    Uncertain,
+    /// Outgoing: by ordinary SMTP.
+    Relaying,
+    /// Incoming: let in, to be fetched.
+    Due,
+    /// Incoming: in the mailbox, to be confirmed.
+    Stored,
+    /// Incoming: refused for good, to be said.
+    Declining,
+}
+
+impl QueueState {
+    /// As the store names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Notifying => "notifying",
+            Self::Waiting => "waiting",
+            Self::Served => "served",
+            Self::Uncertain => "uncertain",
+            Self::Relaying => "relaying",
+            Self::Due => "due",
+            Self::Stored => "stored",
+            Self::Declining => "declining",
         }
     }
 }

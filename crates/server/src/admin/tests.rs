@@ -30,7 +30,7 @@ impl Office {
         let directory = tempfile::tempdir().unwrap();
         let (config, machine) = (config(directory.path()), Machine::new());
         let opened = open::open(&config, &machine).await.unwrap();
-        let desk = Desk::alone(opened.store.clone(), config.domains, machine);
+        let desk = Desk::alone(opened.store.clone(), &config, machine);
         Self { desk, opened, directory }
     }
 
@@ -296,3 +296,5 @@ async fn the_store_is_open_in_one_process_at_a_time() {
     office.opened.close().await;
     open::open(&config, &Machine::new()).await.unwrap_or_else(|error| panic!("{}: {error}", directory.display())).close().await;
 }
+
+mod operator;

@@ -1,9 +1,13 @@
 //! What people read: tables and sentences, made of the same documents that programs read.
 
+mod domains;
+mod queue;
+
 use comfy_table::{ContentArrangement, Table, presets};
+use mail::address::Mailbox;
 use serde_json::Value;
 
-use super::request::{List, Request};
+use super::request::{List, QueueFilter, Request};
 
 /// A column: its heading, and the key it is read from.
 type Column = (&'static str, &'static str);
@@ -30,20 +34,30 @@ const MAIL: &[Column] =
 /// The document that answers this request, for people; ends with a line end.
 pub fn render(request: &Request, document: &Value) -> String {
     let text = match request {
-        Request::AccountList => table(ACCOUNTS, document),
-        Request::EntryList { list: List::Expected, .. } => table(EXPECTED, document),
-        Request::EntryList { .. } => table(ENTRIES, document),
-        Request::HistoryList { .. } => table(HISTORY, document),
-        Request::ContactList { .. } => table(CONTACTS, document),
-        Request::SentList { .. } => table(SENT, document),
-        Request::MailList { .. } => table(MAIL, document),
+        Request::AccountList => table(ACCOUNTS, document, "There are no accounts yet: `twoway account add` makes one."),
+        Request::EntryList { list, address } => entries(*list, address, document),
+        Request::HistoryList { address } => table(HISTORY, document, &format!("Nothing was changed for {address}.")),
+        Request::ContactList { address } => table(CONTACTS, document, &format!("Nobody waits to be let in by {address}.")),
+        Request::SentList { address } => table(SENT, document, &format!("{address} has sent nothing, or nothing of late.")),
+        Request::MailList { address, .. } => table(MAIL, document, &format!("No mail there of {address}.")),
+        Request::QueueList(filter) => table(queue::QUEUE, document, nothing_queued(filter)),
+        Request::QueueSummary => queue::summary(document),
+        Request::QueueWhy { .. } => queue::story(document),
+        Request::QueueRetry(_) => queue::retried(document),
+        Request::QueueGiveUp { .. } => queue::given_up(document),
+        Request::DomainList => table(domains::DOMAINS, document, "No domains are configured."),
+        Request::DomainRecords { .. } => domains::records(document),
+        Request::DomainCheck { .. } => domains::checked(document),
         Request::MailShow { .. } => readable(document),
         Request::MailDigest { .. } => field(document, "digest"),
         Request::MailImport { .. } => format!("{} lies in {}.", field(document, "id"), field(document, "mailbox")),
         Request::Check => checked(document),
         Request::AccountAdd { .. } => format!("{} has a mailbox.", field(document, "address")),
         Request::AccountAlias { address, alias } => format!("{alias} is an alias of {address}."),
-        Request::AccountDelete { .. } => format!("{} is deleted.", field(document, "deleted")),
+        Request::AccountUnalias { address, alias } => unaliased(address, alias, document),
+        Request::AccountShow { .. } => account(document),
+        Request::AccountPassword { .. } => format!("{} has a new password.", field(document, "address")),
+        Request::AccountDelete { .. } => deleted(document),
         Request::Mode { .. } => format!("screening {}, legacy {}", field(document, "screening"), field(document, "legacy")),
         Request::EntryAdd { list, .. } => changed(document, if *list == List::Block { "blocked" } else { "allowed" }),
         Request::ExpectedAdd { .. } => changed(document, "expected"),
@@ -57,8 +71,10 @@ pub fn render(request: &Request, document: &Value) -> String {
     text
 }
 
-fn table(columns: &[Column], rows: &Value) -> String {
-    let Some(rows) = rows.as_array().filter(|rows| !rows.is_empty()) else { return "(none)".to_owned() };
+/// Rows under headings, each on one line however long: a terminal may wrap it, a program that reads it need not guess.
+/// Where there are none, `empty` says so.
+fn table(columns: &[Column], rows: &Value, empty: &str) -> String {
+    let Some(rows) = rows.as_array().filter(|rows| !rows.is_empty()) else { return empty.to_owned() };
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(columns.iter().map(|(heading, _)| *heading).collect::<Vec<_>>());
@@ -66,6 +82,59 @@ fn table(columns: &[Column], rows: &Value) -> String {
         table.add_row(columns.iter().map(|(_, key)| field(row, key)).collect::<Vec<_>>());
     }
     table.trim_fmt()
+}
+
+fn entries(list: List, address: &Mailbox, document: &Value) -> String {
+    match list {
+        List::Expected => table(EXPECTED, document, &format!("{address} expects nobody.")),
+        List::Allow => table(ENTRIES, document, &format!("{address} has let in nobody by name.")),
+        List::Block => table(ENTRIES, document, &format!("{address} keeps out nobody.")),
+    }
+}
+
+fn nothing_queued(filter: &QueueFilter) -> &'static str {
+    let is_whole = filter.domain.is_none() && filter.state.is_none() && filter.sender.is_none();
+    if is_whole { "Nothing is on its way." } else { "Nothing like that is on its way." }
+}
+
+fn unaliased(address: &Mailbox, alias: &str, document: &Value) -> String {
+    if document.get("changed") == Some(&Value::Bool(true)) {
+        format!("{alias} is no alias of {address} any more.")
+    } else {
+        format!("{alias} was no alias of {address}.")
+    }
+}
+
+fn account(document: &Value) -> String {
+    let is = |key| field(document, key);
+    let aliases = if is("aliases").is_empty() { "none".to_owned() } else { is("aliases") };
+    [
+        format!("address      {}", is("address")),
+        format!("aliases      {aliases}"),
+        format!("modes        screening {}, legacy {}", is("screening"), is("legacy")),
+        format!("made         {}", is("made")),
+        format!("mail         {}", messages(document, "mail")),
+        format!("on their way {} from here, {} to here", messages(document, "unsent"), messages(document, "uncollected")),
+    ]
+    .join("\n")
+}
+
+fn deleted(document: &Value) -> String {
+    let count = |key| document.get(key).and_then(Value::as_u64).unwrap_or_default();
+    let mut lines = vec![format!("{} is deleted, with {}.", field(document, "deleted"), messages(document, "mail"))];
+    if count("unsent") > 0 {
+        let unsent = messages(document, "unsent");
+        lines.push(format!("What it had sent and nobody had collected ends here, and nobody is told: {unsent}."));
+    }
+    if count("uncollected") > 0 {
+        let waiting = messages(document, "uncollected");
+        lines.push(format!("What waited for it elsewhere is not fetched; its authors are told that it was not collected: {waiting}."));
+    }
+    lines.join("\n")
+}
+
+fn items<'a>(document: &'a Value, key: &str) -> &'a [Value] {
+    document.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// A field as people read it: on one line, with nothing that would move their terminal's cursor or turn its text round.

@@ -80,7 +80,7 @@ fn all(
 
 /// What lies in all mailboxes of an account.
 pub(super) fn list(connection: &mut Connection, address: &Mailbox) -> Result<Vec<Listed>, AdminError> {
-    let listed = connection.document(&Request::MailList { address: address.clone() })?;
+    let listed = connection.document(&Request::MailList { address: address.clone(), mailbox: None, limit: None })?;
     serde_json::from_value(listed).map_err(|error| AdminError::temporary("connection", format!("an answer of another form: {error}")))
 }
 

@@ -10,6 +10,8 @@ use delivery::consent::{Legacy, Screening, Who};
 use mail::address::{Domain, Mailbox};
 use mail::id::{EntryId, MailId};
 
+use super::operator::{DomainCommand, Man, Queue};
+
 /// A mail server for Two-Way Mail: messages wait at their origin until the recipient lets them in.
 #[derive(Debug, Parser)]
 #[command(name = "twoway", version, arg_required_else_help = true)]
@@ -44,8 +46,10 @@ pub(super) enum Command {
     Mode {
         /// The mailbox.
         address: Mailbox,
+        /// What happens to notices from strangers.
         #[arg(long)]
         screening: Option<ScreeningArgument>,
+        /// What happens to plain mail from strangers.
         #[arg(long)]
         legacy: Option<LegacyArgument>,
     },
@@ -98,8 +102,24 @@ pub(super) enum Command {
         #[command(subcommand)]
         what: Mail,
     },
+    /// What is on its way: in, out, and why not yet.
+    #[command(subcommand)]
+    Queue(Queue),
+    /// The domains of this server and what they publish. They are added and removed in the configuration file (`domains`),
+    /// which takes a restart.
+    #[command(subcommand)]
+    Domain(DomainCommand),
     /// Verifies every invariant of the data.
     Check,
+    /// What a shell needs to complete this program's commands.
+    #[command(after_help = "Example:\n  twoway completions bash > /usr/share/bash-completion/completions/twoway")]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// The manual, made of the help texts.
+    #[command(after_help = "Examples:\n  twoway man | man -l -\n  twoway man /usr/share/man/man1")]
+    Man(Man),
 }
 
 /// What the demo is asked to do.
@@ -162,14 +182,17 @@ pub(super) enum ConfigCommand {
 #[derive(Debug, Subcommand)]
 pub(super) enum Account {
     /// Adds a mailbox.
+    #[command(after_help = "Example:\n  printf '%s' 'correct horse battery staple' | twoway account add ann@example.org --password-stdin")]
     Add {
         /// The mailbox.
         address: Mailbox,
         /// The password comes on standard input.
         #[arg(long)]
         password_stdin: bool,
+        /// What happens to notices from strangers; off if not given.
         #[arg(long)]
         screening: Option<ScreeningArgument>,
+        /// What happens to plain mail from strangers; follows from screening if not given.
         #[arg(long)]
         legacy: Option<LegacyArgument>,
     },
@@ -179,9 +202,33 @@ pub(super) enum Account {
     Alias {
         /// The mailbox.
         address: Mailbox,
+        /// An address, or *@domain.
         alias: String,
     },
-    /// Deletes a mailbox with all that is in it.
+    /// Takes an alias or a catch-all away again.
+    Unalias {
+        /// The mailbox.
+        address: Mailbox,
+        /// An address, or *@domain.
+        alias: String,
+    },
+    /// One mailbox: its addresses, its modes, how much lies there and is on its way.
+    Show {
+        /// The mailbox, by any of its addresses.
+        address: Mailbox,
+    },
+    /// Sets a new password.
+    #[command(
+        after_help = "Example:\n  printf '%s' 'correct horse battery staple' | twoway account password ann@example.org --password-stdin"
+    )]
+    Password {
+        /// The mailbox.
+        address: Mailbox,
+        /// The password comes on standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Deletes a mailbox with all that is in it, and says what becomes of what was on its way.
     Delete {
         /// The mailbox.
         address: Mailbox,
@@ -231,7 +278,10 @@ pub(super) enum History {
     /// Latest first.
     List,
     /// Takes a change back.
-    Undo { change: EntryId },
+    Undo {
+        /// As `history ADDR list` shows it.
+        change: EntryId,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -260,15 +310,27 @@ pub(super) enum Sent {
     /// Latest first.
     List,
     /// Takes a message back that nobody has collected: by the id of a transfer, or of a message.
-    Withdraw { id: String },
+    Withdraw {
+        /// As `sent ADDR list` shows it.
+        #[arg(allow_hyphen_values = true)]
+        id: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Mail {
     /// Oldest first.
-    List,
+    List {
+        /// Only what lies there.
+        #[arg(long, value_name = "NAME")]
+        mailbox: Option<String>,
+        /// Only so many, the latest.
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
+    },
     /// One message.
     Show {
+        /// As `mail ADDR list` shows it.
         id: MailId,
         /// The exact octets.
         #[arg(long)]

@@ -55,7 +55,7 @@ pub(super) fn mail(config: &Config, address: Mailbox, what: Mail, shown: Shown) 
             let text = imported(&document);
             Ok(Finished { document, text, warnings })
         }
-        Mail::List | Mail::Show { .. } => Err(AdminError::usage("usage", "this command works on no files")),
+        Mail::List { .. } | Mail::Show { .. } => Err(AdminError::usage("usage", "this command works on no files")),
     }
 }
 

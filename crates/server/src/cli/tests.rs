@@ -16,6 +16,8 @@ fn every_command_of_the_interface_is_understood() {
         ("account list --config f --json", "account-list"),
         ("--config f account alias a@a.test b@a.test", "account-alias"),
         ("account alias a@a.test *@a.test", "account-alias"),
+        ("account unalias a@a.test *@a.test", "account-unalias"),
+        ("account show a@a.test", "account-show"),
         ("account delete a@a.test", "account-delete"),
         ("mode a@a.test", "mode"),
         ("mode a@a.test --screening on --legacy refuse", "mode"),
@@ -36,6 +38,20 @@ fn every_command_of_the_interface_is_understood() {
         ("mail a@a.test show 019abcde-0000-7000-8000-000000000000 --raw", "mail-show"),
         ("history a@a.test list", "history-list"),
         ("history a@a.test undo 019abcde-0000-7000-8000-000000000000", "history-undo"),
+        ("mail a@a.test list --mailbox INBOX --limit 10", "mail-list"),
+        ("queue list", "queue-list"),
+        ("queue list --domain b.test --state notifying --sender a@a.test --limit 10", "queue-list"),
+        ("queue summary", "queue-summary"),
+        ("queue why 0123456789abcdefghijkl --json", "queue-why"),
+        ("queue why -123456789abcdefghijkl", "queue-why"),
+        ("queue retry 0123456789abcdefghijkl", "queue-retry"),
+        ("queue retry -- -123456789abcdefghijkl", "queue-retry"),
+        ("queue retry --domain b.test", "queue-retry"),
+        ("queue retry --all --json", "queue-retry"),
+        ("queue give-up 0123456789abcdefghijkl", "queue-give-up"),
+        ("domain list", "domain-list"),
+        ("domain records a.test", "domain-records"),
+        ("domain check a.test --json", "domain-check"),
         ("check", "check"),
     ];
     for (line, name) in table {
@@ -48,9 +64,18 @@ fn every_command_of_the_interface_is_understood() {
 
 #[test]
 fn what_is_no_address_or_command_is_a_usage_error() {
-    for line in
-        ["allow bob add a@a.test", "allow a@a.test add bob", "mode a@a.test --screening maybe", "frobnicate", "mail a@a.test show 7"]
-    {
+    for line in [
+        "queue retry",
+        "queue retry --all --domain b.test",
+        "queue list --state lost",
+        "domain check b_test@",
+        "completions cmd",
+        "allow bob add a@a.test",
+        "allow a@a.test add bob",
+        "mode a@a.test --screening maybe",
+        "frobnicate",
+        "mail a@a.test show 7",
+    ] {
         let words = std::iter::once("twoway").chain(line.split(' '));
         assert_eq!(Arguments::try_parse_from(words).unwrap_err().exit_code(), 2, "{line}");
     }
@@ -64,5 +89,44 @@ fn a_peer_of_the_demo_is_written_with_commas() {
     assert_eq!("c.test,127.0.0.4,2525,2626".parse::<Peer>().unwrap().ca_pem, None);
     for wrong in ["", "c.test", "c.test,127.0.0.4,2525", "c.test,localhost,1,2", "c.test,127.0.0.4,25,99999", "-,127.0.0.4,1,2"] {
         assert!(wrong.parse::<Peer>().is_err(), "{wrong}");
+    }
+}
+
+/// Every command that stands alone, with the words that lead to it.
+fn leaves(command: &clap::Command, path: &str, found: &mut Vec<(String, clap::Command)>) {
+    let below: Vec<_> = command.get_subcommands().filter(|below| below.get_name() != "help").collect();
+    for below in &below {
+        leaves(below, format!("{path} {}", below.get_name()).trim_start(), found);
+    }
+    if below.is_empty() {
+        found.push((path.to_owned(), command.clone()));
+    }
+}
+
+#[test]
+fn every_command_and_every_argument_says_what_it_is() {
+    let mut found = Vec::new();
+    leaves(&manual::program(), "", &mut found);
+    assert!(found.len() > 30, "{}", found.len());
+    for (path, command) in found {
+        assert!(command.get_about().is_some(), "{path} has no help");
+        let silent = command.get_arguments().find(|argument| argument.get_help().is_none() && argument.get_id() != "help");
+        assert_eq!(silent.map(clap::Arg::get_id), None, "an argument of {path} has no help");
+    }
+    manual::program().debug_assert();
+}
+
+#[test]
+fn every_command_has_a_page_of_the_manual_with_something_on_it() {
+    let directory = tempfile::tempdir().unwrap();
+    manual::pages(Some(directory.path())).unwrap();
+    let mut found = Vec::new();
+    leaves(&manual::program(), "twoway", &mut found);
+    for (path, command) in found {
+        let page = directory.path().join(format!("{}.1", path.replace(' ', "-")));
+        let text = std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+        assert!(text.starts_with(".ie") && text.contains(".SH NAME") && text.contains(".SH SYNOPSIS"), "{path}: {text}");
+        let about = command.get_about().unwrap().to_string();
+        assert!(about.split(' ').next().is_some_and(|word| text.contains(word.trim_end_matches('.'))), "{path}: {text}");
     }
 }

@@ -136,7 +136,7 @@ impl Actor {
     pub fn desk(&self) -> Desk {
         let node = std::sync::Arc::clone(&self.running.node);
         let held = std::sync::Arc::clone(&node);
-        Desk::of(&node, std::sync::Arc::new(move |id| held.retrievals.is_held(id, held.world.now())))
+        Desk::of(&node, &self.config, std::sync::Arc::new(move |id| held.retrievals.is_held(id, held.world.now())))
     }
 
     /// One of its ports, by the name of its service.

@@ -1,11 +1,11 @@
 //! `account` and `mode`: who has a mailbox here, and what happens to mail from strangers there.
 
 use delivery::consent::{Legacy, Screening};
-use mail::address::Mailbox;
+use mail::address::{AddressError, Mailbox};
 use mail::time::Timestamp;
 use proto::sasl::Secret;
 use serde::Serialize;
-use store::{Account, Added, Alias, NewAccount, ScramVerifier};
+use store::{Account, Added, Alias, Belongings, NewAccount, ScramVerifier};
 
 use crate::admin::request::Password;
 use crate::admin::{AdminError, Desk, Response};
@@ -18,6 +18,26 @@ struct Row {
     screening: Screening,
     legacy: Legacy,
     made: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Unaliased {
+    #[serde(flatten)]
+    row: Row,
+    /// Whether it had the alias.
+    changed: bool,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    row: Row,
+    /// Messages in its mailboxes.
+    mail: u64,
+    /// Messages it has sent that are still on their way, one for each recipient.
+    unsent: u64,
+    /// Messages to it that wait elsewhere: to be decided, or to be fetched.
+    uncollected: u64,
 }
 
 impl From<Account> for Row {
@@ -87,11 +107,7 @@ pub(super) async fn list(desk: &Desk) -> Result<Response, AdminError> {
 }
 
 pub(super) async fn alias(desk: &Desk, address: &Mailbox, text: &str) -> Result<Response, AdminError> {
-    let wrong = |error: String| AdminError::usage("alias", format!("expected an address or *@domain: {error}"));
-    let alias = match text.strip_prefix("*@") {
-        Some(domain) => Alias::CatchAll(domain.parse().map_err(|error: mail::address::AddressError| wrong(error.to_string()))?),
-        None => Alias::Address(text.parse().map_err(|error: mail::address::AddressError| wrong(error.to_string()))?),
-    };
+    let alias = parsed(text)?;
     match &alias {
         Alias::Address(alias) => desk.require_local(alias.domain())?,
         Alias::CatchAll(domain) => desk.require_local(domain)?,
@@ -103,15 +119,58 @@ pub(super) async fn alias(desk: &Desk, address: &Mailbox, text: &str) -> Result<
     }
 }
 
+fn parsed(text: &str) -> Result<Alias, AdminError> {
+    let wrong = |error: AddressError| AdminError::usage("alias", format!("expected an address or *@domain: {error}"));
+    match text.strip_prefix("*@") {
+        Some(domain) => domain.parse().map(Alias::CatchAll).map_err(wrong),
+        None => text.parse().map(Alias::Address).map_err(wrong),
+    }
+}
+
+/// Done as well if nobody has the alias (any more).
+pub(super) async fn unalias(desk: &Desk, address: &Mailbox, text: &str) -> Result<Response, AdminError> {
+    let alias = parsed(text)?;
+    let account = desk.account(address).await?;
+    if let Alias::Address(mailbox) = &alias {
+        if *mailbox == account.address {
+            let message = format!("{text} is the account's own address; `account delete` deletes the account");
+            return Err(AdminError::refused("own-address", message));
+        }
+        let holder = desk.store.account(mailbox).await?;
+        if let Some(other) = holder.filter(|holder| holder.id != account.id) {
+            return Err(AdminError::refused("not-its-alias", format!("{text} belongs to {}, not to {address}", other.address)));
+        }
+    }
+    let changed = desk.store.remove_alias(account.id, &alias).await?;
+    let row = Row::from(desk.account(&account.address).await?);
+    Ok(Response::of(Unaliased { row, changed }))
+}
+
+pub(super) async fn show(desk: &Desk, address: &Mailbox) -> Result<Response, AdminError> {
+    let account = desk.account(address).await?;
+    let Belongings { unsent, uncollected, mail } = desk.store.belongings(account.id).await?;
+    Ok(Response::of(Shown { row: Row::from(account), mail, unsent, uncollected }))
+}
+
+pub(super) async fn password(desk: &Desk, address: &Mailbox, password: Password) -> Result<Response, AdminError> {
+    let account = desk.account(address).await?;
+    let (password_hash, scram) = derive(desk, password).await?;
+    if !desk.store.set_password(account.id, password_hash, scram).await? {
+        return Err(AdminError::refused("no-such-account", format!("there is no account {address}")));
+    }
+    Ok(Response::of(serde_json::json!({ "address": account.address, "password": "changed" })))
+}
+
 pub(super) async fn delete(desk: &Desk, address: &Mailbox) -> Result<Response, AdminError> {
     let account = desk.account(address).await?;
     if account.address != *address {
         let message = format!("{address} is an alias of {}; expected the account's own address", account.address);
         return Err(AdminError::refused("is-an-alias", message));
     }
+    let Belongings { unsent, uncollected, mail } = desk.store.belongings(account.id).await?;
     desk.store.delete_account(account.id, desk.means.now()).await?;
     desk.due.raise();
-    Ok(Response::of(serde_json::json!({ "deleted": address })))
+    Ok(Response::of(serde_json::json!({ "deleted": address, "unsent": unsent, "uncollected": uncollected, "mail": mail })))
 }
 
 pub(super) async fn mode(

@@ -38,10 +38,16 @@ impl From<MailRow> for Row {
     }
 }
 
-pub(super) async fn list(desk: &Desk, address: &Mailbox) -> Result<Response, AdminError> {
+pub(super) async fn list(desk: &Desk, address: &Mailbox, mailbox: Option<&str>, limit: Option<u32>) -> Result<Response, AdminError> {
     let account = desk.account(address).await?;
-    let mail = desk.store.mail_list(account.id).await?;
-    Ok(Response::of(mail.into_iter().map(Row::from).collect::<Vec<_>>()))
+    let mail = desk.store.mail_list(account.id).await?.into_iter();
+    // RFC 9051 section 5.1: INBOX is the one name whose case does not matter.
+    let is_there = |name: &str| mailbox.is_none_or(|wanted| name == wanted || (name == "INBOX" && wanted.eq_ignore_ascii_case(name)));
+    let mut rows: Vec<Row> = mail.filter(|row| is_there(&row.mailbox)).map(Row::from).collect();
+    // Oldest first, and the latest of them.
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+    let rows = rows.split_off(rows.len().saturating_sub(limit));
+    Ok(Response::of(rows))
 }
 
 pub(super) async fn show(desk: &Desk, address: &Mailbox, id: MailId, form: Form) -> Result<Response, AdminError> {
