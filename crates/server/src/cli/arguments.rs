@@ -340,6 +340,7 @@ pub(super) enum Mail {
     Export {
         /// Where; made, if it is not there.
         directory: PathBuf,
+        /// What the files are to be.
         #[arg(long)]
         format: FormatArgument,
     },
