@@ -15,6 +15,7 @@ impl Office {
                 id: id.parse().unwrap(),
                 event: event.clone(),
                 detail: Some("mx.c.test does not answer".to_owned()),
+                attempt: None,
                 report: self.desk.new_mail_id(),
                 now: self.desk.means.now(),
                 jitter: Jitter::NONE,

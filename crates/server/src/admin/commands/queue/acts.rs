@@ -113,7 +113,7 @@ async fn retry_one(desk: &Desk, name: Name, now: Timestamp) -> Result<(), StoreE
 
 fn settle(desk: &Desk, id: NoticeId, event: TransferEvent, detail: Option<&str>, now: Timestamp) -> Settle {
     let (report, jitter) = (desk.new_mail_id(), desk.jitter());
-    Settle { id, event, detail: detail.map(str::to_owned), report, now, jitter, writer: Writer::Session }
+    Settle { id, event, detail: detail.map(str::to_owned), attempt: None, report, now, jitter, writer: Writer::Session }
 }
 
 fn settle_arrival(desk: &Desk, key: ArrivalKey, event: ArrivalEvent, detail: Option<&str>, now: Timestamp) -> SettleArrival {
