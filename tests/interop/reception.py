@@ -1,9 +1,13 @@
 """Mail pushed at a server of ours by ordinary SMTP: delivered, kept, refused, as its recipients want it."""
 
+import contextlib
 import smtplib
 import subprocess
+import tempfile
 
 from cases import Cases
+from dns import Dns
+from node import Node
 from server import token, wait_for
 
 CASES = Cases("reception")
@@ -231,3 +235,85 @@ def other_peoples_programs(demo):
     run = subprocess.run([*words, "--header", f"Subject: {subject}"], capture_output=True, timeout=60, check=False)
     assert run.returncode == 0, run.stdout
     assert account.find(subject)
+
+
+@contextlib.contextmanager
+def one_node(top="", tables=""):
+    """A server for example.test on its own, and the DNS that it believes."""
+    with tempfile.TemporaryDirectory(prefix="twoway-interop-") as folder, Dns() as dns:
+        with Node(folder, "example.test", "127.0.0.1", dns.address) as node:
+            node.configure(top, tables)
+            yield node, dns
+
+
+ALONE = Cases("reception alone")
+
+
+@ALONE.add
+def in_the_name_of_those_who_enforce():
+    """What says to be from a domain that publishes mode=enforce is refused; testing, none and silence change nothing."""
+    with one_node() as (node, dns):
+        for mode in "enforce", "testing", "none":
+            dns.publish(f"_twoway.{mode}.test", "TXT", f"v=TWM1; mode={mode}")
+        dns.publish("_twoway.broken.test", "TXT", "v=TWM1; mode=perhaps")
+        node.start()
+        account = node.new_account()
+        for authors, code, status in (
+            ("a@enforce.test", 550, "5.7.1"),
+            ("a@silent.test, a@enforce.test", 550, "5.7.1"),
+            ("a@silent.test>, <a@enforce.test", 550, "5.7.1"),
+            ("a@testing.test", 250, "2.0.0"),
+            ("a@none.test", 250, "2.0.0"),
+            ("a@silent.test", 250, "2.0.0"),
+            ("a@broken.test", 451, "4.4.3"),
+        ):
+            content = f"From: {authors}\r\nSubject: x\r\n\r\nHello.\r\n".encode()
+            for sender in "a@silent.test", "":
+                push(account, content, sender=sender).must_be(code, status)
+        assert len(account.inbox()) == 6
+
+
+@ALONE.add
+def kept_for_a_while():
+    """What nobody looked at goes when its time is over, and allowing its sender brings nothing back."""
+    with one_node(tables='[timers]\nkeep_legacy = "2s"') as (node, _):
+        node.start()
+        account = node.new_account("on")
+        push(account, message(token())).must_be(250)
+        assert account.contacts()
+        wait_for("the contact attempt to go", lambda: not account.contacts())
+        assert account.command("contacts", "allow", "stranger@elsewhere.test")["released"] == 0
+        assert not account.inbox()
+
+
+@ALONE.add
+def postmaster():
+    """`<postmaster>` without a domain is the postmaster of a domain here, or who is configured to be."""
+    with one_node(top='postmaster = "ann@example.test"') as (node, _):
+        node.start()
+        ann, bob = node.new_account("on", "ann"), node.new_account("on")
+        node.command("mode", ann.address, "--legacy", "refuse")
+        for recipient, account in ("postmaster", ann), ("Postmaster", bob), ("POSTMASTER@example.test", bob):
+            if account is bob:
+                node.command("account", "alias", bob.address, "postmaster@example.test")
+            subject = token()
+            with exchange(node) as session:
+                session.submit("stranger@elsewhere.test", [recipient], message(subject)).must_be(250)
+            assert account.find(subject)
+
+
+@ALONE.add
+def reports_on_own_messages():
+    """A report that returns one's own message comes straight in; one that does not waits like anything else."""
+    with one_node() as (node, _):
+        node.start()
+        account, other = node.new_account("on"), node.new_account()
+        subject, _ = account.write(other)
+        returned = other.find(subject).split(b"\r\n\r\n")[0]
+        head = "From: MAILER-DAEMON@elsewhere.test\r\nSubject: {}\r\n\r\nIt did not arrive.\r\n\r\n"
+        report, forged = token(), token()
+        push(account, head.format(report).encode() + returned + b"\r\n", sender="").must_be(250)
+        push(account, head.format(forged).encode(), sender="").must_be(250)
+        assert account.find(report)
+        account.wait_contact("MAILER-DAEMON@elsewhere.test")
+        assert not account.has(forged)

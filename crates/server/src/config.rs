@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use delivery::dialling::Dialling;
 use delivery::schedule::Timers;
-use mail::address::Domain;
+use mail::address::{Domain, Mailbox};
 use proto::limits::Limits;
 
 pub use listen::Listen;
@@ -31,6 +31,8 @@ pub struct Config {
     pub hostname: Domain,
     /// The domains whose mailboxes are here; at least one.
     pub domains: Vec<Domain>,
+    /// Who gets mail for `postmaster` where nobody has that address.
+    pub postmaster: Option<Mailbox>,
     /// Where everything durable is.
     pub data_dir: PathBuf,
     /// Which database.
@@ -186,6 +188,7 @@ impl Config {
         Settings {
             hostname: self.hostname.clone(),
             domains: self.domains.clone(),
+            postmaster: self.postmaster.clone(),
             timers: self.timers.clone(),
             limits: self.limits,
             dialling: self.dialling.clone(),
@@ -214,6 +217,7 @@ fn read(root: &Section<'_, '_>, file: &Path) -> Option<Config> {
         let is_set = |domains: &Vec<Domain>| domains.iter().collect::<BTreeSet<_>>().len() == domains.len();
         domains.filter(|domains| !domains.is_empty() && is_set(domains))
     });
+    let postmaster = root.optional("postmaster", "an address here, such as \"ann@example.org\"", |value| value.as_str()?.parse().ok());
     let data_dir = root.required("data_dir", "the path of a directory", |value| path(file, value.as_str()?));
     let store = root.optional("store", r#""sqlite" or a URL postgresql://..."#, |value| database(value.as_str()?));
     let outbound = root.optional("outbound_address", "an IP address, or one of each family", |value| {
@@ -232,6 +236,7 @@ fn read(root: &Section<'_, '_>, file: &Path) -> Option<Config> {
         file: file.to_owned(),
         hostname: hostname?,
         domains: domains?,
+        postmaster,
         data_dir: data_dir?,
         store: store.unwrap_or(Database::Sqlite),
         outbound: outbound.unwrap_or_default(),

@@ -11,7 +11,7 @@ use delivery::dialling::Dialling;
 use delivery::report::SentStatus;
 use delivery::schedule::{Jitter, Moment, Timers};
 use delivery::transfer::{Outcome, Transfer, TransferEvent};
-use mail::address::Domain;
+use mail::address::{Domain, Mailbox};
 use mail::id::{AccountId, EntryId, MailId, MessageId, NoticeId, Partition};
 use proto::limits::Limits;
 use proto::smtp::reply::Reply;
@@ -38,6 +38,8 @@ pub struct Settings {
     pub hostname: Domain,
     /// The domains whose mail lives here.
     pub domains: Vec<Domain>,
+    /// Who gets mail for `postmaster` where nobody has that address.
+    pub postmaster: Option<Mailbox>,
     /// The protocol's timers.
     pub timers: Timers,
     /// Everything that has a limit.

@@ -137,13 +137,16 @@ fn due(transfer: &Transfer) -> Due {
 /// What was answered 250 is on its way to every recipient, and what lies in mailboxes is what was handed in.
 fn promises(sim: &Inner, sent: &[TransferRecord], mail: &[Lying]) -> Vec<String> {
     let mut violations = vec![];
-    for handed in sim.handed.borrow().iter() {
+    let (handed, pushed) = (sim.handed.borrow(), sim.pushed.borrow());
+    for handed in handed.iter() {
         for to in &handed.to {
             let count = sent.iter().filter(|record| record.subject == handed.message.0 && record.recipient.mailbox == *to).count();
             if count != 1 {
                 violations.push(format!("{:?} from {} to {to} was answered 250, and has {count} transfers", handed.message, handed.from));
             }
         }
+    }
+    for handed in handed.iter().chain(pushed.iter()) {
         let spoilt = mail.iter().filter(|message| message.row.subject == handed.message.0 && !message.octets.ends_with(&handed.body));
         violations.extend(spoilt.map(|message| format!("{:?} of {} is not what was handed in", handed.message, message.account.address)));
     }

@@ -35,23 +35,20 @@ pub(crate) async fn submit(network: Arc<Network>, source: IpAddr, to: SocketAddr
     talk.say("EHLO [192.0.2.1]", "250").await?;
     let login = BASE64.encode(format!("\0{}\0{}", letter.from, letter.password).as_bytes());
     talk.say(&format!("AUTH PLAIN {login}"), "235").await?;
-    talk.say(&format!("MAIL FROM:<{}> BODY=8BITMIME", letter.from), "250").await?;
-    for recipient in &letter.to {
-        talk.say(&format!("RCPT TO:<{recipient}> NOTIFY=SUCCESS,FAILURE"), "250").await?;
-    }
-    talk.say("DATA", "354").await?;
-    let mut content = vec![];
-    for line in letter.content.split_inclusive(|octet| *octet == b'\n') {
-        // RFC 5321 section 4.5.2.
-        content.extend_from_slice(if line.starts_with(b".") { b"." } else { b"" });
-        content.extend_from_slice(line);
-    }
-    content.extend_from_slice(b".\r\n");
-    talk.write(&content).await?;
-    talk.expect("250").await?;
-    // It is kept; how the session ends does not matter.
-    drop(talk.say("QUIT", "221").await);
-    Ok(())
+    talk.transaction(&letter, " NOTIFY=SUCCESS,FAILURE").await
+}
+
+/// Pushes a message at a server's port 25, as a server without the extension does.
+///
+/// # Errors
+/// It was not taken, or nobody said so.
+pub(crate) async fn push(network: Arc<Network>, source: IpAddr, to: SocketAddr, letter: Letter) -> Result<(), String> {
+    let deadline = network.executor.now() + PATIENCE;
+    let wire = network.dial(DESK, source, to, deadline).await.map_err(|error| error.to_string())?;
+    let mut talk = Talk { wire, unread: vec![], deadline };
+    talk.expect("220").await?;
+    talk.say("EHLO mx.legacy.test", "250").await?;
+    talk.transaction(&letter, "").await
 }
 
 struct Talk {
@@ -61,6 +58,27 @@ struct Talk {
 }
 
 impl Talk {
+    /// One message and the end of the session; `wishes` stand behind every recipient.
+    async fn transaction(&mut self, letter: &Letter, wishes: &str) -> Result<(), String> {
+        self.say(&format!("MAIL FROM:<{}> BODY=8BITMIME", letter.from), "250").await?;
+        for recipient in &letter.to {
+            self.say(&format!("RCPT TO:<{recipient}>{wishes}"), "250").await?;
+        }
+        self.say("DATA", "354").await?;
+        let mut content = vec![];
+        for line in letter.content.split_inclusive(|octet| *octet == b'\n') {
+            // RFC 5321 section 4.5.2.
+            content.extend_from_slice(if line.starts_with(b".") { b"." } else { b"" });
+            content.extend_from_slice(line);
+        }
+        content.extend_from_slice(b".\r\n");
+        self.write(&content).await?;
+        self.expect("250").await?;
+        // It is taken; how the session ends does not matter.
+        drop(self.say("QUIT", "221").await);
+        Ok(())
+    }
+
     async fn say(&mut self, command: &str, code: &str) -> Result<(), String> {
         self.write(format!("{command}\r\n").as_bytes()).await?;
         self.expect(code).await

@@ -30,7 +30,7 @@ use crate::world::SimWorld;
 
 /// Where submitters hand in their mail.
 pub(crate) const SUBMISSIONS_PORT: u16 = 465;
-const EXCHANGE_PORT: u16 = 25;
+pub(crate) const EXCHANGE_PORT: u16 = 25;
 const RETRIEVAL_PORT: u16 = 2626;
 
 /// Of every simulated person.
@@ -117,6 +117,7 @@ impl Server {
         let settings = Settings {
             hostname: self.hostname.clone(),
             domains: vec![self.domain.clone()],
+            postmaster: None,
             timers: self.timers.clone(),
             limits: self.limits,
             dialling: Dialling::Lab { ports: std::collections::BTreeSet::new(), mx_ports: std::collections::BTreeMap::new() },

@@ -57,6 +57,8 @@ pub(crate) struct Inner {
     pub(crate) journal: Journal,
     /// What was handed in, and answered 250.
     pub(crate) handed: RefCell<Vec<Handed>>,
+    /// What was pushed at servers of ours, whether or not it was answered for.
+    pub(crate) pushed: RefCell<Vec<Handed>>,
     /// How many messages were ever written.
     pub(crate) written: Cell<u64>,
     timers: RefCell<Timers>,
@@ -81,6 +83,7 @@ impl Sim {
             servers: RefCell::default(),
             journal,
             handed: RefCell::default(),
+            pushed: RefCell::default(),
             written: Cell::new(0),
             timers: RefCell::new(brisk()),
             limits: Cell::new(Limits::default()),

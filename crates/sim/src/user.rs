@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use delivery::consent::{Entry, EntryList, Screening, Who};
+use delivery::consent::{Entry, EntryList, Legacy, Screening, Who};
 use delivery::report::SentStatus;
 use delivery::transfer::{Outcome, Transfer, TransferEvent};
 use mail::address::Mailbox;
@@ -14,8 +14,8 @@ use server::node::Node;
 use server::world::Boxed;
 use store::{ConsentAct, ConsentChange, StoreError, TransferRecord, Writer};
 
-use crate::client::{Letter, submit};
-use crate::host::{PASSWORD, SUBMISSIONS_PORT};
+use crate::client::{Letter, push, submit};
+use crate::host::{EXCHANGE_PORT, PASSWORD, SUBMISSIONS_PORT};
 use crate::sim::Inner;
 
 /// Where people's programs dial from.
@@ -92,6 +92,34 @@ impl User {
         Ok(message)
     }
 
+    /// Somebody elsewhere, whose server has no extension, pushes a message at this one and says to be `from`.
+    ///
+    /// # Errors
+    /// It was not taken, or nobody said so.
+    pub fn try_push(&self, from: &Mailbox, subject: &str) -> Result<Message, String> {
+        let number = self.sim.written.get() + 1;
+        self.sim.written.set(number);
+        let message = Message(format!("{subject} #{number}"));
+        let body = b"Pushed.\r\n.dots\r\n".to_vec();
+        let header = format!("From: <{from}>\r\nTo: {}\r\nSubject: {}\r\n\r\n", self.address, message.0);
+        let to = vec![self.address()];
+        let content = [header.as_bytes(), &body].concat();
+        let letter = Letter { from: from.clone(), to: to.clone(), password: "", content };
+        let server = self.sim.with_server(self.address.domain(), |server| server.address);
+        let at = SocketAddr::new(server, EXCHANGE_PORT);
+        // Whether or not anybody says so, it may be there.
+        self.sim.pushed.borrow_mut().push(Handed { message: message.clone(), from: from.clone(), to, body });
+        self.sim.run_to_end(push(Arc::clone(&self.sim.network), DESK_ADDRESS, at, letter))?;
+        Ok(message)
+    }
+
+    /// Chooses what happens to pushed mail.
+    pub fn take_pushed(&self, legacy: Legacy) {
+        let account = self.account;
+        let set = self.ask(move |node| Box::pin(async move { node.store.set_mode(account, None, Some(legacy)).await.map(drop) }));
+        self.sim.sure(set);
+    }
+
     /// Lets somebody in.
     pub fn allow(&self, who: Mailbox) {
         let change = self.try_add(EntryList::Allow, who);
@@ -154,8 +182,8 @@ impl User {
 
     /// The messages of this simulation in their mailbox, oldest first.
     pub fn inbox(&self) -> Vec<Message> {
-        let handed = self.sim.handed.borrow();
-        let known = |subject: &String| handed.iter().any(|handed| handed.message.0 == *subject);
+        let (handed, pushed) = (self.sim.handed.borrow(), self.sim.pushed.borrow());
+        let known = |subject: &String| handed.iter().chain(pushed.iter()).any(|handed| handed.message.0 == *subject);
         self.subjects().into_iter().filter(known).map(Message).collect()
     }
 

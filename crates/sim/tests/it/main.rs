@@ -5,6 +5,7 @@
 mod catching_up;
 mod commits;
 mod outages;
+mod pushed;
 mod races;
 mod replay;
 mod soak;

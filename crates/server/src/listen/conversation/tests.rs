@@ -115,6 +115,7 @@ fn hold_within(limits: &proto::limits::Limits, says: &str, piece: usize, pause: 
     let settings = Settings {
         hostname: hostname.clone(),
         domains: vec!["a.test".parse().unwrap()],
+        postmaster: None,
         timers: delivery::schedule::Timers::default(),
         limits: *limits,
         dialling: Dialling::Internet { ports: std::collections::BTreeSet::new() },
