@@ -80,10 +80,12 @@ fn configure(folder: &Path, dns: SocketAddr, port: u16) -> anyhow::Result<PathBu
     let authority = Authority::load(folder)?;
     authority.issue(&"mx.b.test".parse()?, folder)?;
     let config = folder.join("twoway.toml");
+    let user = std::process::Command::new("id").arg("-un").output()?;
+    let user = String::from_utf8(user.stdout)?.trim().to_owned();
     let text = format!(
         "hostname = \"mx.b.test\"\ndomains = [\"b.test\"]\ndata_dir = \"data\"\nstore = \"sqlite\"\noutbound_address = \"{SERVER}\"\n\
          [dns]\nservers = [\"{dns}\"]\n[tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\nextra_ca = \"ca.pem\"\n\
-         [listen]\nexchange = \"{SERVER}:{port}\"\nsubmission = []\nsubmissions = []\nretrieval = []\n\
+         [process]\nuser = \"{user}\"\n[listen]\nexchange = \"{SERVER}:{port}\"\nsubmission = []\nsubmissions = []\nretrieval = []\n\
          [limits]\nnotices_max = 1000000\nnotices_per_minute_client_max = 100000000\nnotices_per_minute_domain_max = 100000000\ncommands_max = 1000000\n[log]\nfilter = \"warn\"\n[lab]\nenabled = true\n"
     );
     fs::write(&config, text)?;

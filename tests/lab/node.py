@@ -1,6 +1,7 @@
 """`twoway serve` with a configuration of its own."""
 
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -46,7 +47,8 @@ class Node(Server):
         listen = "\n".join(f'{service} = "{self.address}:{port}"' for service, port in self.ports.items())
         text = (
             f'hostname = "{self.hostname}"\ndomains = ["{self.domain}"]\ndata_dir = "data"\n'
-            f'outbound_address = "{self.address}"\n{top}\n[dns]\nservers = ["{self.dns}"]\n'
+            f'outbound_address = "{self.address}"\n{top}\n'
+            f'[process]\nuser = "{pwd.getpwuid(os.geteuid()).pw_name}"\n[dns]\nservers = ["{self.dns}"]\n'
             f'[log]\nformat = "json"\n[listen]\n{listen}\n{tables}\n'
         )
         with open(self.config, "w", encoding="utf-8") as file:

@@ -97,7 +97,11 @@ pub struct Doorway {
 }
 
 /// Takes connections until the server stops.
-pub async fn serve_port(doorway: Doorway, service: Service, listener: TcpListener) {
+pub async fn serve_port(doorway: Doorway, service: Service, listener: std::net::TcpListener) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, service = service.as_str(), "cannot take connections"),
+    };
     loop {
         let accepted = match first(doorway.node.stop.raised(), listener.accept()).await {
             First::Left(()) => return,

@@ -85,11 +85,14 @@ fn load(file: &Path) -> Result<Config, AdminError> {
 
 fn serve(config: &Config) -> Result<(), AdminError> {
     logs::start(&config.log);
+    let failed = |error: serve::StartError| AdminError { fault: error.fault(), code: "start".to_owned(), message: error.to_string() };
+    // Before there are threads.
+    let privileged = serve::Privileged::take(config).map_err(failed)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| AdminError::temporary("runtime", error.to_string()))?;
-    let ended = runtime.block_on(serve::run(config));
+    let ended = runtime.block_on(serve::run(config, privileged));
     // What is still under way was asked to finish, and had its time.
     runtime.shutdown_background();
-    ended.map_err(|error| AdminError { fault: error.fault(), code: "start".to_owned(), message: error.to_string() })
+    ended.map_err(failed)
 }
 
 fn carry_out(config: &Config, request: &Request, json: bool) -> Result<u8, AdminError> {

@@ -45,6 +45,8 @@ pub struct Config {
     pub tls: Tls,
     /// What this process does of it all; the command line's choice, all by default.
     pub roles: Vec<Role>,
+    /// Who it runs as.
+    pub process: Process,
     /// Which services listen where.
     pub listen: Listen,
     /// How many connections are taken.
@@ -93,6 +95,15 @@ pub struct Identity {
     pub cert: PathBuf,
     /// Its key.
     pub key: PathBuf,
+}
+
+/// Who the process runs as once its ports are open.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Process {
+    /// A user of the system; whoever started it, if none.
+    pub user: Option<String>,
+    /// A group of the system; the user's own, if none.
+    pub group: Option<String>,
 }
 
 /// How many connections are taken.
@@ -229,6 +240,7 @@ fn read(root: &Section<'_, '_>, file: &Path) -> Option<Config> {
     let limits = root.section("limits");
     let (connections, session_limits) = (connections(&limits), policy::limits(&limits));
     limits.refuse_unknown();
+    let process = process(&root.section("process"));
     let (log, timers, dialling) = (log(&root.section("log")), policy::timers(&root.section("timers")), policy::dialling(root));
     root.refuse_unknown();
     let (dns, tls, listen) = config;
@@ -243,6 +255,7 @@ fn read(root: &Section<'_, '_>, file: &Path) -> Option<Config> {
         dns,
         tls,
         roles: Role::ALL.to_vec(),
+        process,
         listen,
         connections,
         log,
@@ -292,6 +305,18 @@ fn tls(section: &Section<'_, '_>, file: &Path) -> Tls {
         (Some(_) | None, Some(_) | None) => None,
     };
     Tls { identity, extra_ca }
+}
+
+fn process(section: &Section<'_, '_>) -> Process {
+    let name = |key, expected| {
+        section.optional(key, expected, |value| Some(value.as_str()?.to_owned()).filter(|name| !name.is_empty() && !name.contains('\0')))
+    };
+    let process = Process { user: name("user", "the name of a user"), group: name("group", "the name of a group") };
+    if let Process { user: None, group: Some(_) } = process {
+        section.fault::<()>("user", "missing", "the user of process.group beside it");
+    }
+    section.refuse_unknown();
+    process
 }
 
 fn connections(section: &Section<'_, '_>) -> Connections {

@@ -1,6 +1,8 @@
 //! `twoway serve`: a whole server, from its configuration to its end.
 
 pub mod open;
+pub mod ports;
+pub mod process;
 mod secret;
 mod systemd;
 
@@ -11,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store::OpenError;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::UnixListener;
 
 use crate::accept::{self, Doorway, Places};
 use crate::admin::{Desk, Fault, socket};
@@ -27,9 +29,11 @@ use crate::rates::Rates;
 use crate::real::{Machine, RealWorld};
 use crate::retrievals::Retrievals;
 use crate::roles::Role;
-use crate::tls::{Tls, TlsError};
+use crate::tls::{Pem, Tls, TlsError};
 use crate::work;
 use crate::world::{First, World, first};
+use ports::{Port, Ports};
+use process::ProcessError;
 
 /// How long what is under way may take to finish; what has not is handed back.
 const STOPPING: Duration = Duration::from_secs(30);
@@ -42,6 +46,7 @@ pub struct Running {
     pub addresses: BTreeMap<&'static str, Vec<SocketAddr>>,
     /// Where the command line is answered.
     pub admin_socket: PathBuf,
+    tls: Tls,
     world: Arc<RealWorld>,
     opened: open::Opened,
 }
@@ -79,6 +84,9 @@ pub enum StartError {
         /// Why.
         error: std::io::Error,
     },
+    /// The process cannot be, or must not be, what it is.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
     /// No hash could be made: there is no memory for one.
     #[error("no password can be hashed")]
     Decoy,
@@ -102,8 +110,33 @@ impl StartError {
             | Self::Tls(_)
             | Self::Dns(_)
             | Self::Listen { .. }
+            | Self::Process(_)
             | Self::AdminSocket { .. } => Fault::Usage,
         }
+    }
+}
+
+/// What only root may open, and a server keeps: opened before root's privileges are given up.
+#[derive(Default)]
+pub struct Privileged {
+    ports: Option<Ports>,
+    pem: Option<Pem>,
+}
+
+impl Privileged {
+    /// Opens it if this process is root, and gives up being root. To be called before there are threads.
+    ///
+    /// # Errors
+    /// Something is not there, or the process must not run as it is.
+    pub fn take(config: &Config) -> Result<Self, StartError> {
+        let taken = if process::gives_up_privileges(config) {
+            let pem = config.tls.identity.as_ref().map(Pem::read).transpose()?;
+            Self { ports: Some(ports::bind(config)?), pem }
+        } else {
+            Self::default()
+        };
+        process::settle(config)?;
+        Ok(taken)
     }
 }
 
@@ -112,9 +145,13 @@ impl StartError {
 /// # Errors
 /// Something it needs is not there; nothing of it runs.
 pub async fn start(config: &Config, events: Events) -> Result<Running, StartError> {
+    start_with(config, events, Privileged::default()).await
+}
+
+async fn start_with(config: &Config, events: Events, privileged: Privileged) -> Result<Running, StartError> {
     let machine = Machine::new();
     let opened = open::open(config, &machine).await?;
-    match prepare(config, &machine).await {
+    match prepare(config, &machine, privileged).await {
         Ok(prepared) => Ok(run_all(config, events, &machine, opened, prepared)),
         Err(error) => {
             // The next start finds the store free.
@@ -128,18 +165,21 @@ pub async fn start(config: &Config, events: Events) -> Result<Running, StartErro
 struct Prepared {
     tls: Tls,
     resolver: Resolver,
-    ports: Vec<Port>,
+    ports: Ports,
     admin: UnixListener,
     decoy_hash: String,
     secret: [u8; 32],
 }
 
-async fn prepare(config: &Config, machine: &Machine) -> Result<Prepared, StartError> {
+async fn prepare(config: &Config, machine: &Machine, privileged: Privileged) -> Result<Prepared, StartError> {
     let path = config.admin_socket();
     Ok(Prepared {
-        tls: Tls::load(&config.tls, &config.hostname, &config.data_dir)?,
+        tls: match privileged.pem {
+            Some(pem) => Tls::of(&config.tls, pem)?,
+            None => Tls::load(&config.tls, &config.hostname, &config.data_dir)?,
+        },
         resolver: Resolver::new(&config.dns)?,
-        ports: bind(config).await?,
+        ports: privileged.ports.map_or_else(|| ports::bind(config), Ok)?,
         admin: socket::listen(&path).map_err(|error| StartError::AdminSocket { path, error })?,
         decoy_hash: passwords::decoy(machine).await.ok_or(StartError::Decoy)?,
         secret: secret::load(&config.data_dir, machine)?,
@@ -165,7 +205,7 @@ fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Ope
     });
     let places = Places::new(config.connections);
     let mut addresses: BTreeMap<&'static str, Vec<SocketAddr>> = BTreeMap::new();
-    for (service, listener, address) in ports {
+    for Port { service, listener, address } in ports.services {
         addresses.entry(service.as_str()).or_default().push(address);
         tracing::info!(service = service.as_str(), %address, "listening");
         let tls = match service {
@@ -181,39 +221,12 @@ fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Ope
     if config.roles.contains(&Role::Work) {
         work::start(&node);
     }
-    Running { node, addresses, admin_socket, world, opened }
+    Running { node, addresses, admin_socket, tls, world, opened }
 }
 
 fn is_being_retrieved(node: &Arc<Node>) -> Arc<dyn Fn(&mail::id::NoticeId) -> bool + Send + Sync> {
     let node = Arc::clone(node);
     Arc::new(move |id| node.retrievals.is_held(id, node.world.now()))
-}
-
-type Port = (Service, TcpListener, SocketAddr);
-
-async fn bind(config: &Config) -> Result<Vec<Port>, StartError> {
-    let listen = &config.listen;
-    let services = [
-        (Role::Submission, Service::Submission, &listen.submission),
-        (Role::Submission, Service::Submissions, &listen.submissions),
-        (Role::Exchange, Service::Exchange, &listen.exchange),
-        (Role::Exchange, Service::Retrieval, &listen.retrieval),
-    ];
-    let mut ports = Vec::new();
-    for (_, service, wanted) in services.into_iter().filter(|(role, ..)| config.roles.contains(role)) {
-        for address in wanted {
-            let failed = |error| StartError::Listen { service: service.as_str(), address: *address, error };
-            let listener = TcpListener::bind(address).await.map_err(failed)?;
-            let bound = listener.local_addr().map_err(failed)?;
-            ports.push((service, listener, bound));
-        }
-    }
-    for (name, unserved) in [("imap", &listen.imap), ("imaps", &listen.imaps), ("web", &listen.web)] {
-        if !unserved.is_empty() {
-            tracing::warn!("listen.{name} is set, and not served by this version");
-        }
-    }
-    Ok(ports)
 }
 
 impl Running {
@@ -233,10 +246,12 @@ impl Running {
 ///
 /// # Errors
 /// It does not start.
-pub async fn run(config: &Config) -> Result<(), StartError> {
+pub async fn run(config: &Config, privileged: Privileged) -> Result<(), StartError> {
     let stop = Signal::default();
     systemd::raise_on_signals(&stop);
-    let running = start(config, Events::default()).await?;
+    let running = start_with(config, Events::default(), privileged).await?;
+    systemd::reload_on_signal(running.tls.clone());
+    systemd::keep_watchdog(&running);
     systemd::notify("READY=1");
     stop.raised().await;
     tracing::info!("stopping");

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mail::address::Domain;
+use mail::time::Timestamp;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use rustls::{ClientConfig, ClientConnection, ConnectionCommon, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
@@ -14,8 +15,9 @@ use rustls::{ClientConfig, ClientConnection, ConnectionCommon, RootCertStore, Se
 use crate::config;
 use crate::world::{TlsFacts, TlsVersion, WireError};
 use verify::{Recording, Verdict};
+use x509_cert::der::Decode as _;
 
-pub use identity::self_signed_paths;
+pub use identity::{Pem, self_signed_paths};
 
 /// RFC 8996: nothing older.
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
@@ -23,11 +25,36 @@ const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rust
 /// What both ends need of TLS. Cheap to clone.
 #[derive(Clone)]
 pub struct Tls {
+    served: Arc<Served>,
+    clients: ClientCertificates,
+    roots: Arc<RootCertStore>,
+    provider: Arc<CryptoProvider>,
+}
+
+/// What this server shows of itself. Replaced when the certificate's files have changed.
+struct Served {
+    files: config::Identity,
+    shown: Mutex<Shown>,
+}
+
+/// One certificate, ready to be shown.
+#[derive(Clone)]
+struct Shown {
     server: Arc<ServerConfig>,
     /// The same, and clients are asked for a certificate.
     asking: Arc<ServerConfig>,
-    roots: Arc<RootCertStore>,
-    provider: Arc<CryptoProvider>,
+    expires: Option<Timestamp>,
+}
+
+impl Shown {
+    fn of(pem: &Pem, provider: &Arc<CryptoProvider>) -> Result<Self, TlsError> {
+        let config = |clients| identity::server_config(pem, Arc::clone(provider), clients).map(Arc::new);
+        Ok(Self {
+            server: config(ClientCertificates::NotAsked)?,
+            asking: config(ClientCertificates::Asked)?,
+            expires: pem.chain()?.first().and_then(|certificate| expiry(certificate)),
+        })
+    }
 }
 
 /// Whether a client is asked for a certificate.
@@ -87,28 +114,59 @@ impl Tls {
     /// # Errors
     /// A file is missing, or not what it should be.
     pub fn load(config: &config::Tls, hostname: &Domain, data_dir: &Path) -> Result<Self, TlsError> {
+        let pem = match &config.identity {
+            Some(identity) => Pem::read(identity)?,
+            None => Pem::read(&identity::self_signed(hostname, data_dir)?)?,
+        };
+        Self::of(config, pem)
+    }
+
+    /// With a certificate and key that were read before: by root, perhaps.
+    ///
+    /// # Errors
+    /// They, or the authorities to trust, are not what they should be.
+    pub fn of(config: &config::Tls, pem: Pem) -> Result<Self, TlsError> {
         install_provider();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let files = match &config.identity {
-            Some(identity) => identity.clone(),
-            None => identity::self_signed(hostname, data_dir)?,
-        };
-        let server = identity::server_config(&files, Arc::clone(&provider), ClientCertificates::NotAsked)?;
-        let asking = identity::server_config(&files, Arc::clone(&provider), ClientCertificates::Asked)?;
-        let roots = trusted(config.extra_ca.as_deref())?;
-        Ok(Self { server: Arc::new(server), asking: Arc::new(asking), roots: Arc::new(roots), provider })
+        let shown = Mutex::new(Shown::of(&pem, &provider)?);
+        let roots = Arc::new(trusted(config.extra_ca.as_deref())?);
+        let served = Arc::new(Served { files: pem.into_files(), shown });
+        Ok(Self { served, clients: ClientCertificates::NotAsked, roots, provider })
+    }
+
+    /// Reads the certificate and its key again. Connections that there are keep the one they have.
+    ///
+    /// # Errors
+    /// They are not what they should be; the old ones stay.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let shown = Shown::of(&Pem::read(&self.served.files)?, &self.provider)?;
+        *self.served.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
+        Ok(())
+    }
+
+    /// When our certificate ends.
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.shown().expires
+    }
+
+    fn shown(&self) -> Shown {
+        self.served.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The same, for ports where servers call: they are asked for a certificate, and may go without. Users are not
     /// asked: their programs would ask them which one to show.
     #[must_use]
     pub fn asking_clients(&self) -> Self {
-        Self { server: Arc::clone(&self.asking), ..self.clone() }
+        Self { clients: ClientCertificates::Asked, ..self.clone() }
     }
 
     /// For whoever accepts a connection.
     pub fn server_config(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.server)
+        let shown = self.shown();
+        match self.clients {
+            ClientCertificates::NotAsked => shown.server,
+            ClientCertificates::Asked => shown.asking,
+        }
     }
 
     /// For a connection to this host. Each connection has a configuration of its own: a session resumed from another
@@ -172,6 +230,13 @@ pub fn names(certificate: &[u8]) -> Vec<Domain> {
     let certificate = CertificateDer::from(certificate);
     let Ok(parsed) = webpki::EndEntityCert::try_from(&certificate) else { return Vec::new() };
     parsed.valid_dns_names().filter_map(|name| name.parse().ok()).collect()
+}
+
+/// When a certificate ends; none if that cannot be read.
+fn expiry(certificate: &[u8]) -> Option<Timestamp> {
+    let certificate = x509_cert::Certificate::from_der(certificate).ok()?;
+    let seconds = certificate.tbs_certificate.validity.not_after.to_unix_duration().as_secs();
+    Some(Timestamp::from_millis(i64::try_from(seconds).ok()?.checked_mul(1000)?))
 }
 
 /// The system's authorities, and those of the file.

@@ -9,7 +9,7 @@ use super::socket::Reply;
 use super::{AdminError, Desk, RawMail, Request, Response, commands};
 use crate::config::Config;
 use crate::real::Machine;
-use crate::serve::{StartError, open};
+use crate::serve::{StartError, open, process};
 
 /// A busy server takes a moment; a check of much data takes more.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -133,6 +133,8 @@ fn ask(
 
 impl Alone {
     fn open(config: &Config) -> Result<Self, AdminError> {
+        // Before there are threads, and before there are files that the server could not open.
+        process::become_owner(&config.data_dir).map_err(|error| AdminError::usage("user", error.to_string()))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(|error| AdminError::temporary("runtime", error.to_string()))?;
         let (desk, opened) = runtime.block_on(async {

@@ -19,6 +19,8 @@ pub struct Listen {
     pub exchange: Vec<SocketAddr>,
     /// Retrieval with TLS from the first octet, as SRV says.
     pub retrieval: Vec<SocketAddr>,
+    /// Numbers and health, for whoever watches this server: HTTP, in the clear.
+    pub metrics: Vec<SocketAddr>,
     /// Not served yet.
     pub imap: Vec<SocketAddr>,
     /// Not served yet.
@@ -39,6 +41,7 @@ impl Listen {
             submissions: addresses("submissions"),
             exchange: addresses("exchange"),
             retrieval: addresses("retrieval"),
+            metrics: addresses("metrics"),
             imap: addresses("imap"),
             imaps: addresses("imaps"),
             web: addresses("web"),

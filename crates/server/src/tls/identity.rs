@@ -15,19 +15,43 @@ use super::verify::AnyClient;
 use super::{ClientCertificates, TlsError, VERSIONS};
 use crate::config::Identity;
 
-/// The server's side, with this certificate and key.
-pub(super) fn server_config(
-    files: &Identity,
-    provider: Arc<CryptoProvider>,
-    clients: ClientCertificates,
-) -> Result<ServerConfig, TlsError> {
-    let unfit = |error: String| TlsError::Identity { cert: files.cert.clone(), key: files.key.clone(), error };
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(&files.cert).and_then(Iterator::collect);
-    let chain = chain.map_err(|error| TlsError::file(&files.cert, &error))?;
-    if chain.is_empty() {
-        return Err(TlsError::file(&files.cert, &"no certificate in it; expected PEM, BEGIN CERTIFICATE"));
+/// A certificate with its chain, and its key, as read from their files.
+pub struct Pem {
+    files: Identity,
+    cert: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl Pem {
+    /// Reads both files.
+    ///
+    /// # Errors
+    /// One cannot be read.
+    pub fn read(files: &Identity) -> Result<Self, TlsError> {
+        let read = |file: &Path| fs::read(file).map_err(|error| TlsError::file(file, &error));
+        Ok(Self { cert: read(&files.cert)?, key: read(&files.key)?, files: files.clone() })
     }
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| TlsError::file(&files.key, &error))?;
+
+    pub(super) fn into_files(self) -> Identity {
+        self.files
+    }
+
+    /// The certificate, then its chain.
+    pub(super) fn chain(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.cert).collect();
+        let chain = chain.map_err(|error| TlsError::file(&self.files.cert, &error))?;
+        if chain.is_empty() {
+            return Err(TlsError::file(&self.files.cert, &"no certificate in it; expected PEM, BEGIN CERTIFICATE"));
+        }
+        Ok(chain)
+    }
+}
+
+/// The server's side, with this certificate and key.
+pub(super) fn server_config(pem: &Pem, provider: Arc<CryptoProvider>, clients: ClientCertificates) -> Result<ServerConfig, TlsError> {
+    let (files, chain) = (&pem.files, pem.chain()?);
+    let unfit = |error: String| TlsError::Identity { cert: files.cert.clone(), key: files.key.clone(), error };
+    let key = PrivateKeyDer::from_pem_slice(&pem.key).map_err(|error| TlsError::file(&files.key, &error))?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(&VERSIONS);
     let builder = builder.map_err(|error| unfit(error.to_string()))?;
     let builder = match clients {

@@ -115,3 +115,32 @@ fn a_server_that_calls_may_show_a_certificate_and_a_user_is_not_asked_for_one() 
     let (_, without) = handshake(&server, &server.asking_clients(), "mx.a.test");
     assert_eq!(without.peer_certificate, None, "none is needed");
 }
+
+#[test]
+fn a_certificate_that_was_renewed_is_shown_from_the_next_connection_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let [old, new] = ["mx.old.test", "mx.new.test"].map(|name| {
+        let folder = directory.path().join(name);
+        Tls::load(&config::Tls::default(), &domain(name), &folder).unwrap();
+        self_signed_paths(&folder)
+    });
+    let (cert, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
+    let install = |(from_cert, from_key): &(PathBuf, PathBuf)| {
+        std::fs::copy(from_cert, &cert).unwrap();
+        std::fs::copy(from_key, &key).unwrap();
+    };
+    install(&old);
+    let config = config::Tls { identity: Some(config::Identity { cert: cert.clone(), key: key.clone() }), extra_ca: None };
+    let server = Tls::load(&config, &domain("mx.old.test"), directory.path()).unwrap();
+    let exchange = server.asking_clients();
+    let shown = |tls: &Tls| names(&handshake(&server, tls, "mx.a.test").0.peer_certificate.unwrap());
+    assert_eq!(shown(&exchange), [domain("mx.old.test")]);
+    assert!(server.expires().is_some());
+    install(&new);
+    assert_eq!(shown(&exchange), [domain("mx.old.test")], "not before it is said");
+    server.reload().unwrap();
+    assert_eq!((shown(&exchange), shown(&server)), (vec![domain("mx.new.test")], vec![domain("mx.new.test")]));
+    std::fs::write(&cert, "").unwrap();
+    assert!(server.reload().is_err());
+    assert_eq!(shown(&server), [domain("mx.new.test")], "a file that is no certificate changes nothing");
+}
