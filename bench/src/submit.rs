@@ -46,7 +46,7 @@ pub(crate) struct Options {
     /// Milliseconds between two messages of a session, counted from one's 250 to the next one's MAIL.
     #[arg(long, default_value_t = 0)]
     pause: u64,
-    /// A file for one line for each message: its subject, and when its 250 came, in seconds since 1970.
+    /// A file for one line for each message: its subject, when its 250 came in seconds since 1970, and the 250.
     #[arg(long)]
     record: Option<PathBuf>,
 }
@@ -60,9 +60,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     }
     let (mut lines, mut messages) = (String::new(), 0_u32);
     while let Some(taken) = sessions.join_next().await {
-        for (subject, seconds) in taken?? {
+        for (subject, seconds, reply) in taken?? {
             messages += 1;
-            writeln!(lines, "{subject} {seconds:.6}")?;
+            writeln!(lines, "{subject} {seconds:.6} {reply}")?;
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
@@ -73,7 +73,10 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn hold(options: Arc<Options>, number: u32) -> anyhow::Result<Vec<(String, f64)>> {
+/// A message that was taken: its subject, when, and in which words.
+type Taken = (String, f64, String);
+
+async fn hold(options: Arc<Options>, number: u32) -> anyhow::Result<Vec<Taken>> {
     let plain = TcpStream::connect(options.to).await?;
     plain.set_nodelay(true)?;
     let mut wire = Wire { stream: plain, read: Vec::new() };
@@ -89,7 +92,7 @@ async fn hold(options: Arc<Options>, number: u32) -> anyhow::Result<Vec<(String,
     send_all(wire, &options, number).await
 }
 
-async fn send_all<S>(mut wire: Wire<S>, options: &Options, number: u32) -> anyhow::Result<Vec<(String, f64)>>
+async fn send_all<S>(mut wire: Wire<S>, options: &Options, number: u32) -> anyhow::Result<Vec<Taken>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -109,8 +112,8 @@ where
         let header = format!(
             "From: {from}\r\nTo: {to}\r\nSubject: {subject}\r\nDate: Mon, 06 Jul 2026 12:00:00 +0000\r\nMessage-ID: <{subject}@load.example.test>\r\n\r\n"
         );
-        wire.command(&format!("{header}{body}."), "250").await?;
-        taken.push((subject, UNIX_EPOCH.elapsed()?.as_secs_f64()));
+        let reply = wire.command(&format!("{header}{body}."), "250").await?;
+        taken.push((subject, UNIX_EPOCH.elapsed()?.as_secs_f64(), reply));
         if options.pause > 0 {
             tokio::time::sleep(Duration::from_millis(options.pause)).await;
         }
@@ -126,7 +129,8 @@ struct Wire<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
-    async fn command(&mut self, line: &str, code: &str) -> anyhow::Result<()> {
+    /// Sends a command; returns the last line of its reply.
+    async fn command(&mut self, line: &str, code: &str) -> anyhow::Result<String> {
         self.stream.write_all(line.as_bytes()).await?;
         self.stream.write_all(b"\r\n").await?;
         self.stream.flush().await?;
@@ -134,7 +138,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Reads one reply, which must have this code.
-    async fn expect(&mut self, code: &str) -> anyhow::Result<()> {
+    async fn expect(&mut self, code: &str) -> anyhow::Result<String> {
         let mut buffer = [0; 4096];
         loop {
             let octets = self.stream.read(&mut buffer).await?;
@@ -145,7 +149,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             if text.ends_with("\r\n") && last.get(3..4) == Some(" ") {
                 ensure!(last.starts_with(code), "expected {code}, got {last}");
                 self.read.clear();
-                return Ok(());
+                return Ok(last.to_owned());
             }
         }
     }

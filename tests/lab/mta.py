@@ -70,9 +70,9 @@ class Mta:
         self.write_file("etc/services", "smtp 25/tcp\n")
         return etc
 
-    def run(self, command, environment=None):
-        """Starts the command in a namespace of its own; returns once every port in `ports` is listened on."""
-        words = ["unshare", "--mount", "sh", "-ec", IN_NAMESPACE, "sh", self.write_etc(), self.unpacked, self.programs, *command]
+    def run(self, command, wrapper=(), environment=None):
+        """Starts the command in a namespace of its own, behind the words of `wrapper`; returns once every port is listened on."""
+        words = [*wrapper, "unshare", "--mount", "sh", "-ec", IN_NAMESPACE, "sh", self.write_etc(), self.unpacked, self.programs, *command]
         with open(os.path.join(self.folder, "output"), "ab") as output:
             self.process = subprocess.Popen(words, stdout=output, stderr=output, env={**os.environ, **(environment or {})}, start_new_session=True)
         wait_for(f"{self.hostname} to listen", self.listens, 60)

@@ -19,14 +19,16 @@ lease = "2s"
 class Pair:
     """`a.test` and `b.test`, with these stores; every directory is below `folder`."""
 
-    def __init__(self, folder, dns, stores):
-        self.a = Node(folder, "a.test", "127.0.0.2", dns.address)
-        self.b = Node(folder, "b.test", "127.0.0.3", dns.address)
+    def __init__(self, folder, dns, stores, kind=Node):
+        self.a = kind(folder, "a.test", "127.0.0.2", dns.address)
+        self.b = kind(folder, "b.test", "127.0.0.3", dns.address)
         self.tops = {node.domain: f'store = "{store}"' for node, store in zip(self.nodes(), stores)}
         for node in self.nodes():
             dns.publish_domain(node.domain, node.address, node.ports["retrieval"])
         # Where they dial hosts that do not listen on port 25.
         self.mx_ports = {node.hostname: node.ports["exchange"] for node in self.nodes()}
+        # Further lines of both configurations.
+        self.limits = ""
         self.authorities = os.path.join(folder, "ca.pem")
         self.exchange_certificates()
         self.configure()
@@ -50,7 +52,7 @@ class Pair:
         ports = "".join(f'"{host}" = {port}\n' for host, port in self.mx_ports.items())
         lab = f'[tls]\nextra_ca = "{self.authorities}"\n[lab]\nenabled = true\n[lab.mx_ports]\n{ports}'
         for node in self.nodes():
-            node.configure(self.tops[node.domain], TIMERS + lab)
+            node.configure(self.tops[node.domain], TIMERS + lab + self.limits)
 
     @contextlib.contextmanager
     def running(self):

@@ -51,8 +51,8 @@ class Postfix(Mta):
         self.settings = {}
         self.transports = ""
 
-    def start(self):
-        """Writes the configuration and starts it."""
+    def start(self, *wrapper):
+        """Writes the configuration and starts it, behind the words of `wrapper` if there are any."""
         self.config = self.make_folder("config", "root")
         self.make_queue()
         self.write_file("config/main.cf", "".join(f"{name} = {value}\n" for name, value in self.parameters().items()))
@@ -61,7 +61,7 @@ class Postfix(Mta):
         self.write_file("config/routes", "".join(f"{pattern} {transport}\n" for pattern, transport in self.routes))
         libraries = os.path.join(self.programs, "usr/lib/postfix")
         master = os.path.join(libraries, "sbin/master")
-        self.run([master, "-c", self.config, "-d"], {"LD_LIBRARY_PATH": libraries})
+        self.run([master, "-c", self.config, "-d"], wrapper, {"LD_LIBRARY_PATH": libraries})
 
     def source(self, address, port, *options):
         """Runs smtp-source against this address and port, until it is done; returns what it printed."""
