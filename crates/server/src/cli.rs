@@ -56,6 +56,7 @@ fn report(error: &AdminError, as_json: bool) {
 /// The exit status, where it was carried out.
 fn run(Arguments { config, json, command }: Arguments) -> Result<u8, AdminError> {
     let file = || config.as_deref().ok_or_else(|| AdminError::usage("usage", "this command needs --config FILE"));
+    let shown = if json { Shown::ToNobody } else { Shown::ToPeople };
     match command {
         Command::Demo(demo) => crate::demo::run(&demo).map(|()| 0),
         Command::Serve { roles } => {
@@ -70,11 +71,11 @@ fn run(Arguments { config, json, command }: Arguments) -> Result<u8, AdminError>
             print(json, &serde_json::json!({ "ok": true }), &format!("{} is valid.\n", config.file.display()))?;
             Ok(0)
         }
-        Command::Mail { address, what } if files::is_of_files(&what) => {
-            finish(&files::mail(&load(file()?)?, address, what, if json { Shown::ToNobody } else { Shown::ToPeople })?, json)
-        }
         Command::Completions { shell } => manual::completions(shell).map(|()| 0),
         Command::Man(Man { dir }) => manual::pages(dir.as_deref()).map(|()| 0),
+        Command::Mail { address, what } if files::is_of_files(&what) => finish(&files::mail(&load(file()?)?, address, what, shown)?, json),
+        Command::Backup { directory } => finish(&files::back_up(&load(file()?)?, &directory, shown)?, json),
+        Command::Restore { directory, replace } => finish(&files::restore(&load(file()?)?, &directory, replace, shown)?, json),
         command => carry_out(&load(file()?)?, &request(command)?, json),
     }
 }
@@ -168,7 +169,13 @@ fn request(command: Command) -> Result<Request, AdminError> {
         Command::Queue(queue) => queue.into(),
         Command::Domain(domain) => domain.into(),
         Command::Check => Request::Check,
-        Command::Demo(_) | Command::Serve { .. } | Command::Config(_) | Command::Completions { .. } | Command::Man(_) => {
+        Command::Demo(_)
+        | Command::Serve { .. }
+        | Command::Config(_)
+        | Command::Completions { .. }
+        | Command::Man(_)
+        | Command::Backup { .. }
+        | Command::Restore { .. } => {
             return Err(AdminError::usage("usage", "this command is not for a server that runs"));
         }
     })

@@ -3,6 +3,7 @@
 pub mod accept;
 pub mod admin;
 pub mod archive;
+pub mod backup;
 pub mod budgets;
 pub mod cli;
 pub mod config;

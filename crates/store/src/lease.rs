@@ -88,8 +88,18 @@ pub(crate) fn void(backend: &mut dyn Backend) -> Result<()> {
 }
 
 /// Where the store's facts about itself are.
-fn zero() -> Partition {
+pub(crate) fn zero() -> Partition {
     Partition::new(0).unwrap_or_else(|| Partition::of_name(""))
+}
+
+/// Says something of the store itself.
+pub(crate) fn set_meta(tx: &mut dyn Tx, name: &str, value: &str) -> Result<()> {
+    tx.execute(SET_META, params![name, value]).map(drop)
+}
+
+/// What was said of the store itself.
+pub(crate) fn meta(tx: &mut dyn Tx, name: &str) -> Result<Option<String>> {
+    tx.one(META, params![name])?.map(|mut row| row.text()).transpose()
 }
 
 fn take(tx: &mut dyn Tx, owner: &str, now: Timestamp, until: Timestamp) -> Result<Lease> {

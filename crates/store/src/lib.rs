@@ -8,6 +8,7 @@
 //! the caller's, and a repeat changes nothing.
 
 pub mod backend;
+pub mod backup;
 pub mod content;
 pub mod postgres;
 pub mod queue;
@@ -155,6 +156,7 @@ impl Store {
             accounts::STATEMENTS,
             arrival_row::STATEMENTS,
             backlog::STATEMENTS,
+            backup::STATEMENTS,
             check::STATEMENTS,
             check::names::STATEMENTS,
             check::objects::STATEMENTS,

@@ -16,8 +16,9 @@ statements! {
     NOTE = "INSERT INTO orphan (part, object, since) VALUES (?1, ?2, ?3) ON CONFLICT (part, object) DO NOTHING";
     ADOPT = "DELETE FROM orphan WHERE part = ?1 AND object = ?2";
     OLD = "SELECT part, object FROM orphan WHERE since < ?1 ORDER BY since, part, object LIMIT ?2";
-    /// Marks an object as being removed, so that no row adopts it any more.
-    CONDEMN = "UPDATE orphan SET since = -1 WHERE part = ?1 AND object = ?2";
+    /// Marks an object as being removed, so that no row adopts it any more. One that was adopted and let go again since we
+    /// looked has its time before it: a backup may have seen it in use.
+    CONDEMN = "UPDATE orphan SET since = -1 WHERE part = ?1 AND object = ?2 AND since < ?3";
     CONDEMNED = "SELECT since FROM orphan WHERE part = ?1 AND object = ?2";
 }
 
@@ -39,16 +40,20 @@ pub(crate) fn adopt(tx: &mut dyn Tx, part: Partition, object: &str) -> Result<()
 }
 
 impl Store {
-    /// Removes contents nobody adopted, or everybody freed, before `before`. Returns how many.
+    /// Removes contents nobody adopted, or everybody freed, before `before`; none while a backup holds them. Returns how
+    /// many.
     ///
     /// # Errors
     /// The store is not available; what was removed stays removed.
     pub async fn sweep_orphans(&self, before: Timestamp) -> Result<u32> {
         let mut swept = 0;
         loop {
+            if self.are_objects_held().await? {
+                return Ok(swept);
+            }
             let page = self.read(move |tx| page(tx, before)).await?;
             for (part, object) in &page {
-                self.sweep(*part, object).await?;
+                self.sweep(*part, object, before).await?;
                 swept += 1;
             }
             if page.len() < PAGE {
@@ -58,9 +63,9 @@ impl Store {
     }
 
     /// Three steps, each repeatable: from now on nobody adopts it; it is gone; it is forgotten.
-    async fn sweep(&self, part: Partition, object: &str) -> Result<()> {
+    async fn sweep(&self, part: Partition, object: &str, before: Timestamp) -> Result<()> {
         let name = object.to_owned();
-        let condemned = self.write(part, 0, move |tx| tx.execute(CONDEMN, params![part, &name])).await?;
+        let condemned = self.write(part, 0, move |tx| tx.execute(CONDEMN, params![part, &name, before])).await?;
         if condemned == 0 {
             // Adopted in the meantime.
             return Ok(());

@@ -78,7 +78,7 @@ impl Sqlite {
         Ok(Self { connection, _lock: None })
     }
 
-    fn connect(file: &SqliteFile, flags: OpenFlags) -> Result<Connection, StoreError> {
+    pub(crate) fn connect(file: &SqliteFile, flags: OpenFlags) -> Result<Connection, StoreError> {
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let opened = match &file.vfs {
             Some(vfs) => Connection::open_with_flags_and_vfs(&file.path, flags, vfs.as_str()),
@@ -129,7 +129,7 @@ fn value(found: ValueRef<'_>) -> Result<Value<'static>, StoreError> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn failed(error: rusqlite::Error) -> StoreError {
+pub(crate) fn failed(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         // A statement the engine does not understand, or that breaks a key, is our mistake and stays one.
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation | ErrorCode::Unknown) | None => {

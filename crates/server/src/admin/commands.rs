@@ -10,6 +10,9 @@ mod messages;
 mod queue;
 mod sent;
 
+use std::time::Duration;
+
+use mail::time::Timestamp;
 use serde::Serialize;
 
 use super::incoming::{Incoming, Nothing};
@@ -61,8 +64,26 @@ pub async fn run_with(desk: &Desk, request: Request, incoming: &mut dyn Incoming
         Request::DomainList => domains::list(desk).await,
         Request::DomainRecords { domain } => domains::records(desk, &domain),
         Request::DomainCheck { domain } => domains::check(desk, &domain).await,
+        Request::BackupHold => hold(desk, HELD_FOR).await,
+        Request::BackupRelease => hold(desk, Duration::ZERO).await,
         Request::Check => check(desk).await,
     }
+}
+
+/// How long objects stay for a backup that says nothing more.
+const HELD_FOR: Duration = Duration::from_hours(1);
+
+#[derive(Serialize)]
+struct Held {
+    now: Timestamp,
+    held_until: Timestamp,
+}
+
+async fn hold(desk: &Desk, length: Duration) -> Result<Response, AdminError> {
+    let now = desk.means.now();
+    let held_until = now + length;
+    desk.store.hold_objects(held_until).await?;
+    Ok(Response::of(Held { now, held_until }))
 }
 
 #[derive(Serialize)]

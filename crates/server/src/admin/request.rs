@@ -201,6 +201,10 @@ pub enum Request {
         /// One of this server's.
         domain: Domain,
     },
+    /// For `backup`: no object is removed for an hour, so that all that a copy of the database names can be copied.
+    BackupHold,
+    /// For `backup`: it is made.
+    BackupRelease,
     /// `check`
     Check,
 }

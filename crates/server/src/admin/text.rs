@@ -51,6 +51,7 @@ pub fn render(request: &Request, document: &Value) -> String {
         Request::MailShow { .. } => readable(document),
         Request::MailDigest { .. } => field(document, "digest"),
         Request::MailImport { .. } => format!("{} lies in {}.", field(document, "id"), field(document, "mailbox")),
+        Request::BackupHold | Request::BackupRelease => field(document, "held_until"),
         Request::Check => checked(document),
         Request::AccountAdd { .. } => format!("{} has a mailbox.", field(document, "address")),
         Request::AccountAlias { address, alias } => format!("{alias} is an alias of {address}."),

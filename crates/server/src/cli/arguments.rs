@@ -109,6 +109,19 @@ pub(super) enum Command {
     /// which takes a restart.
     #[command(subcommand)]
     Domain(DomainCommand),
+    /// Copies everything durable, as it is at one moment, while the server goes on.
+    Backup {
+        /// Where; not there yet.
+        directory: PathBuf,
+    },
+    /// Puts a backup in the place of the store; the server must not run.
+    Restore {
+        /// What `backup` has written.
+        directory: PathBuf,
+        /// Puts aside a store that is there.
+        #[arg(long)]
+        replace: bool,
+    },
     /// Verifies every invariant of the data.
     Check,
     /// What a shell needs to complete this program's commands.

@@ -17,6 +17,9 @@ use crate::real::Machine;
 /// Connections that write to PostgreSQL, and as many that read.
 const POSTGRES_LANES: usize = 4;
 
+/// Below `data_dir` while a backup is being put in place.
+pub(crate) const RESTORING: &str = "restore.tmp";
+
 /// An open store, and the lock on its data directory.
 pub struct Opened {
     /// What is durable.
@@ -36,6 +39,9 @@ pub async fn open(config: &Config, machine: &Machine) -> Result<Opened, StartErr
     let private = |path: &Path| DirBuilder::new().recursive(true).mode(0o700).create(path);
     private(directory).map_err(unusable)?;
     let lock = lock(directory)?;
+    if directory.join(RESTORING).exists() {
+        return Err(unusable(std::io::Error::other("a restore was cut short here; repeat `twoway restore`")));
+    }
     let objects = directory.join("content");
     private(&objects).map_err(unusable)?;
     // The lock says that nobody else writes there.
@@ -68,7 +74,11 @@ pub async fn open(config: &Config, machine: &Machine) -> Result<Opened, StartErr
     Ok(Opened { store, threads, _lock: lock })
 }
 
-fn lock(directory: &Path) -> Result<File, StartError> {
+/// Takes the lock of a data directory.
+///
+/// # Errors
+/// Another process has it.
+pub(crate) fn lock(directory: &Path) -> Result<File, StartError> {
     let unusable = |error: std::io::Error| StartError::DataDirectory { directory: directory.to_owned(), error };
     let path = directory.join("lock");
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(unusable)?;

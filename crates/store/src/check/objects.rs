@@ -7,7 +7,7 @@ use mail::digest::{ContentDigest, Digester};
 use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
 
-use crate::backend::Tx;
+use crate::backend::{Sql, Tx};
 use crate::content::{ContentReader, Place, StoredContent};
 use crate::{Result, Store, StoreError, params, statements};
 
@@ -18,6 +18,9 @@ statements! {
     PARTIAL = "SELECT object, size_octets FROM partial";
     ORPHANS = "SELECT object FROM orphan";
 }
+
+/// For backups: objects that rows name, and those that hold parts of a content.
+pub(crate) const OBJECTS_NAMED: [Sql; 2] = [NAMED, PARTIAL];
 
 /// How closely to look at large contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

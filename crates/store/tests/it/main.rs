@@ -9,6 +9,7 @@ mod fixture;
 
 mod accounts;
 mod backlog;
+mod backup;
 mod check;
 mod consent;
 mod content;
