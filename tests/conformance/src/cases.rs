@@ -1,12 +1,19 @@
 //! The cases, a file for each theme.
 
 mod consent;
+mod consent_order;
 mod destination;
 mod hostile_origin;
 mod notice;
 mod origin;
+mod pushed;
 mod retrieval;
 mod session;
+mod smtp_content;
+mod smtp_order;
+mod smtp_paths;
+mod smuggling;
+mod submission;
 mod syntax;
 
 use crate::case::Case;
@@ -22,6 +29,13 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         destination::CASES,
         hostile_origin::CASES,
         consent::CASES,
+        consent_order::CASES,
+        submission::CASES,
+        pushed::CASES,
+        smtp_order::CASES,
+        smtp_paths::CASES,
+        smtp_content::CASES,
+        smuggling::CASES,
     ]
     .into_iter()
     .flatten()
@@ -40,10 +54,27 @@ mod tests {
         for case in all() {
             assert!(ids.insert(case.id), "{} is there twice", case.id);
             assert!(case.id.bytes().all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || octet == b'-'), "{}", case.id);
-            assert!(case.section.starts_with(['1', '2', '3', '4', '5', '6', '7']), "{}", case.id);
+            let of_a_text = case.section.starts_with(|first: char| first.is_ascii_digit()) || case.section.starts_with("RFC ");
+            assert!(of_a_text, "{}", case.id);
             assert!(case.title.len() > 20 && case.title.is_ascii(), "{}", case.id);
         }
-        assert!(ids.len() >= 55, "{}", ids.len());
+        assert!(ids.len() >= 220, "{}", ids.len());
         assert!(all().filter(|case| case.stance == Stance::Hostile).count() >= 15);
+    }
+    #[test]
+    fn every_threat_is_mapped_to_cases_and_tests_that_exist() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(root.join("README.md")).unwrap();
+        let (_, section) = text.split_once("## The threats").unwrap();
+        let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1).collect::<Vec<_>>();
+        assert!(rows.len() >= 18, "{}", rows.len());
+        for name in rows.iter().flat_map(|row| row.split('`').skip(1).step_by(2)) {
+            let exists = match name {
+                path if path.contains('/') => root.join("../..").join(path).exists(),
+                prefix if prefix.ends_with('-') => all().any(|case| case.id.starts_with(prefix)),
+                id => all().any(|case| case.id == id),
+            };
+            assert!(exists, "{name}");
+        }
     }
 }

@@ -193,7 +193,7 @@ impl<'a> Lab<'a> {
         Ok(Session::over(wire, trace, self.bounds.patience))
     }
 
-    fn dialled(&self, from: IpAddr, to: SocketAddr, trace: Trace) -> Result<Session> {
+    pub(crate) fn dialled(&self, from: IpAddr, to: SocketAddr, trace: Trace) -> Result<Session> {
         let wire = Wire::dial(from, to, self.bounds.patience).with_context(|| format!("dialling {to} from {from}"))?;
         Ok(Session::over(wire, trace, self.bounds.patience))
     }

@@ -17,6 +17,7 @@ mod message;
 mod notice;
 mod offered;
 mod peer;
+mod pushing;
 mod reply;
 mod report;
 #[cfg(test)]

@@ -108,6 +108,12 @@ impl Session {
         self.expect_one_of(wanted)
     }
 
+    /// Sends a command; its reply, whatever it says.
+    pub(crate) fn reply_to(&mut self, command: &str) -> Result<Reply> {
+        self.say(command)?;
+        self.reply()
+    }
+
     /// Greets, and keeps what the server offers.
     pub(crate) fn greet(&mut self, host: &str) -> Result<()> {
         self.ehlo = self.ask(&format!("EHLO {host}"), "250")?;

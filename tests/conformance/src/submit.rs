@@ -30,7 +30,7 @@ pub(crate) fn submit(session: &mut Session, submission: &Submission<'_>) -> Resu
 }
 
 /// RFC 5321 section 4.5.2, with the final dot.
-fn stuffed(content: &[u8]) -> Vec<u8> {
+pub(crate) fn stuffed(content: &[u8]) -> Vec<u8> {
     let mut octets = Vec::with_capacity(content.len() + content.len() / 50 + 5);
     for line in content.split_inclusive(|octet| *octet == b'\n') {
         if line.starts_with(b".") {
