@@ -169,7 +169,7 @@ impl Set<'_> {
         self.authority.issue(&hostname, &folder)?;
         let ca_pem = self.authority.trusted_with(self.peers, &folder)?;
         let config_file = folder.join("twoway.toml");
-        let text = self.configuration(&domain, &hostname, role.address, *ports);
+        let text = self.configuration(&domain, &hostname, role, *ports);
         fs::write(&config_file, text).map_err(|error| DemoError::file(&config_file, &error))?;
         let config = Config::load(&config_file)?;
         let side = role.side;
@@ -212,13 +212,17 @@ impl Set<'_> {
     }
 
     /// Written as a person would write it: it can be read, changed and served by `twoway serve`.
-    fn configuration(&self, domain: &Domain, hostname: &Domain, address: Ipv4Addr, ports: ports::Ports) -> String {
+    fn configuration(&self, domain: &Domain, hostname: &Domain, role: &Role, ports: ports::Ports) -> String {
+        let address = role.address;
+        // RFC 5321 section 4.5.1: mail for postmaster is taken. Here by whoever screens nobody.
+        let postmaster = role.users.last().map_or_else(String::new, |(user, _)| format!("postmaster = \"{user}\"\n"));
         let mx_ports = self.mx_ports.iter().map(|(host, port)| format!("\"{host}\" = {port}")).collect::<Vec<_>>().join(", ");
         let ports::Ports { submission, submissions, exchange, retrieval } = ports;
         format!(
             "# {domain} of the demo: a server on a loopback address, with a DNS and an authority of its own.\n\
              hostname = \"{hostname}\"\n\
              domains = [\"{domain}\"]\n\
+             {postmaster}\
              data_dir = \"data\"\n\
              store = \"sqlite\"\n\
              outbound_address = \"{address}\"\n\n\
