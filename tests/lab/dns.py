@@ -4,9 +4,9 @@ import socket
 import struct
 import threading
 
-TYPES = {"A": 1, "SOA": 6, "MX": 15, "TXT": 16, "SRV": 33}
+TYPES = {"A": 1, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33}
 TTL = 1
-NO_ERROR, NAME_ERROR, REFUSED = 0, 3, 5
+NO_ERROR, SERVER_FAILURE, NAME_ERROR, REFUSED = 0, 2, 3, 5
 
 
 def encoded_name(name):
@@ -19,6 +19,8 @@ def encoded_data(kind, data):
     """The data of a record."""
     if kind == "A":
         return socket.inet_aton(data)
+    if kind == "AAAA":
+        return socket.inet_pton(socket.AF_INET6, data)
     if kind == "TXT":
         return bytes([len(data)]) + data.encode()
     if kind == "MX":
@@ -33,6 +35,7 @@ class Dns:
 
     def __init__(self):
         self.records = {}
+        self.failing = set()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
@@ -40,6 +43,11 @@ class Dns:
     def publish(self, name, kind, data):
         """Adds a record."""
         self.records.setdefault(name, []).append((kind, data))
+
+    def replace(self, name, kind, data):
+        """This record, and no other of its kind."""
+        others = [(known, old) for known, old in self.records.get(name, []) if known != kind]
+        self.records[name] = [*others, (kind, data)]
 
     def publish_domain(self, domain, address, retrieval_port):
         """What a domain needs that gives notices from, and is reached at, one address."""
@@ -71,7 +79,9 @@ class Dns:
         kind = struct.unpack("!H", query[end : end + 2])[0]
         found = [(kind, data) for type_name, data in self.records.get(name, []) if TYPES[type_name] == kind]
         code = NO_ERROR if self.exists(name) else NAME_ERROR if name.split(".")[-1] == "test" else REFUSED
-        authority = 0 if found or code == REFUSED else 1
+        if name in self.failing:
+            found, code = [], SERVER_FAILURE
+        authority = 0 if found or code in (REFUSED, SERVER_FAILURE) else 1
         # QR and AA; RD as it was asked.
         flags = 0x8400 | (query[2] & 1) << 8 | code
         reply = query[:2] + struct.pack("!HHHHH", flags, 1, len(found), authority, 0) + query[12 : end + 4]

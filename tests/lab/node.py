@@ -1,5 +1,6 @@
 """`twoway serve` with a configuration of its own."""
 
+import json
 import os
 import pwd
 import signal
@@ -42,12 +43,12 @@ class Node(Server):
         self.dns = dns
         self.configure()
 
-    def configure(self, top="", tables=""):
-        """Writes the configuration, with these lines added."""
+    def configure(self, top="", tables="", outbound=()):
+        """Writes the configuration, with these lines added, and more addresses to dial from."""
         listen = "\n".join(f'{service} = "{self.address}:{port}"' for service, port in self.ports.items())
         text = (
             f'hostname = "{self.hostname}"\ndomains = ["{self.domain}"]\ndata_dir = "data"\n'
-            f'outbound_address = "{self.address}"\n{top}\n'
+            f'outbound_address = {json.dumps([self.address, *outbound])}\n{top}\n'
             f'[process]\nuser = "{pwd.getpwuid(os.geteuid()).pw_name}"\n[dns]\nservers = ["{self.dns}"]\n'
             f'[log]\nformat = "json"\n[listen]\n{listen}\n{tables}\n'
         )

@@ -16,6 +16,7 @@ pub mod peer;
 pub mod pin;
 pub mod policy;
 pub mod rate;
+pub mod relay;
 pub mod report;
 pub mod schedule;
 pub mod spf;

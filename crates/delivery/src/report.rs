@@ -146,8 +146,10 @@ pub fn detail(transfer: &Transfer) -> String {
         Transfer::Uncertain { until } => {
             format!("the recipient's server collected the message and has not confirmed it; a confirmation is awaited until {until}")
         }
-        Transfer::Relaying { .. } => {
-            "the recipient's server does not speak two-way mail; the message is kept here, and nothing has been pushed".to_owned()
+        Transfer::Relaying { retry_at, .. } => {
+            format!(
+                "kept here, to be passed on by ordinary SMTP: the recipient's server does not speak two-way mail; next attempt at {retry_at}"
+            )
         }
         Transfer::Ended { outcome, .. } => match outcome {
             Outcome::Delivered => "the recipient's server confirmed that it has stored the message".to_owned(),
@@ -180,7 +182,7 @@ mod tests {
             (Transfer::Waiting { since, expires, repeat_at: expires, delay }, "noticed", "until 1970-01-02T00:00:00Z"),
             (Transfer::Served { since, expires, repeat_at: expires }, "noticed", "has not confirmed yet"),
             (Transfer::Uncertain { until: expires }, "handed-over", "awaited until 1970-01-02T00:00:00Z"),
-            (Transfer::Relaying { since, attempts: 0, retry_at: expires, delay }, "kept", "nothing has been pushed"),
+            (Transfer::Relaying { since, attempts: 0, retry_at: expires, delay }, "kept", "by ordinary SMTP"),
             (ended(Outcome::Delivered), "delivered", "confirmed"),
             (ended(failed), "failed", "5.1.1 no such mailbox"),
             (ended(Outcome::Expired), "expired", "in time"),

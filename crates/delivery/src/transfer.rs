@@ -13,8 +13,8 @@
 //! | Ended | the outcome; the content is freed | nothing; a late CONFIRM is answered 250 |
 //!
 //! Every transition may run twice: the origin may crash between acting and recording, and so may the destination.
-//! Run twice it gives the state of once; only `NoticeDeferred`, `RelayDeferred` and
-//! (where a line may have left) `ExtensionAbsent` count their attempts.
+//! Run twice it gives the state of once; only `NoticeDeferred`, `RelayDeferred` and (where a line may have left)
+//! `ExtensionAbsent` and `ExtensionAbsentNeverPush` count their attempts.
 //!
 //! A withdrawal, an expiry or a refusal may be committed while a retrieval is under way: who serves must look at the
 //! state that `AboutToServeLastOctet` gives, and close the connection unless [`Transfer::last_octet_may_leave`].
@@ -154,6 +154,13 @@ pub enum TransferEvent {
     },
     /// The destination definitely does not offer the extension (`discovery`).
     ExtensionAbsent,
+    /// The same, and the message must not be pushed: its author asked for two-way mail only.
+    ExtensionAbsentNeverPush {
+        /// Why that is a failure.
+        status: Status,
+        /// In words.
+        text: String,
+    },
     /// The destination asked, by PENDING, to hear again of what waits.
     NoticeAskedFor,
     /// RETRIEVE has been served but for the last octet (at OFFSET=SIZE: but for the reply), which must wait for the commit of this.
@@ -170,14 +177,17 @@ pub enum TransferEvent {
     /// The author takes the message back, and no connection is retrieving or relaying it.
     WithdrawalAsked,
     /// Ordinary SMTP: 2xx.
-    RelayAccepted,
+    RelayAccepted {
+        /// Who answers the author's wish to hear of success.
+        reporter: Reporter,
+    },
     /// Ordinary SMTP: 4xx, or unreachable.
     RelayDeferred,
     /// Ordinary SMTP: 5xx.
     RelayRefused {
-        /// The peer's status.
+        /// The peer's status, or ours.
         status: Status,
-        /// Its text.
+        /// Its reply, or our reason.
         text: String,
     },
     /// An administrator wants the next attempt now.
@@ -188,6 +198,15 @@ pub enum TransferEvent {
     Restored,
     /// Time has passed.
     TimePassed,
+}
+
+/// Who tells the author that a message was passed on by ordinary SMTP (RFC 3461 section 5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reporter {
+    /// We do: the next server knows no DSN, and what the author wished ends here.
+    Here,
+    /// The next server does: it was told what the author wished.
+    NextServer,
 }
 
 /// What to do, in the transaction that records the transition.
@@ -309,7 +328,9 @@ impl Transfer {
                 (Self::Waiting { since: at.now, expires, repeat_at: at.next_repeat(at.now), delay }, vec![])
             }
             // A line may have been taken, and its 250 lost: this server's silence about the extension proves nothing.
-            (TransferEvent::ExtensionAbsent, NoticeLine::MayHaveLeft { .. }) | (TransferEvent::NoticeDeferred, _) => later(line),
+            (TransferEvent::ExtensionAbsent | TransferEvent::ExtensionAbsentNeverPush { .. }, NoticeLine::MayHaveLeft { .. })
+            | (TransferEvent::NoticeDeferred, _) => later(line),
+            (TransferEvent::ExtensionAbsentNeverPush { status, text }, NoticeLine::Unsent) => Self::fail(status, text, expires, at),
             (TransferEvent::ExtensionAbsent, NoticeLine::Unsent) => {
                 (Self::Relaying { since, attempts: 0, retry_at: at.now, delay }, vec![])
             }
@@ -337,7 +358,7 @@ impl Transfer {
                 let (delay, actions) = delay.tell(Report::DelayedUnnoticed, at.now);
                 (stay(attempts, retry_at, line, delay), actions)
             }
-            (TransferEvent::RelayAccepted | TransferEvent::RelayDeferred | TransferEvent::RelayRefused { .. }, _) => {
+            (TransferEvent::RelayAccepted { .. } | TransferEvent::RelayDeferred | TransferEvent::RelayRefused { .. }, _) => {
                 (stay(attempts, retry_at, line, delay), vec![])
             }
         }
@@ -352,7 +373,8 @@ impl Transfer {
             TransferEvent::NoticeSending
             | TransferEvent::NoticeDeferred
             | TransferEvent::NoticeRefused { .. }
-            | TransferEvent::ExtensionAbsent => repeat_then(at.repeat_later(repeat_at)),
+            | TransferEvent::ExtensionAbsent
+            | TransferEvent::ExtensionAbsentNeverPush { .. } => repeat_then(at.repeat_later(repeat_at)),
             TransferEvent::NoticeAskedFor | TransferEvent::RetryAsked => repeat_then(at.now),
             // It may have been stored in what we have forgotten: the destination gets time to say so.
             TransferEvent::Restored => {
@@ -369,7 +391,9 @@ impl Transfer {
                 let (delay, actions) = delay.tell(Report::DelayedUncollected, at.now);
                 (Self::Waiting { since, expires, repeat_at, delay }, actions)
             }
-            TransferEvent::RelayAccepted | TransferEvent::RelayDeferred | TransferEvent::RelayRefused { .. } => repeat_then(repeat_at),
+            TransferEvent::RelayAccepted { .. } | TransferEvent::RelayDeferred | TransferEvent::RelayRefused { .. } => {
+                repeat_then(repeat_at)
+            }
         }
     }
 
@@ -384,7 +408,8 @@ impl Transfer {
             TransferEvent::NoticeSending
             | TransferEvent::NoticeDeferred
             | TransferEvent::NoticeRefused { .. }
-            | TransferEvent::ExtensionAbsent => repeat_then(at.repeat_later(repeat_at)),
+            | TransferEvent::ExtensionAbsent
+            | TransferEvent::ExtensionAbsentNeverPush { .. } => repeat_then(at.repeat_later(repeat_at)),
             TransferEvent::NoticeAskedFor | TransferEvent::RetryAsked | TransferEvent::Restored => repeat_then(at.now),
             // It may be safe there: to call it failed could be false, whoever ends it.
             TransferEvent::GivenUp => Self::end(Outcome::Closed, Report::HandedOver, expires, at),
@@ -392,7 +417,7 @@ impl Transfer {
             TransferEvent::WithdrawalAsked
             | TransferEvent::TimePassed
             | TransferEvent::AboutToServeLastOctet
-            | TransferEvent::RelayAccepted
+            | TransferEvent::RelayAccepted { .. }
             | TransferEvent::RelayDeferred
             | TransferEvent::RelayRefused { .. } => repeat_then(repeat_at),
         }
@@ -413,7 +438,8 @@ impl Transfer {
         let Self::Relaying { since, attempts, retry_at, delay } = self else { return (self, vec![]) };
         let expires = since + at.timers.notice_give_up;
         match event {
-            TransferEvent::RelayAccepted => Self::end(Outcome::Relayed, Report::Relayed, expires, at),
+            TransferEvent::RelayAccepted { reporter: Reporter::Here } => Self::end(Outcome::Relayed, Report::Relayed, expires, at),
+            TransferEvent::RelayAccepted { reporter: Reporter::NextServer } => Self::end_silently(Outcome::Relayed, expires, at),
             TransferEvent::RelayRefused { status, text } => Self::fail(status, text, expires, at),
             TransferEvent::RelayDeferred => {
                 let attempts = attempts.saturating_add(1);
@@ -442,7 +468,11 @@ impl Transfer {
 
     fn withdraw(expires: Timestamp, at: Moment<'_>) -> Step {
         // The author did it: nothing to tell.
-        (Self::Ended { outcome: Outcome::Withdrawn, forget_at: forget_at(expires, at) }, vec![TransferAction::FreeContent])
+        Self::end_silently(Outcome::Withdrawn, expires, at)
+    }
+
+    fn end_silently(outcome: Outcome, expires: Timestamp, at: Moment<'_>) -> Step {
+        (Self::Ended { outcome, forget_at: forget_at(expires, at) }, vec![TransferAction::FreeContent])
     }
 
     fn end(outcome: Outcome, report: Report, expires: Timestamp, at: Moment<'_>) -> Step {

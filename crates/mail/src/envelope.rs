@@ -114,6 +114,15 @@ pub struct Recipient {
     pub original: Option<String>,
 }
 
+/// What an author asks of the way a message takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Way {
+    /// `REQUIRETLS` (RFC 8689): no step without TLS to a verified server that promises the same.
+    pub require_tls: bool,
+    /// `XTWOWAY=ONLY`, or a field `Two-Way: only`: never by ordinary SMTP.
+    pub twoway_only: bool,
+}
+
 /// One mail transaction's envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
@@ -127,6 +136,8 @@ pub struct Envelope {
     pub returns: Option<ReturnWish>,
     /// `ENVID`, decoded.
     pub envelope_id: Option<String>,
+    /// What the author asks of every step of the way.
+    pub way: Way,
     /// At least one.
     pub recipients: Vec<Recipient>,
 }

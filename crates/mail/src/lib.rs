@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod digest;
+pub mod downgrade;
 pub mod dsn;
 pub mod envelope;
 pub mod folder;
@@ -12,6 +13,7 @@ pub mod id;
 pub mod mbox;
 pub mod message;
 pub mod notice;
+pub mod octets;
 pub mod status;
 pub mod submission;
 pub mod time;

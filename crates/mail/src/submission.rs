@@ -5,12 +5,16 @@ use crate::id::MessageId;
 use crate::message::{HeaderEdit, HeaderSection};
 use crate::time::Timestamp;
 
+/// The field in which an author says `only` to have a message go by two-way mail or not at all. It is for the author's own
+/// server, and goes no further.
+pub const TWO_WAY: &str = "Two-Way";
+
 /// The edits of a submitted message. The caller puts its own trace field on top, and finishes them.
 ///
 /// Fields are only added in front, so that what the author's program signed stays as it was.
 pub fn edit<'a>(section: &'a HeaderSection<'a>, at: Timestamp, id: MessageId, host: &Domain) -> HeaderEdit<'a> {
     // RFC 5322 section 3.6.3: who was sent a copy blindly must not be seen; nor who was when it was sent again.
-    let mut edit = HeaderEdit::new(section).remove(|field| field.is("Bcc") || field.is("Resent-Bcc"));
+    let mut edit = HeaderEdit::new(section).remove(|field| field.is("Bcc") || field.is("Resent-Bcc") || field.is(TWO_WAY));
     // RFC 6409 section 8.1
     if !section.has("Date") {
         edit = edit.prepend(format!("Date: {}\r\n", at.to_rfc5322()));
@@ -53,6 +57,7 @@ mod tests {
             ("bcc: b@b.test\r\nSubject: x\r\nBCC :\r\n\r\nHi", &both, "Subject: x\r\n\r\nHi"),
             ("X: y\nBcc: b@b.test\nTo: x\n\nHi\n", &both, "X: y\nTo: x\n\nHi\n"),
             ("Bcc-Note: kept\r\nX: Bcc: kept\r\n\r\n", &both, "Bcc-Note: kept\r\nX: Bcc: kept\r\n\r\n"),
+            ("Two-Way: only\r\nX: y\r\n\r\n", &both, "X: y\r\n\r\n"),
             ("Resent-Bcc: b@b.test\r\n\r\n", &both, "\r\n"),
             ("\r\nHi\r\n", &both, "\r\nHi\r\n"),
             ("Subject: no line end", &both, "Subject: no line end"),

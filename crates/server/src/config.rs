@@ -3,6 +3,7 @@
 mod listen;
 mod policy;
 mod reader;
+mod routes;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use delivery::dialling::Dialling;
+use delivery::relay::Routes;
 use delivery::schedule::Timers;
 use mail::address::{Domain, Mailbox};
 use proto::limits::Limits;
@@ -59,6 +61,8 @@ pub struct Config {
     pub limits: Limits,
     /// What may be dialled: on the Internet, or in a lab.
     pub dialling: Dialling,
+    /// Where ordinary mail goes, if not where MX records say.
+    pub routes: Routes,
 }
 
 /// Which database.
@@ -203,6 +207,7 @@ impl Config {
             timers: self.timers.clone(),
             limits: self.limits,
             dialling: self.dialling.clone(),
+            routes: self.routes.clone(),
         }
     }
 
@@ -242,6 +247,7 @@ fn read(root: &Section<'_, '_>, file: &Path) -> Option<Config> {
     limits.refuse_unknown();
     let process = process(&root.section("process"));
     let (log, timers, dialling) = (log(&root.section("log")), policy::timers(&root.section("timers")), policy::dialling(root));
+    let routes = routes::routes(root, file);
     root.refuse_unknown();
     let (dns, tls, listen) = config;
     Some(Config {
@@ -262,6 +268,7 @@ fn read(root: &Section<'_, '_>, file: &Path) -> Option<Config> {
         timers,
         limits: session_limits,
         dialling,
+        routes,
     })
 }
 

@@ -15,6 +15,7 @@ pub mod inquiry;
 pub mod listen;
 pub mod logs;
 pub mod node;
+pub mod outgoing;
 pub mod passwords;
 pub mod peer;
 pub mod progress;

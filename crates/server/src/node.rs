@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use delivery::arrival::ArrivalEvent;
 use delivery::dialling::Dialling;
+use delivery::relay::Routes;
 use delivery::report::SentStatus;
 use delivery::schedule::{Jitter, Moment, Timers};
 use delivery::transfer::{Outcome, Transfer, TransferEvent};
@@ -21,6 +22,7 @@ use tokio::sync::Notify;
 use crate::budgets::Budgets;
 use crate::dialled::Dialled;
 use crate::events::{Event, Events};
+use crate::outgoing::Outgoing;
 use crate::rates::Rates;
 use crate::retrievals::Retrievals;
 use crate::world::World;
@@ -46,6 +48,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What addresses and ports may be dialled.
     pub dialling: Dialling,
+    /// Where ordinary mail goes, if not where MX records say.
+    pub routes: Routes,
 }
 
 /// One running server. Sessions and workers hold it in an `Arc`.
@@ -60,6 +64,8 @@ pub struct Node {
     pub events: Events,
     /// Who is retrieving what from us.
     pub retrievals: Retrievals,
+    /// The sessions in which we pass ordinary mail on.
+    pub outgoing: Outgoing,
     /// Peers that fail are left alone for a while.
     pub budgets: Budgets,
     /// How many connections are open to whom.

@@ -8,8 +8,9 @@ use delivery::discovery::{self, Addresses, Target, Tls};
 use delivery::peer::Peer;
 use mail::address::Domain;
 use mail::time::Timestamp;
+use proto::smtp::capabilities::Capabilities;
 use proto::smtp::client::{Event, Misbehaved, Misuse, Session, Step};
-use proto::smtp::command::Command;
+use proto::smtp::command::{ChunkPlace, Command};
 use proto::smtp::reply::Reply;
 use proto::twoway::{self, Capability};
 
@@ -21,6 +22,9 @@ use crate::world::{TlsFacts, Wire, WireError};
 /// How long a connection may take to come about, for each address.
 const CONNECT_MAX: Duration = Duration::from_secs(30);
 
+/// How long a peer that broke off is listened to: what it said is here already, or will not come.
+const LAST_WORD_MAX: Duration = Duration::from_secs(2);
+
 /// Octets read at once.
 const READ_OCTETS: usize = 64 * 1024;
 
@@ -31,7 +35,7 @@ pub enum PeerError {
     #[error("{host}: {reason}")]
     Unreachable {
         /// The host.
-        host: Domain,
+        host: String,
         /// What was tried and failed.
         reason: String,
     },
@@ -39,7 +43,7 @@ pub enum PeerError {
     #[error("{host} has failed too often and rests until {until}")]
     Resting {
         /// The host.
-        host: Domain,
+        host: String,
         /// When it may be dialled again.
         until: Timestamp,
     },
@@ -47,7 +51,7 @@ pub enum PeerError {
     #[error("{host}: as many connections to its address are open as may be")]
     Busy {
         /// The host.
-        host: Domain,
+        host: String,
     },
     /// The connection broke.
     #[error(transparent)]
@@ -55,6 +59,9 @@ pub enum PeerError {
     /// It does not want to talk.
     #[error("the server refuses: {0}")]
     Refused(Reply),
+    /// It offered TLS, and none came about.
+    #[error("TLS was offered and did not come about: {0}")]
+    NoTls(String),
     /// It does not speak SMTP.
     #[error("the server misbehaves: {0}")]
     Misbehaved(#[from] Misbehaved),
@@ -75,10 +82,19 @@ pub fn none_reached(node: &Node, domain: &Domain) {
     node.budgets.failed(Peer::Origin(domain.clone()), node.world.now(), &node.settings.timers);
 }
 
+/// Whether STARTTLS is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsUse {
+    /// If it is offered, and then without a way back in this session.
+    IfOffered,
+    /// It was tried in vain.
+    NotAgain,
+}
+
 /// A session with a peer, greeted, in TLS if it can.
 pub struct PeerSession {
-    /// Where it is.
-    pub host: Domain,
+    /// Where it is: its name, or its address where a route names that.
+    pub host: String,
     /// Once TLS is in use.
     pub tls: Option<TlsFacts>,
     node: Arc<Node>,
@@ -96,9 +112,9 @@ impl PeerSession {
     /// # Errors
     /// None came about.
     pub async fn open(node: &Arc<Node>, inquirer: &mut Inquirer, domain: &Domain, target: &Target) -> Result<Self, PeerError> {
-        let unreachable = |reason: String| PeerError::Unreachable { host: target.host.clone(), reason };
+        let unreachable = |reason: String| PeerError::Unreachable { host: target.host.to_string(), reason };
         if let Some(until) = node.budgets.resting_until(&Peer::Origin(domain.clone()), node.world.now()) {
-            return Err(PeerError::Resting { host: target.host.clone(), until });
+            return Err(PeerError::Resting { host: target.host.to_string(), until });
         }
         let step = discovery::addresses_of(&target.host, &node.settings.dialling);
         let addresses = match inquirer.decide(&*node.world, step).await {
@@ -109,7 +125,8 @@ impl PeerSession {
         };
         let mut last = unreachable("it has no address".to_owned());
         for address in addresses {
-            match Self::open_at(node, target, SocketAddr::new(address, target.port)).await {
+            let opened = Self::open_at(node, target.host.as_str(), SocketAddr::new(address, target.port), target.tls, TlsUse::IfOffered);
+            match opened.await {
                 Ok(session) => {
                     node.budgets.succeeded(&Peer::Origin(domain.clone()));
                     return Ok(session);
@@ -120,35 +137,41 @@ impl PeerSession {
         Err(last)
     }
 
-    async fn open_at(node: &Arc<Node>, target: &Target, to: SocketAddr) -> Result<Self, PeerError> {
-        let service = Peer::Service(to, target.tls);
+    /// Opens a session with the service at one address, unless it rests.
+    ///
+    /// # Errors
+    /// None came about.
+    pub async fn open_at(node: &Arc<Node>, host: &str, to: SocketAddr, tls: Tls, tls_use: TlsUse) -> Result<Self, PeerError> {
+        let service = Peer::Service(to, tls);
         if let Some(until) = node.budgets.resting_until(&service, node.world.now()) {
-            return Err(PeerError::Resting { host: target.host.clone(), until });
+            return Err(PeerError::Resting { host: host.to_owned(), until });
         }
         let (per_address_max, deadline) = (node.settings.limits.dialled_per_address_max, node.world.after(CONNECT_MAX));
         let held = node.dialled.hold(&*node.world, to.ip(), per_address_max, deadline).await;
-        let held = held.ok_or_else(|| PeerError::Busy { host: target.host.clone() })?;
-        let opened = Self::connect(node, target, to, held).await;
+        let held = held.ok_or_else(|| PeerError::Busy { host: host.to_owned() })?;
+        let opened = Self::connect(node, host, to, (tls, tls_use), held).await;
         match &opened {
-            Ok(_) => node.budgets.succeeded(&service),
+            // Who answers is there, whatever becomes of TLS.
+            Ok(_) | Err(PeerError::NoTls(_)) => node.budgets.succeeded(&service),
             Err(_) => node.budgets.failed(service, node.world.now(), &node.settings.timers),
         }
         opened
     }
 
-    async fn connect(node: &Arc<Node>, target: &Target, to: SocketAddr, held: Held) -> Result<Self, PeerError> {
+    async fn connect(node: &Arc<Node>, host: &str, to: SocketAddr, wished: (Tls, TlsUse), held: Held) -> Result<Self, PeerError> {
+        let (tls, tls_use) = wished;
         let limits = node.settings.limits;
         let mut wire = node.world.dial(to, node.world.after(CONNECT_MAX)).await?;
-        let tls = match target.tls {
-            Tls::Implicit => Some(wire.start_tls_as_client(target.host.as_str(), node.world.after(limits.timeouts.handshake)).await?),
+        let tls = match tls {
+            Tls::Implicit => Some(wire.start_tls_as_client(host, node.world.after(limits.timeouts.handshake)).await?),
             Tls::StartTls => None,
         };
         let session = Session::new(node.settings.hostname.clone(), limits);
         let mut peer =
-            Self { host: target.host.clone(), tls, node: Arc::clone(node), session, wire, buffer: vec![0; READ_OCTETS], _held: held };
+            Self { host: host.to_owned(), tls, node: Arc::clone(node), session, wire, buffer: vec![0; READ_OCTETS], _held: held };
         peer.greet().await?;
-        if peer.tls.is_none() && peer.session.capabilities().starttls() {
-            peer.start_tls().await?;
+        if peer.tls.is_none() && tls_use == TlsUse::IfOffered && peer.session.capabilities().starttls() {
+            peer.start_tls().await.map_err(|error| PeerError::NoTls(error.to_string()))?;
         }
         Ok(peer)
     }
@@ -181,12 +204,25 @@ impl PeerSession {
         }
     }
 
+    /// What it offers.
+    pub fn capabilities(&self) -> &Capabilities {
+        self.session.capabilities()
+    }
+
     /// Puts a command in line; it leaves before the next reply is waited for.
     ///
     /// # Errors
     /// Too many are in line.
     pub fn send(&mut self, command: twoway::Command) -> Result<(), PeerError> {
-        Ok(self.session.send(&Command::Twoway(command))?)
+        self.send_smtp(&Command::Twoway(command))
+    }
+
+    /// The same, for a command of SMTP's own.
+    ///
+    /// # Errors
+    /// Too many are in line.
+    pub fn send_smtp(&mut self, command: &Command) -> Result<(), PeerError> {
+        Ok(self.session.send(command)?)
     }
 
     /// The reply to the oldest command.
@@ -194,7 +230,15 @@ impl PeerSession {
     /// # Errors
     /// None comes.
     pub async fn reply(&mut self) -> Result<Reply, PeerError> {
-        match self.event(self.node.settings.limits.timeouts.reply).await? {
+        self.reply_within(self.node.settings.limits.timeouts.reply).await
+    }
+
+    /// The same, with another patience.
+    ///
+    /// # Errors
+    /// None comes.
+    pub async fn reply_within(&mut self, patience: Duration) -> Result<Reply, PeerError> {
+        match self.event(patience).await? {
             Event::Reply(reply) => Ok(reply),
             Event::Closing(reply) | Event::Refused(reply) => Err(PeerError::Refused(reply)),
             Event::Ready | Event::StartTls | Event::Octets(_) | Event::OctetsEnd => Err(PeerError::Misuse(Misuse::NotNow)),
@@ -226,6 +270,42 @@ impl PeerSession {
         }
     }
 
+    /// Writes content after 354.
+    ///
+    /// # Errors
+    /// It does not leave.
+    pub async fn write_content(&mut self, octets: &[u8]) -> Result<(), PeerError> {
+        self.session.write_content(octets)?;
+        self.flush().await
+    }
+
+    /// Ends the content; its reply comes in its turn.
+    ///
+    /// # Errors
+    /// It does not leave.
+    pub async fn end_content(&mut self) -> Result<(), PeerError> {
+        self.session.end_content()?;
+        self.flush().await
+    }
+
+    /// Writes one chunk; its reply comes in its turn.
+    ///
+    /// # Errors
+    /// It does not leave.
+    pub async fn write_chunk(&mut self, octets: &[u8], place: ChunkPlace) -> Result<(), PeerError> {
+        self.session.send_chunk(octets, place)?;
+        self.flush().await
+    }
+
+    /// What the peer said when it broke off in the middle of content, if it said why.
+    pub async fn last_word(&mut self) -> Option<Reply> {
+        match self.event(LAST_WORD_MAX).await {
+            Ok(Event::Reply(reply) | Event::Closing(reply) | Event::Refused(reply))
+            | Err(PeerError::Misbehaved(Misbehaved::Unasked(reply))) => Some(reply),
+            Ok(_) | Err(_) => None,
+        }
+    }
+
     /// Says goodbye; whether it is heard does not matter.
     pub async fn quit(mut self) {
         if self.session.send(&Command::Quit).is_ok() && self.flush().await.is_ok() {
@@ -249,7 +329,7 @@ impl PeerSession {
             Event::Ready | Event::Octets(_) | Event::OctetsEnd => return Err(PeerError::Misuse(Misuse::NotNow)),
         }
         let deadline = self.node.world.after(self.node.settings.limits.timeouts.handshake);
-        self.tls = Some(self.wire.start_tls_as_client(self.host.as_str(), deadline).await?);
+        self.tls = Some(self.wire.start_tls_as_client(&self.host, deadline).await?);
         self.session.tls_started()?;
         self.greet().await
     }

@@ -24,6 +24,7 @@ use crate::dns::{Resolver, ResolverError};
 use crate::events::Events;
 use crate::listen::Service;
 use crate::node::{Node, Signal};
+use crate::outgoing::Outgoing;
 use crate::passwords;
 use crate::rates::Rates;
 use crate::real::{Machine, RealWorld};
@@ -195,6 +196,7 @@ fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Ope
         settings: config.settings(),
         events,
         retrievals: Retrievals::default(),
+        outgoing: Outgoing::default(),
         budgets: Budgets::default(),
         dialled: Dialled::default(),
         rates: Rates::default(),

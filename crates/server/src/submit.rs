@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use delivery::consent::{Entry, EntryList, Who};
 use mail::address::{Mailbox, ReversePath};
-use mail::envelope::{Body, Envelope, Recipient, ReportWish};
+use mail::envelope::{Body, Envelope, Recipient, ReportWish, Way};
 use mail::id::MessageId;
 use store::content::StoredContent;
 use store::{Account, Alias, Keep, NewTransfer, StoreError};
@@ -58,6 +58,7 @@ pub async fn submit(node: &Node, submission: Submission) -> Result<(), StoreErro
         returns: envelope.returns,
         body: body_of(envelope.body),
         smtputf8: envelope.smtputf8,
+        way: Way { twoway_only: envelope.way.twoway_only || facts.twoway_only, ..envelope.way },
         subject: facts.subject,
         header: facts.header,
         content,

@@ -17,6 +17,7 @@ use server::dialled::Dialled;
 use server::events::Events;
 use server::listen::Service;
 use server::node::{Node, Settings, Signal};
+use server::outgoing::Outgoing;
 use server::rates::Rates;
 use server::retrievals::Retrievals;
 use server::world::World;
@@ -121,6 +122,7 @@ impl Server {
             timers: self.timers.clone(),
             limits: self.limits,
             dialling: Dialling::Lab { ports: std::collections::BTreeSet::new(), mx_ports: std::collections::BTreeMap::new() },
+            routes: delivery::relay::Routes::default(),
         };
         let node = Arc::new(Node {
             world,
@@ -128,6 +130,7 @@ impl Server {
             settings,
             events,
             retrievals: Retrievals::default(),
+            outgoing: Outgoing::default(),
             budgets: Budgets::default(),
             dialled: Dialled::default(),
             rates: Rates::default(),

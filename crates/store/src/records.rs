@@ -6,7 +6,7 @@ mod settle;
 use std::net::IpAddr;
 
 use mail::address::{Domain, Mailbox, ReversePath};
-use mail::envelope::{Body, Recipient, ReturnWish};
+use mail::envelope::{Body, Recipient, ReturnWish, Way};
 use mail::id::{AccountId, EntryId, MailId, MessageId, NoticeId};
 use mail::notice::Notice;
 use mail::time::Timestamp;
@@ -122,6 +122,8 @@ pub struct Keep {
     pub body: Body,
     /// Whether the header section or an address needs SMTPUTF8.
     pub smtputf8: bool,
+    /// What the author asks of every step.
+    pub way: Way,
     /// Decoded, for listings.
     pub subject: String,
     /// The header section as sent, at most 16 KiB of it: what reports return.
@@ -174,6 +176,12 @@ pub struct TransferRecord {
     pub body: Body,
     /// Whether it needs SMTPUTF8.
     pub smtputf8: bool,
+    /// ENVID.
+    pub envelope_id: Option<String>,
+    /// RET, if it was given.
+    pub returns: Option<ReturnWish>,
+    /// What the author asks of every step.
+    pub way: Way,
     /// Decoded.
     pub subject: String,
     /// The octets; without a place to read them from once they are freed.

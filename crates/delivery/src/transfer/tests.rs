@@ -41,12 +41,14 @@ fn events() -> Vec<TransferEvent> {
         TransferEvent::NoticeDeferred,
         TransferEvent::NoticeRefused { status, text: text.clone() },
         TransferEvent::ExtensionAbsent,
+        TransferEvent::ExtensionAbsentNeverPush { status, text: text.clone() },
         TransferEvent::NoticeAskedFor,
         TransferEvent::AboutToServeLastOctet,
         TransferEvent::Confirmed,
         TransferEvent::Declined { status, text: text.clone() },
         TransferEvent::WithdrawalAsked,
-        TransferEvent::RelayAccepted,
+        TransferEvent::RelayAccepted { reporter: Reporter::Here },
+        TransferEvent::RelayAccepted { reporter: Reporter::NextServer },
         TransferEvent::RelayDeferred,
         TransferEvent::RelayRefused { status, text },
         TransferEvent::RetryAsked,
@@ -95,12 +97,17 @@ fn every_event_in_every_state() {
         ("NoticeDeferred", ["unsent*",    "sent*",      "=",          "=",          "=",          "=",          "="]),
         ("NoticeRefused",  ["failed!",    "failed!",    "=",          "=",          "=",          "=",          "="]),
         ("ExtensionAbsent",["relaying",   "sent*",      "=",          "=",          "=",          "=",          "="]),
+        ("ExtensionAbsentNeverPush",
+                           ["failed!",    "sent*",      "=",          "=",          "=",          "=",          "="]),
         ("NoticeAskedFor", ["unsent*",    "sent*",      "waiting*",   "served*",    "=",          "=",          "="]),
         ("AboutToServe",   ["served",     "served",     "served",     "=",          "=",          "=",          "="]),
         ("Confirmed",      ["delivered!", "delivered!", "delivered!", "delivered!", "delivered!", "=",          "="]),
         ("Declined",       ["failed!",    "failed!",    "failed!",    "failed!",    "failed!",    "=",          "="]),
         ("WithdrawalAsked",["withdrawn",  "withdrawn",  "withdrawn",  "=",          "=",          "withdrawn",  "="]),
-        ("RelayAccepted",  ["=",          "=",          "=",          "=",          "=",          "relayed!",   "="]),
+        ("RelayAccepted { reporter: Here }",
+                           ["=",          "=",          "=",          "=",          "=",          "relayed!",   "="]),
+        ("RelayAccepted { reporter: Next",
+                           ["=",          "=",          "=",          "=",          "=",          "relayed",    "="]),
         ("RelayDeferred",  ["=",          "=",          "=",          "=",          "=",          "relaying*",  "="]),
         ("RelayRefused",   ["=",          "=",          "=",          "=",          "=",          "failed!",    "="]),
         ("RetryAsked",     ["unsent*",    "sent*",      "waiting*",   "served*",    "=",          "relaying*",  "="]),
@@ -144,7 +151,9 @@ fn an_event_that_comes_twice_does_what_it_does_once() {
     // These count attempts: each is one more.
     let counts = |event: &TransferEvent, state: &Transfer| match event {
         TransferEvent::NoticeDeferred => matches!(state, Transfer::Notifying { .. }),
-        TransferEvent::ExtensionAbsent => matches!(state, Transfer::Notifying { line: NoticeLine::MayHaveLeft { .. }, .. }),
+        TransferEvent::ExtensionAbsent | TransferEvent::ExtensionAbsentNeverPush { .. } => {
+            matches!(state, Transfer::Notifying { line: NoticeLine::MayHaveLeft { .. }, .. })
+        }
         TransferEvent::RelayDeferred => matches!(state, Transfer::Relaying { .. }),
         _every_other => false,
     };

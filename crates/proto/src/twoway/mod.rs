@@ -28,6 +28,8 @@ pub use retrieve::Retrieve;
 pub mod wire {
     /// The EHLO keyword.
     pub const KEYWORD: &str = "XTWOWAY";
+    /// Value of the parameter of MAIL by that name: by two-way mail or not at all.
+    pub const ONLY: &str = "ONLY";
     /// The version of the extension this code speaks.
     pub const VERSION: u32 = 1;
     /// What is signed in ASSERT begins with this.

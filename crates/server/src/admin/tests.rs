@@ -79,6 +79,7 @@ impl Office {
             returns: None,
             body: Body::SevenBit,
             smtputf8: false,
+            way: mail::envelope::Way::default(),
             subject: "Hello".to_owned(),
             header: b"Subject: Hello\r\n\r\n".to_vec(),
             content: self.content(b"Subject: Hello\r\n\r\nHi\r\n").await,

@@ -79,6 +79,8 @@ pub struct HeaderFacts {
     pub header: Vec<u8>,
     /// A person wrote it, so far as one can tell (RFC 3834): it was not made by a program in answer to another message.
     pub origin: Authorship,
+    /// A field says that the message must not be pushed.
+    pub twoway_only: bool,
 }
 
 /// Who wrote a message.
@@ -176,6 +178,7 @@ fn facts(section: &HeaderSection<'_>) -> Result<HeaderFacts, Refusal> {
         from: author.mailbox,
         subject: section.subject().unwrap_or_default(),
         header: header.get(..RETURNED_HEADER_OCTETS_MAX).unwrap_or(header).to_vec(),
+        twoway_only: section.named(submission::TWO_WAY).any(|field| field.text().trim().eq_ignore_ascii_case("only")),
         origin: match is_report {
             true => Authorship::Report,
             false if is_automatic || is_to_many => Authorship::Program,

@@ -238,7 +238,7 @@ pub fn notice_of(record: &TransferRecord, at: delivery::schedule::Moment<'_>) ->
         expires: record.transfer.notice_expires(at),
         body: record.body,
         smtputf8: record.smtputf8,
-        require_tls: false,
+        require_tls: record.way.require_tls,
         name: None,
         subject: None,
         kind: mail::notice::Kind::Mail,

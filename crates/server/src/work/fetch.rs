@@ -87,7 +87,7 @@ impl<'a> Fetch<'a> {
         } else {
             brought.extend(self.retrieve_large(large).await?);
         }
-        let host = self.peer.host.to_string();
+        let host = self.peer.host.clone();
         try_join_all(brought.into_iter().map(|one| async {
             match one {
                 Brought::Complete(complete) => {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use delivery::schedule::Moment;
-use mail::address::Domain;
 use store::{ArrivalRecord, DuePlace, TransferRecord};
 
 /// A walk over what is due behind the first page, one page a round. What is due first may be many jobs of one peer that
@@ -43,19 +42,19 @@ pub(super) fn place_of_arrival(record: &ArrivalRecord, at: Moment<'_>) -> DuePla
 
 /// Jobs by peer; who has waited longest comes first, whatever their name.
 #[derive(Debug)]
-pub(super) struct ByPeer<T> {
-    places: BTreeMap<Domain, usize>,
-    jobs: Vec<(Domain, Vec<T>)>,
+pub(super) struct ByPeer<P, T> {
+    places: BTreeMap<P, usize>,
+    jobs: Vec<(P, Vec<T>)>,
 }
 
-impl<T> Default for ByPeer<T> {
+impl<P, T> Default for ByPeer<P, T> {
     fn default() -> Self {
         Self { places: BTreeMap::new(), jobs: Vec::new() }
     }
 }
 
-impl<T> ByPeer<T> {
-    pub(super) fn add(&mut self, peer: Domain, job: T) {
+impl<P: Ord + Clone, T> ByPeer<P, T> {
+    pub(super) fn add(&mut self, peer: P, job: T) {
         let place = *self.places.entry(peer.clone()).or_insert(self.jobs.len());
         match self.jobs.get_mut(place) {
             Some((_, jobs)) => jobs.push(job),
@@ -63,13 +62,14 @@ impl<T> ByPeer<T> {
         }
     }
 
-    pub(super) fn in_order(self) -> Vec<(Domain, Vec<T>)> {
+    pub(super) fn in_order(self) -> Vec<(P, Vec<T>)> {
         self.jobs
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use mail::address::Domain;
     use mail::time::Timestamp;
 
     use super::*;
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn who_has_waited_longest_comes_first_whatever_their_name() {
-        let mut jobs = ByPeer::default();
+        let mut jobs = ByPeer::<Domain, _>::default();
         for (peer, job) in [("z.test", 1), ("a.test", 2), ("z.test", 3)] {
             jobs.add(peer.parse().unwrap(), job);
         }

@@ -47,6 +47,9 @@ const JOB_PAUSE: Duration = Duration::from_secs(5);
 /// Notices given over one connection, one after the other.
 const NOTICES_PER_CONNECTION: usize = 200;
 
+/// Ordinary messages passed on over one connection, before others have their turn.
+const RELAYS_PER_CONNECTION: usize = 200;
+
 /// Messages retrieved, confirmed or declined over one connection.
 const RETRIEVALS_PER_CONNECTION: usize = 16;
 
@@ -163,15 +166,13 @@ async fn dispatch_transfers(
         due.extend(rest);
     }
     due.retain(|record| !under_way.has_transfer(&record.id));
-    let looks = let_time_pass(node, lease, due).await?.into_iter().map(|record| look_at(node, lease, record));
-    let mut notices = ByPeer::default();
-    for record in join_all(looks).await {
-        match record {
-            Ok(Some(record)) => notices.add(record.recipient.mailbox.domain().clone(), record),
-            Ok(None) => {}
-            Err(StoreError::LeaseLost) => return Err(StoreError::LeaseLost),
-            // One that can't be written must not hold up the others.
-            Err(error) => tracing::warn!(%error, "a transfer stays due"),
+    let (mut notices, mut relays) = (ByPeer::default(), ByPeer::default());
+    for record in let_time_pass(node, lease, due).await? {
+        let domain = record.recipient.mailbox.domain();
+        if record.transfer.wants_notice(now) {
+            notices.add(domain.clone(), record);
+        } else if record.transfer.wants_relay(now) {
+            relays.add(relay::destination(node, domain), record);
         }
     }
     for (domain, mut records) in notices.in_order() {
@@ -179,6 +180,15 @@ async fn dispatch_transfers(
             let batch: Vec<_> = records.drain(..records.len().min(NOTICES_PER_CONNECTION)).collect();
             let Some(claim) = under_way.claim_transfers(node, &domain, batch.iter().map(|record| record.id.clone())) else { break };
             spawn(node, "notify", claim, notify::run(Arc::clone(node), lease.clone(), domain.clone(), batch));
+        }
+    }
+    for (destination, mut records) in relays.in_order() {
+        // One transaction for all recipients of a message: they stay together as far as one connection goes.
+        records.sort_by_key(|record| record.message);
+        while !records.is_empty() {
+            let batch: Vec<_> = records.drain(..records.len().min(RELAYS_PER_CONNECTION)).collect();
+            let Some(claim) = under_way.claim_relays(node, &destination, batch.iter().map(|record| record.id.clone())) else { break };
+            spawn(node, "relay", claim, relay::run(Arc::clone(node), lease.clone(), destination.clone(), batch));
         }
     }
     Ok(())
@@ -212,15 +222,6 @@ async fn let_time_pass(node: &Arc<Node>, lease: &Lease, mut due: Vec<TransferRec
         }
     }
     Ok(due)
-}
-
-/// Looks at one transfer for which time has passed. Returns it if a notice is to be given.
-async fn look_at(node: &Arc<Node>, lease: &Lease, record: TransferRecord) -> Result<Option<TransferRecord>, StoreError> {
-    let now = node.world.now();
-    if record.transfer.wants_relay(now) {
-        relay::defer(node, lease, &record).await?;
-    }
-    Ok(record.transfer.wants_notice(now).then_some(record))
 }
 
 /// Looks at what is due among the arrivals.

@@ -6,6 +6,7 @@ use delivery::discovery::{self, Extension, HostFinding, Nowhere, Route, Target};
 use delivery::dns::Inquiry;
 use delivery::pin::{Keyword, Pin};
 use delivery::policy::{Policy, PolicyOf};
+use delivery::relay::NoticePolicy;
 use delivery::transfer::{NoticeLine, Transfer, TransferEvent};
 use futures_util::future::try_join_all;
 use mail::address::Domain;
@@ -32,12 +33,18 @@ pub async fn run(node: Arc<Node>, lease: Lease, domain: Domain, records: Vec<Tra
     if round.node.is_local(&round.domain) {
         return local::notify(&round.node, &round.lease, records).await;
     }
+    let records = round.without_unasked(records).await?;
+    if records.is_empty() {
+        return Ok(());
+    }
     let mut inquirer = Inquirer::default();
     let chance = u64::from_be_bytes(round.node.world.random());
     let step = discovery::exchange_hosts(&round.domain, &round.node.settings.dialling, chance);
     match inquirer.decide(&*round.node.world, step).await {
         Route::Targets(targets) => round.try_targets(&mut inquirer, targets, records).await,
         Route::Temporary(reason) => round.defer(records, &reason).await,
+        // A domain that DNS does not know, or calls one without mail, may be one that only the administrator knows.
+        Route::Nowhere(_) if round.node.settings.routes.named(&round.domain).is_some() => round.absent(records).await,
         Route::Nowhere(why) => round.refuse(records, why).await,
     }
 }
@@ -55,13 +62,13 @@ impl Round {
         let policy = inquirer.decide(&*self.node.world, Inquiry::begin(PolicyOf(self.domain.clone()))).await;
         let mut findings = Vec::new();
         let mut detail = String::new();
-        let mut is_dialled = false;
+        let (mut is_dialled, mut is_without_tls) = (false, false);
         for target in targets {
             let extension = match PeerSession::open(&self.node, inquirer, &self.domain, &target).await {
                 Ok(peer) if peer.twoway().is_some() => {
                     let keyword = if peer.unverified().is_none() { Keyword::SeenOverVerifiedTls } else { Keyword::NotSeen };
                     self.pin(pin, policy.as_ref().ok(), keyword).await?;
-                    return self.give(peer, records).await;
+                    return self.give(peer, &target.host, records).await;
                 }
                 Ok(peer) => {
                     let (extension, what) = if peer.offers_twoway() {
@@ -72,6 +79,13 @@ impl Round {
                     detail = format!("{} {what}", target.host);
                     peer.quit().await;
                     extension
+                }
+                // Without TLS the extension can't be spoken, whatever was offered in the clear. Who can break a handshake
+                // can strip STARTTLS as well; against both there are pins.
+                Err(PeerError::NoTls(reason)) => {
+                    is_without_tls = true;
+                    detail = format!("{}: TLS was offered and did not come about: {reason}", target.host);
+                    Extension::NotOffered
                 }
                 Err(error) => {
                     is_dialled |= !error.is_rest();
@@ -92,11 +106,41 @@ impl Round {
             let pin = Pin::renewed(pin, &policy, Keyword::NotSeen, now);
             discovery::is_definitely_absent(&findings, pin, now)
         });
-        if is_absent {
-            let absent = |record| Happened::to(record, TransferEvent::ExtensionAbsent, Some(super::relay::NOT_PUSHED.to_owned()));
-            return self.settle_all(records.iter().map(absent).collect()).await;
+        if !is_absent {
+            return self.defer(records, &detail).await;
         }
-        self.defer(records, &detail).await
+        // A handshake may fail for once: it gets a second chance.
+        let is_first_attempt = |record: &TransferRecord| matches!(record.transfer, Transfer::Notifying { attempts: 0, .. });
+        let (waiting, decided): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| is_without_tls && is_first_attempt(record));
+        self.defer(waiting, &detail).await?;
+        self.absent(decided).await
+    }
+
+    /// The domain's servers do not speak the extension: to ordinary SMTP, unless the author asked for two-way mail only.
+    async fn absent(&self, records: Vec<TransferRecord>) -> Result<(), StoreError> {
+        let (only, others): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| record.way.twoway_only);
+        let text = "you asked for two-way mail only, and the recipient's server does not speak it; nothing was sent there";
+        // RFC 3463 section 3.4: X.3.3, a selected feature is not supported by the destination.
+        let never = TransferEvent::ExtensionAbsentNeverPush { status: Status::permanent(3, 3), text: text.to_owned() };
+        let never = |record| Happened::to(record, never.clone(), Some(text.to_owned()));
+        let absent = |record| Happened::to(record, TransferEvent::ExtensionAbsent, Some(super::relay::TO_BE_RELAYED.to_owned()));
+        self.settle_all(only.iter().map(never).chain(others.iter().map(absent)).collect()).await
+    }
+
+    /// Takes away what goes by a route without a notice. Not what may have been noticed already, nor mail for a domain that
+    /// is known to speak the extension: that is never pushed.
+    async fn without_unasked(&self, records: Vec<TransferRecord>) -> Result<Vec<TransferRecord>, StoreError> {
+        let route = self.node.settings.routes.of(&self.domain);
+        if route.is_none_or(|route| route.notices == NoticePolicy::First) {
+            return Ok(records);
+        }
+        if self.node.store.pin(&self.domain).await?.is_some_and(|pin| pin.is_live(self.node.world.now())) {
+            return Ok(records);
+        }
+        let is_fresh = |record: &TransferRecord| matches!(record.transfer, Transfer::Notifying { line: NoticeLine::Unsent, .. });
+        let (fresh, rest): (Vec<_>, Vec<_>) = records.into_iter().partition(is_fresh);
+        self.absent(fresh).await?;
+        Ok(rest)
     }
 
     /// Remembers that the domain speaks the extension, before a notice shows that we believe it.
@@ -113,7 +157,7 @@ impl Round {
     }
 
     /// Gives the notices over an open session.
-    async fn give(&self, mut peer: PeerSession, records: Vec<TransferRecord>) -> Result<(), StoreError> {
+    async fn give(&self, mut peer: PeerSession, host: &Domain, records: Vec<TransferRecord>) -> Result<(), StoreError> {
         let (fitting, unfit) = sort_out(&peer, records);
         let mut refused = Vec::with_capacity(unfit.len());
         for (record, status, text) in unfit {
@@ -125,12 +169,9 @@ impl Round {
         let notices: Vec<(TransferRecord, Notice)> = sending.into_iter().flatten().collect();
         let mut replies = Vec::with_capacity(notices.len());
         let broken = exchange(&mut peer, &notices, &mut replies).await.err();
-        let outcomes: Vec<_> = notices
-            .iter()
-            .enumerate()
-            .map(|(index, (record, _))| outcome(record, &peer.host, replies.get(index), broken.as_ref()))
-            .collect();
-        let events: Vec<_> = outcomes.iter().map(|happened| event_of(happened, &peer.host)).collect();
+        let outcomes: Vec<_> =
+            notices.iter().enumerate().map(|(index, (record, _))| outcome(record, host, replies.get(index), broken.as_ref())).collect();
+        let events: Vec<_> = outcomes.iter().map(|happened| event_of(happened, host)).collect();
         self.settle_all(outcomes).await?;
         for event in events.into_iter().flatten() {
             self.node.events.tell(&event);
@@ -166,12 +207,7 @@ impl Round {
     }
 
     async fn refuse(&self, records: Vec<TransferRecord>, why: Nowhere) -> Result<(), StoreError> {
-        // RFC 7505 section 4.2 and RFC 3463 section 3.2: the address is wrong, not the sender.
-        let status = match why {
-            Nowhere::NullMx => Status::permanent(1, 10),
-            Nowhere::NoSuchDomain => Status::permanent(1, 2),
-            Nowhere::SendsNothing | Nowhere::NothingToDial => Status::permanent(4, 4),
-        };
+        let status = delivery::relay::status_of(why);
         let text = format!("{}: {why}", self.domain);
         let event = TransferEvent::NoticeRefused { status, text: text.clone() };
         self.settle_all(records.iter().map(|record| Happened::to(record, event.clone(), Some(text.clone()))).collect()).await

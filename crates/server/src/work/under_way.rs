@@ -8,6 +8,7 @@ use mail::id::NoticeId;
 use store::ArrivalKey;
 
 use crate::node::{Node, Signal};
+use crate::outgoing::Destination;
 
 /// Connections to one peer at a time (protocol section 4).
 const CONNECTIONS_PER_PEER: usize = 4;
@@ -30,16 +31,17 @@ struct Jobs {
     connections: BTreeMap<Peer, usize>,
 }
 
-/// Notices go to a domain's exchange, retrievals to its retrieval service.
+/// Notices go to a domain's exchange, retrievals to its retrieval service, ordinary mail to its destination.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Peer {
     Exchange(Domain),
     Retrieval(Domain),
+    Ordinary(Destination),
 }
 
 impl Peer {
-    const fn is_exchange(&self) -> bool {
-        matches!(self, Self::Exchange(_))
+    fn is_of_the_sort(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 }
 
@@ -91,6 +93,11 @@ impl UnderWay {
         self.claim(node, Peer::Exchange(domain.clone()), ids.collect(), vec![])
     }
 
+    /// Takes transfers to one destination of ordinary mail, if one more connection to it is allowed.
+    pub fn claim_relays(&self, node: &Node, destination: &Destination, ids: impl Iterator<Item = NoticeId>) -> Option<Claim> {
+        self.claim(node, Peer::Ordinary(destination.clone()), ids.collect(), vec![])
+    }
+
     /// Takes arrivals from one domain, if one more connection to it is allowed.
     pub fn claim_arrivals(&self, node: &Node, origin: &Domain, keys: impl Iterator<Item = ArrivalKey>) -> Option<Claim> {
         self.claim(node, Peer::Retrieval(origin.clone()), vec![], keys.collect())
@@ -99,7 +106,7 @@ impl UnderWay {
     fn claim(&self, node: &Node, peer: Peer, transfers: Vec<NoticeId>, arrivals: Vec<ArrivalKey>) -> Option<Claim> {
         let mut jobs = self.jobs();
         let open = jobs.connections.get(&peer).copied().unwrap_or(0);
-        let of_the_sort = jobs.connections.iter().filter(|(other, _)| other.is_exchange() == peer.is_exchange());
+        let of_the_sort = jobs.connections.iter().filter(|(other, _)| other.is_of_the_sort(&peer));
         if open >= CONNECTIONS_PER_PEER || of_the_sort.map(|(_, open)| open).sum::<usize>() >= CONNECTIONS_MAX {
             return None;
         }

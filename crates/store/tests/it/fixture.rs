@@ -239,6 +239,7 @@ impl Fixture {
             returns: None,
             body: Body::SevenBit,
             smtputf8: false,
+            way: mail::envelope::Way::default(),
             subject: "Hello".to_owned(),
             header: b"From: alice@a.test\r\nSubject: Hello\r\n\r\n".to_vec(),
             content: in_a_row(octets),

@@ -8,7 +8,7 @@
 //! ran many times at once; everybody changes their mind as often as they like.
 
 use delivery::arrival::{ArrivalEvent, ArrivalTask, Received, Stage, Verdict};
-use delivery::transfer::{Outcome, Transfer, TransferEvent};
+use delivery::transfer::{Outcome, Reporter, Transfer, TransferEvent};
 use mail::status::Status;
 
 use super::tables::{Name, OriginStep, Tables, Tick, time};
@@ -231,6 +231,8 @@ impl Model {
         let is_overdue = self.origin(world, 0, &TransferEvent::TimePassed).transfer != world.transfer;
         if wants_notice && !is_overdue {
             next.push(self.origin(world, 1, &TransferEvent::ExtensionAbsent));
+            let never_push = TransferEvent::ExtensionAbsentNeverPush { status: Status::permanent(3, 3), text: String::new() };
+            next.push(self.origin(world, 14, &never_push));
             next.push(self.origin(world, 2, &TransferEvent::NoticeDeferred));
             let sending = self.origin(world, 3, &TransferEvent::NoticeSending);
             if let Some(expires) = self.tables.promised(sending.transfer) {
@@ -238,8 +240,14 @@ impl Model {
             }
         }
         if wants_relay && !is_overdue {
-            next.push(World { pushed: true, ..self.origin(world, 4, &TransferEvent::RelayAccepted) });
-            next.push(self.origin(world, 5, &TransferEvent::RelayRefused { status: Status::permanent(0, 0), text: String::new() }));
+            // Pushed, and recorded; or the reply or our record of it is lost, and it is tried again.
+            let pushed = World { pushed: true, ..world };
+            next.push(self.origin(pushed, 4, &TransferEvent::RelayAccepted { reporter: Reporter::Here }));
+            next.push(self.origin(pushed, 15, &TransferEvent::RelayAccepted { reporter: Reporter::NextServer }));
+            next.push(self.origin(pushed, 13, &TransferEvent::RelayDeferred));
+            next.push(self.origin(world, 13, &TransferEvent::RelayDeferred));
+            let refused = TransferEvent::RelayRefused { status: Status::permanent(0, 0), text: String::new() };
+            next.push(self.origin(world, 5, &refused));
         }
         if world.serving == Serving::Nothing {
             next.push(self.origin(world, 6, &TransferEvent::WithdrawalAsked));

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use mail::address::{Domain, Mailbox, ReversePath};
-use mail::envelope::{Body, ReportWish, ReturnWish};
+use mail::envelope::{Body, ReportWish, ReturnWish, Way};
 
 use super::{CommandError, decimal};
+use crate::twoway::wire;
 use crate::{path, xtext};
 
 /// Characters in ENVID before it is encoded (RFC 3461 section 4.4).
@@ -26,6 +27,8 @@ pub struct Mail {
     pub returns: Option<ReturnWish>,
     /// `ENVID`, decoded.
     pub envelope_id: Option<String>,
+    /// `REQUIRETLS` and `XTWOWAY=ONLY`.
+    pub way: Way,
 }
 
 /// `RCPT TO`.
@@ -51,7 +54,7 @@ pub enum ForwardPath {
 impl Mail {
     /// MAIL without parameters.
     pub fn new(reverse_path: ReversePath) -> Self {
-        Self { reverse_path, size_octets: None, body: None, smtputf8: false, returns: None, envelope_id: None }
+        Self { reverse_path, size_octets: None, body: None, smtputf8: false, returns: None, envelope_id: None, way: Way::default() }
     }
 
     /// Reads what follows `MAIL`.
@@ -60,7 +63,7 @@ impl Mail {
     /// Reverse-path    = Path / "<>"
     /// Mail-parameters = param *( SP param )                   ; each once
     /// param = "SIZE=" 1*20DIGIT / "BODY=" ( "7BIT" / "8BITMIME" / "BINARYMIME" ) / "SMTPUTF8"
-    ///       / "RET=" ( "FULL" / "HDRS" ) / "ENVID=" xtext / "AUTH=" xtext
+    ///       / "RET=" ( "FULL" / "HDRS" ) / "ENVID=" xtext / "AUTH=" xtext / "REQUIRETLS" / "XTWOWAY=ONLY"
     /// ```
     pub(super) fn parse(rest: &str) -> Result<Self, CommandError> {
         let behind = behind_word(rest, "FROM:").ok_or(CommandError::Arguments("MAIL FROM:<path>"))?;
@@ -74,13 +77,15 @@ impl Mail {
             match keyword {
                 "SIZE" => mail.size_octets = Some(value.and_then(size)?),
                 "BODY" => mail.body = Some(value.and_then(Body::parse)?),
-                "SMTPUTF8" if value.is_none() => mail.smtputf8 = true,
-                "SMTPUTF8" => return None,
+                "SMTPUTF8" | "REQUIRETLS" if value.is_some() => return None,
+                "SMTPUTF8" => mail.smtputf8 = true,
+                "REQUIRETLS" => mail.way.require_tls = true,
                 "RET" => mail.returns = Some(value.and_then(returns)?),
                 "ENVID" => {
                     mail.envelope_id =
                         Some(value.and_then(xtext::decode_printable).filter(|id| !id.is_empty() && id.len() <= ENVELOPE_ID_MAX)?);
                 }
+                wire::KEYWORD => mail.way.twoway_only = value.filter(|value| value.eq_ignore_ascii_case(wire::ONLY)).map(|_only| true)?,
                 // RFC 4954 section 5: who is trusted to say this is nobody, so it is read and forgotten.
                 "AUTH" => drop(value.and_then(xtext::decode_printable).filter(|address| !address.is_empty())?),
                 _ => return Some(Known::No),
@@ -212,7 +217,16 @@ impl fmt::Display for Mail {
             Some(ReturnWish::Headers) => f.write_str(" RET=HDRS")?,
             Some(ReturnWish::Full) => f.write_str(" RET=FULL")?,
         }
-        self.envelope_id.as_ref().map_or(Ok(()), |id| write!(f, " ENVID={}", xtext::encode(id)))
+        if let Some(id) = &self.envelope_id {
+            write!(f, " ENVID={}", xtext::encode(id))?;
+        }
+        if self.way.require_tls {
+            f.write_str(" REQUIRETLS")?;
+        }
+        if self.way.twoway_only {
+            write!(f, " {}={}", wire::KEYWORD, wire::ONLY)?;
+        }
+        Ok(())
     }
 }
 

@@ -110,7 +110,7 @@ fn what_is_wrong_with_a_line_decides_its_reply() {
         ("MAIL FROM:<a@b.test> BODY=9BIT", 501, "5.5.4"),
         ("MAIL FROM:<a@b.test> SMTPUTF8=yes", 501, "5.5.4"),
         ("MAIL FROM:<a@b.test> ENVID=+0A", 501, "5.5.4"),
-        ("MAIL FROM:<a@b.test> REQUIRETLS", 555, "5.5.4"),
+        ("MAIL FROM:<a@b.test> HOLDFOR=1", 555, "5.5.4"),
         ("MAIL FROM:<a@b.test> HOLDFOR=1", 555, "5.5.4"),
         ("RCPT TO:<>", 501, "5.1.3"),
         ("RCPT TO:<b>", 501, "5.1.3"),

@@ -33,10 +33,15 @@ impl Session {
             offers.push("STARTTLS".to_owned());
         }
         if self.channel == Channel::Tls {
-            offers.push(match self.config.role {
-                Role::Submission => format!("AUTH {}", Mechanism::OFFERED),
-                Role::Exchange | Role::Retrieval => self.twoway_offer().encode(),
-            });
+            match self.config.role {
+                Role::Submission => {
+                    offers.push(format!("AUTH {}", Mechanism::OFFERED));
+                    // RFC 8689 section 2: over TLS only.
+                    offers.push("REQUIRETLS".to_owned());
+                    offers.push(format!("{} {}", wire::KEYWORD, wire::ONLY));
+                }
+                Role::Exchange | Role::Retrieval => offers.push(self.twoway_offer().encode()),
+            }
         }
         offers
     }

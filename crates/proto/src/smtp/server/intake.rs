@@ -71,6 +71,7 @@ impl Transaction {
             smtputf8: mail.smtputf8,
             returns: mail.returns,
             envelope_id: mail.envelope_id,
+            way: mail.way,
             recipients: Vec::new(),
         };
         Self { envelope, progress: Progress::Envelope, intake: Intake::default() }

@@ -1,6 +1,6 @@
 //! Which command may follow which, and what each needs before the driver hears of it.
 
-use mail::envelope::{Body, Recipient};
+use mail::envelope::{Body, Recipient, Way};
 
 use super::intake::Progress;
 use super::{Channel, Charset, Client, Event, Owed, Phase, Question, Role, Session, Step};
@@ -92,6 +92,8 @@ impl Session {
             Role::Submission if self.user.is_none() => Some(replies::auth_first()),
             Role::Retrieval => Some(replies::no_mail_here()),
             _ if charset == Charset::Utf8 && !mail.smtputf8 => Some(replies::smtputf8_needed()),
+            // RFC 8689 section 2: only where the EHLO just answered offered it. Both are for those who hand in their own mail.
+            Role::Exchange if mail.way != Way::default() => Some(replies::unknown_parameter()),
             // RFC 1870 section 6.1.
             _ if mail.size_octets.is_some_and(|size| size > limits.message_octets_max) => Some(replies::message_too_large()),
             Role::Submission | Role::Exchange => None,

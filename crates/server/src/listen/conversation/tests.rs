@@ -14,6 +14,7 @@ use crate::budgets::Budgets;
 use crate::dialled::Dialled;
 use crate::events::Events;
 use crate::node::{Settings, Signal};
+use crate::outgoing::Outgoing;
 use crate::rates::Rates;
 use crate::retrievals::Retrievals;
 use crate::world::{Boxed, World};
@@ -119,6 +120,7 @@ fn hold_within(limits: &proto::limits::Limits, says: &str, piece: usize, pause: 
         timers: delivery::schedule::Timers::default(),
         limits: *limits,
         dialling: Dialling::Internet { ports: std::collections::BTreeSet::new() },
+        routes: delivery::relay::Routes::default(),
     };
     let config = Config { role: Role::Exchange, postmaster_domain: hostname.clone(), hostname, limits: settings.limits };
     let node = Arc::new(Node {
@@ -127,6 +129,7 @@ fn hold_within(limits: &proto::limits::Limits, says: &str, piece: usize, pause: 
         settings,
         events: Events::default(),
         retrievals: Retrievals::default(),
+        outgoing: Outgoing::default(),
         budgets: Budgets::default(),
         dialled: Dialled::default(),
         rates: Rates::default(),
