@@ -184,3 +184,228 @@ def several_over_one_connection():
         # Each message is looked for the extension first, which takes a connection of its own.
         assert peer.connections - before <= 5, peer.connections
         assert peer.verbs().count("MAIL") == 6
+
+
+@CASES.add
+def content_octet_for_octet():
+    """8-bit text, lone LF by BDAT, and 50 MB arrive as they were sent."""
+    with stage() as here:
+        plain, chunks = here.peer("c.test"), here.peer("e.test", ALL)
+        here.start()
+        passes(here, "bob@c.test", plain, "caf\u00e9 \u20ac\r\n", mail_params="BODY=8BITMIME")
+        assert any("BODY=8BITMIME" in command for command in plain.commands), plain.commands
+        odd = b"lone\nline ends\rand\0\xff\r\n.\r\n"
+        passes(here, "bob@e.test", chunks, odd, mail_params="BODY=BINARYMIME", chunk=7)
+        assert any("BODY=BINARYMIME" in command for command in chunks.commands), chunks.commands
+        large = b"0123456789abcdef" * 60 + b"\r\n"
+        for peer in (plain, chunks):
+            passes(here, f"bob@{peer.domain}", peer, large * (50_000_000 // len(large)), chunk=1 << 20)
+        fails_binary(here)
+
+
+def fails_binary(here):
+    """Content that is no lines of text, to a server that takes nothing else."""
+    subject = token()
+    content = here.alice.message("bob@c.test", subject, "") + b"lone\nLF\r\n"
+    message = here.alice.submit(["bob@c.test"], content, mail_params="BODY=BINARYMIME", chunk=100)
+    row = here.alice.wait_sent(message, "bob@c.test", "failed")
+    assert row["detail"].startswith("5.6.3") or "BINARYMIME" in row["detail"], row
+    report = wait_for("the report", lambda: report_of(here.alice, subject))
+    assert b"Status: 5.6.3\r\n" in report, report
+
+
+@CASES.add
+def converted_where_only_ascii_is_taken():
+    """To a server without 8BITMIME text is converted; what is signed fails with 5.6.3; SIZE and SMTPUTF8 are heeded."""
+    with stage() as here:
+        peer = here.peer("d.test", ("PIPELINING", "SIZE 20000"))
+        here.start()
+        subject = token()
+        typed = b"MIME-Version: 1.0\r\nContent-Type: %s\r\nContent-Transfer-Encoding: 8bit\r\n\r\n%s"
+        head = here.alice.message("bob@d.test", subject, "")[:-2]
+        message = here.alice.submit(["bob@d.test"], head + typed % (b"text/plain; charset=utf-8", b"caf\xc3\xa9\r\n"))
+        here.alice.wait_sent(message, "bob@d.test", "relayed")
+        (found,) = taken(peer, subject)
+        assert found["content"].isascii() and b"caf=C3=A9\r\n" in found["content"], found["content"]
+        signed = b"--b\r\nContent-Type: text/plain\r\n\r\n\xc3\xa9\r\n--b\r\nContent-Type: application/pgp-signature\r\n\r\nx\r\n--b--\r\n"
+        sealed = head + typed % (b"multipart/signed; boundary=b", signed)
+        message = here.alice.submit(["bob@d.test"], sealed)
+        assert "8BITMIME" in here.alice.wait_sent(message, "bob@d.test", "failed")["detail"]
+        fails(here, "bob@d.test", "5.3.4", body=("x" * 70 + "\r\n") * 400)
+        fails(here, "b\u00f6b@d.test", "5.6.7", mail_params="SMTPUTF8")
+
+
+@CASES.add
+def encryption_as_far_as_it_goes():
+    """STARTTLS is used if offered; where no handshake comes about mail goes in the clear; REQUIRETLS asks for more."""
+    with stage() as here:
+        _, *unknown = certificate(here.folder, "mx.tls.test")
+        authority, *known = certificate(here.folder, "mx.good.test")
+        tls, broken, good = here.peer("tls.test"), here.peer("broken.test"), here.peer("good.test")
+        tls.offer_starttls(*unknown)
+        broken.breaks_tls = True
+        good.offer_starttls(*known)
+        good.offers_over_tls = (*good.offers, "REQUIRETLS")
+        here.start(tables=f'[tls]\nextra_ca = "{authority}"\n')
+        assert passes(here, "bob@tls.test", tls)[0]["tls"]
+        assert not passes(here, "bob@broken.test", broken)[0]["tls"]
+        found, _ = passes(here, "bob@good.test", good, mail_params="REQUIRETLS")
+        assert found["tls"] and "REQUIRETLS" in found["mail"], found
+        fails(here, "bob@tls.test", "5.7.30", mail_params="REQUIRETLS")
+        fails(here, "bob@broken.test", "5.7.30", mail_params="REQUIRETLS")
+
+
+@CASES.add
+def wishes_for_reports_are_passed_on():
+    """To a server with DSN the author's wishes are passed on; for one without, our own report says `relayed`."""
+    with stage() as here:
+        dsn, plain = here.peer("c.test", (*ALL, "DSN")), here.peer("d.test")
+        here.start()
+        wishes = {"mail_params": "RET=HDRS ENVID=q+2B1", "rcpt_params": "NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob+40x.test"}
+        found, _ = passes(here, "bob@c.test", dsn, **wishes)
+        assert "RET=HDRS" in found["mail"] and "ENVID=q+2B1" in found["mail"], found
+        assert found["rcpt"] == ["TO:<bob@c.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob@x.test"], found
+        found, _ = passes(here, "bob@d.test", plain, **wishes)
+        assert "RET" not in found["mail"] and found["rcpt"] == ["TO:<bob@d.test>"], found
+        rows = wait_for("the report", here.alice.inbox)
+        assert len(rows) == 1, rows
+        assert b"Action: relayed\r\n" in here.alice.raw(rows[0]["id"])
+
+
+@CASES.add
+def peers_that_misbehave():
+    """Junk, long lines, stalls, hang-ups, greylisting: each is tried again, and says why."""
+    with stage() as here:
+        peer = here.peer("c.test")
+        here.start()
+        bad = [
+            ("MAIL", b"hello there\r\n"),
+            ("MAIL", b"250-fine\r\n251 or not\r\n"),
+            ("RCPT", b"250 " + b"x" * 5000 + b"\r\n"),
+            ("RCPT", b"250-\r\n" * 300),
+            ("MAIL", STALL),
+            ("DATA", DROP),
+            ("RCPT", "450 4.7.1 greylisted, come back"),
+            ("MAIL", "421 4.3.2 closing"),
+            ("DATA", "451 4.3.0 not now"),
+            ("END", "452 4.3.1 no room"),
+        ]
+        for verb, answer in bad:
+            peer.rule(verb, answer)
+            passes(here, "bob@c.test", peer)
+        peer.rule("END", "250 taken", "550 5.7.1 changed my mind")
+        passes(here, "bob@c.test", peer)
+        _, report = fails(here, "bob@c.test", "5.7.1")
+        assert b"changed my mind" in report
+
+
+@CASES.add
+def a_reply_that_is_lost():
+    """A server that drops after the final dot gets the message twice at most, and the status says so."""
+    with stage() as here:
+        for peer in (here.peer("c.test"), here.peer("e.test", ALL)):
+            peer.rule("END", DROP)
+        here.start(more=TIMERS.replace('"1s"]', '"4s"]'))
+        for peer in here.peers.values():
+            to = f"bob@{peer.domain}"
+            subject, message = here.alice.write(to)
+            row = wait_for("the loss", lambda: lost(here.alice.transfers(message)[to]))
+            assert row["status"] == "kept" and "may arrive twice" in row["detail"], row
+            here.alice.wait_sent(message, to, "relayed")
+            taken(peer, subject, 2)
+
+
+def lost(row):
+    """The row, if it speaks of a lost reply."""
+    return row if "reply was lost" in row["detail"] else None
+
+
+@CASES.add
+def where_dns_leads():
+    """The first MX is dead and the second alive; a null MX; no such domain; SERVFAIL; MX records that change; IPv6."""
+    with stage() as here:
+        alive = here.peer("two.test", host="second.two.test")
+        here.dns.publish("two.test", "MX", (5, "first.two.test"))
+        here.dns.publish("first.two.test", "A", "127.0.0.39")
+        here.dns.publish("null.test", "MX", (0, ""))
+        moved = here.peer("old.test", publish=False, host="mx.new.test")
+        here.dns.publish("mx.new.test", "A", moved.server_address[0])
+        here.dns.publish("moving.test", "MX", (10, "nowhere.moving.test"))
+        v6 = here.peer("six.test", address="::1") if socket.has_ipv6 else None
+        here.start()
+        # A domain whose best host can't be asked may speak the extension there: nothing is pushed yet.
+        _, message = here.alice.write("bob@two.test")
+        wait_for("the reason", lambda: here.alice.transfers(message)["bob@two.test"]["detail"])
+        assert not alive.messages
+        here.dns.replace("two.test", "MX", (10, "second.two.test"))
+        here.alice.wait_sent(message, "bob@two.test", "relayed")
+        fails(here, "bob@null.test", "5.1.10")
+        fails(here, "bob@missing.test", "5.1.2")
+        _, message = here.alice.write("bob@moving.test")
+        wait_for("the reason", lambda: here.alice.transfers(message)["bob@moving.test"]["detail"])
+        here.dns.replace("moving.test", "MX", (10, "mx.new.test"))
+        here.alice.wait_sent(message, "bob@moving.test", "relayed")
+        here.dns.failing.add("two.test")
+        _, message = here.alice.write("ann@two.test")
+        wait_for("the reason", lambda: here.alice.transfers(message)["ann@two.test"]["detail"])
+        assert here.alice.transfers(message)["ann@two.test"]["status"] == "kept"
+        here.dns.failing.clear()
+        here.alice.wait_sent(message, "ann@two.test", "relayed")
+        if v6 is None:
+            raise Skipped("no IPv6 here")
+        passes(here, "bob@six.test", v6)
+
+
+@CASES.add
+def routes_of_the_administrator():
+    """A smarthost with AUTH over verified TLS, a host for one domain, and none of it for those asked by notice first."""
+    with stage() as here:
+        authority, *identity = certificate(here.folder, "smart.test")
+        smart = here.peer("smart.test", publish=False, host="smart.test")
+        smart.offer_starttls(*identity)
+        smart.password = "open sesame"
+        here.dns.publish("smart.test", "A", smart.server_address[0])
+        inside = here.peer("inside.test", publish=False)
+        direct = here.peer("c.test")
+        with open(os.path.join(here.folder, "password"), "w", encoding="ascii") as file:
+            file.write("open sesame\n")
+        tables = (
+            f'[tls]\nextra_ca = "{authority}"\n[relay]\nsmarthost = "smart.test:{smart.port}"\nuser = "us"\n'
+            f'password_file = "{here.folder}/password"\n[routes]\n"@.inside.test" = "{inside.server_address[0]}:{inside.port}"\n'
+        )
+        here.start(tables)
+        found, _ = passes(here, "bob@c.test", smart)
+        assert found["user"] == ["", "us", "open sesame"] and found["tls"], found
+        assert not direct.messages and "QUIT" in direct.verbs(), "asked for the extension, and left alone"
+        # DNS does not know this domain: only the administrator does.
+        passes(here, "bob@deep.inside.test", inside)
+
+
+@CASES.add
+def two_way_or_not_at_all():
+    """With XTWOWAY=ONLY or a field `Two-Way: only` nothing is pushed: the message fails with 5.3.3."""
+    with stage() as here:
+        peer = here.peer("c.test")
+        here.start()
+        with here.alice.session() as session:
+            offers = session.hello()
+            assert offers["XTWOWAY"] == ["ONLY"] and "REQUIRETLS" in offers, offers
+        fails(here, "bob@c.test", "5.3.3", mail_params="XTWOWAY=ONLY")
+        subject = token()
+        here.alice.submit(["bob@c.test"], b"Two-Way: only\r\n" + here.alice.message("bob@c.test", subject))
+        report = wait_for("the report", lambda: report_of(here.alice, subject))
+        assert b"Status: 5.3.3\r\n" in report and b"Two-Way" not in report, report
+        assert not peer.messages and "MAIL" not in peer.verbs(), peer.commands
+
+
+@CASES.add
+def never_pushed_where_two_way_is_known():
+    """A domain that publishes a record is pinned: a missing keyword is no reason to push."""
+    with stage() as here:
+        peer = here.peer("c.test")
+        here.dns.publish("_twoway.c.test", "TXT", "v=TWM1; mode=testing")
+        here.start()
+        _, message = here.alice.write("bob@c.test")
+        wait_for("two attempts", lambda: peer.verbs().count("EHLO") >= 2)
+        assert here.alice.transfers(message)["bob@c.test"]["status"] == "kept"
+        assert not peer.messages and "MAIL" not in peer.verbs(), peer.commands

@@ -106,7 +106,7 @@ class PlainSession(socketserver.BaseRequestHandler):
 
     def forget(self):
         """No transaction is open."""
-        self.sender, self.recipients, self.chunks = None, [], b""
+        self.sender, self.recipients, self.chunks = None, [], []
 
     def say(self, line):
         """Writes one line, or octets as they are."""
@@ -200,21 +200,21 @@ class PlainSession(socketserver.BaseRequestHandler):
             return
         if not self.reply("DATA", "354 go ahead"):
             return
-        content = b""
+        lines = []
         while (line := self.stream.readline()) != b".\r\n":
             if not line:
                 raise Gone
-            content += line[1:] if line.startswith(b".") else line
-        self.end(content)
+            lines.append(line[1:] if line.startswith(b".") else line)
+        self.end(b"".join(lines))
 
     def chunk(self, rest):
         """One chunk of content."""
         size, _, last = rest.partition(" ")
-        self.chunks += self.stream.read(int(size))
+        self.chunks.append(self.stream.read(int(size)))
         if not self.recipients:
             self.say("503 RCPT first")
         elif last:
-            self.end(self.chunks)
+            self.end(b"".join(self.chunks))
         else:
             self.reply("BDAT", "250 more")
 
