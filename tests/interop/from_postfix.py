@@ -208,3 +208,16 @@ def refused(pair, postfix):
     fields = bounce(postfix, author).one()
     assert fields["Status"] == "5.7.1" and "550 5.7.1" in fields["Diagnostic-Code"], fields
     assert not reader.inbox() and not reader.contacts()
+@CASES.add
+def all_the_way(pair, postfix):
+    """Round the whole town: Postfix to alice@a.test, two-way to bob@b.test, and back to Postfix; the body stays what it was."""
+    alice, bob, body = pair.a.new_account(), pair.b.new_account(), BODIES["dot lines"] + "Grüße\r\n".encode()
+    sends(postfix, alice, body, mail_params="BODY=8BITMIME")
+    subject, content = message(alice, bob, body)
+    kept = alice.submit([bob.address], content, mail_params="BODY=8BITMIME")
+    must_be(bob.find(subject), content)
+    alice.wait_sent(kept, bob, "delivered")
+    subject, content = message(bob, "carl@p.test", body)
+    bob.submit(["carl@p.test"], content, mail_params="BODY=8BITMIME")
+    stored = postfix.find("carl@p.test", subject)
+    must_be(stored.replace(b"\n", b"\r\n"), content)

@@ -17,7 +17,7 @@ POSTFIX_SERVICES = {
     "small": {"message_size_limit": "20000"},
 }
 
-# Transports: without TLS; lines of any length; one that accepts and then refuses for good.
+# Transports: without TLS; lines of any length; two that refuse after it was accepted, for good and for now.
 POSTFIX_TRANSPORTS = """
 clear unix - - n - - smtp
   -o smtp_tls_security_level=none
@@ -25,6 +25,8 @@ long unix - - n - - smtp
   -o smtp_line_length_limit=0
 later unix - n n - - pipe
   flags= user=vmail argv=/bin/false
+stuck unix - n n - - pipe
+  flags= user=vmail argv=/bin/sh -c {exit 75}
 """
 
 # Retries and warnings come quickly.
@@ -63,7 +65,7 @@ def beside_postfix():
         # Connections are kept open for a while, as for busy destinations.
         postfix.settings["smtp_connection_cache_destinations"] = " ".join(f"[{node.address}]:{node.ports['exchange']}" for node in pair.nodes())
         postfix.transports = POSTFIX_TRANSPORTS
-        postfix.routes += [("/^later/", "later:"), ("/^stuck/", "retry:4.2.2 the disk is full")]
+        postfix.routes += [("/^later/", "later:"), ("/^stuck/", "stuck:")]
         for node in pair.nodes():
             domain, target = node.domain.replace(".", "\\."), f"[{node.address}]:{node.ports['exchange']}"
             for pattern, transport in ((f"/^clear.*@{domain}$/", "clear"), (f"/^long.*@{domain}$/", "long"), (f"/@{domain}$/", "smtp")):
