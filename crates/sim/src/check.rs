@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use delivery::transfer::{Outcome, Transfer};
-use mail::address::Mailbox;
+use mail::address::{Domain, Mailbox};
 use mail::digest::Digester;
 use mail::id::AccountId;
 use server::node::Node;
 use store::content::ContentReader;
-use store::{Account, MailRow, StoreError, TransferRecord};
+use store::{Account, Alias, MailRow, StoreError, TransferRecord};
 
 use crate::sim::Inner;
 
@@ -86,25 +86,32 @@ async fn read(node: &Node, account: &Account, row: MailRow) -> Result<Option<Lyi
     Ok(Some(Lying { account: account.clone(), row, octets, is_as_served }))
 }
 
-/// Every transfer's outcome is the truth about the recipient's mailbox.
+/// Every transfer's outcome is the truth about the recipient's mailbox. A message that was sent to two addresses of one
+/// account lies there twice.
 fn conservation(sent: &[TransferRecord], mail: &[Lying]) -> Vec<String> {
-    let mut lying: BTreeMap<(AccountId, &str), Vec<&Lying>> = BTreeMap::new();
+    let mut lying: BTreeMap<(AccountId, &str), usize> = BTreeMap::new();
     for message in mail {
-        lying.entry((message.account.id, message.row.subject.as_str())).or_default().push(message);
+        *lying.entry((message.account.id, message.row.subject.as_str())).or_default() += 1;
+    }
+    let owners = owners(mail);
+    let mut owed: BTreeMap<(Option<AccountId>, &str), Owed<'_>> = BTreeMap::new();
+    for record in sent {
+        let owed = owed.entry((owner_of(&record.recipient.mailbox, &owners), record.subject.as_str())).or_default();
+        let (least, most) = match due(&record.transfer) {
+            Due::Once => (1, 1),
+            Due::Never => (0, 0),
+            Due::AtMostOnce => (0, 1),
+        };
+        owed.least += least;
+        owed.most += most;
+        owed.records.push(record);
     }
     let mut violations = vec![];
-    for record in sent {
-        let recipient = mail_of(&record.recipient.mailbox, mail);
-        let found = recipient.and_then(|account| lying.get(&(account, record.subject.as_str()))).map_or(0, Vec::len);
-        let due = due(&record.transfer);
-        let is_so = match due {
-            Due::Once => found == 1,
-            Due::Never => found == 0,
-            Due::AtMostOnce => found <= 1,
-        };
-        if !is_so {
-            let (subject, to) = (&record.subject, &record.recipient.mailbox);
-            violations.push(format!("{subject:?} to {to} lies there {found} times, its origin says {:?}", record.transfer));
+    for ((account, subject), owed) in owed {
+        let found = account.and_then(|account| lying.get(&(account, subject))).copied().unwrap_or(0);
+        if found < owed.least || found > owed.most {
+            let told: Vec<_> = owed.records.iter().map(|record| (record.recipient.mailbox.to_string(), &record.transfer)).collect();
+            violations.push(format!("{subject:?} lies there {found} times, its origin says {told:?}"));
         }
     }
     violations.extend(
@@ -115,15 +122,45 @@ fn conservation(sent: &[TransferRecord], mail: &[Lying]) -> Vec<String> {
     violations
 }
 
-/// Whose mailbox it is; `None` if nothing lies in it.
-fn mail_of(recipient: &Mailbox, mail: &[Lying]) -> Option<AccountId> {
-    mail.iter().find(|message| message.account.address == *recipient).map(|message| message.account.id)
+/// How often a message must and may lie in a mailbox.
+#[derive(Default)]
+struct Owed<'a> {
+    least: usize,
+    most: usize,
+    records: Vec<&'a TransferRecord>,
+}
+
+/// Whose mailbox each address is, of those in whose mailboxes anything lies.
+fn owners(mail: &[Lying]) -> BTreeMap<String, AccountId> {
+    let accounts: BTreeMap<AccountId, &Account> = mail.iter().map(|message| (message.account.id, &message.account)).collect();
+    let mut owners = BTreeMap::new();
+    for account in accounts.values() {
+        owners.insert(account.address.key(), account.id);
+        for alias in &account.aliases {
+            let name = match alias {
+                Alias::Address(mailbox) => mailbox.key(),
+                Alias::CatchAll(domain) => catch_all(domain),
+            };
+            owners.insert(name, account.id);
+        }
+    }
+    owners
+}
+
+fn catch_all(domain: &Domain) -> String {
+    format!("*@{domain}")
+}
+
+fn owner_of(recipient: &Mailbox, owners: &BTreeMap<String, AccountId>) -> Option<AccountId> {
+    let untagged = recipient.without_tag();
+    let names = [Some(recipient.key()), untagged.map(|mailbox| mailbox.key()), Some(catch_all(recipient.domain()))];
+    names.into_iter().flatten().find_map(|name| owners.get(&name).copied())
 }
 
 fn due(transfer: &Transfer) -> Due {
     match transfer {
         Transfer::Ended { outcome: Outcome::Delivered, .. } => Due::Once,
-        // Nobody has retrieved what is not Served, and nobody is pushed to yet.
+        // Nobody has retrieved what is not Served, and nothing is pushed at servers with the extension.
         Transfer::Notifying { .. }
         | Transfer::Waiting { .. }
         | Transfer::Relaying { .. }

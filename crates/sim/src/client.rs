@@ -12,7 +12,7 @@ use server::world::Wire;
 use crate::network::{DESK, Network};
 
 /// How long a person's program waits for anything.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One message to hand in.
 pub(crate) struct Letter {
@@ -29,7 +29,7 @@ pub(crate) struct Letter {
 pub(crate) async fn submit(network: Arc<Network>, source: IpAddr, to: SocketAddr, host: String, letter: Letter) -> Result<(), String> {
     let deadline = network.executor.now() + PATIENCE;
     let wire = network.dial(DESK, source, to, deadline).await.map_err(|error| error.to_string())?;
-    let mut talk = Talk { wire, unread: vec![], deadline };
+    let mut talk = Talk::new(wire, deadline);
     talk.wire.start_tls_as_client(&host, deadline).await.map_err(|error| error.to_string())?;
     talk.expect("220").await?;
     talk.say("EHLO [192.0.2.1]", "250").await?;
@@ -45,19 +45,56 @@ pub(crate) async fn submit(network: Arc<Network>, source: IpAddr, to: SocketAddr
 pub(crate) async fn push(network: Arc<Network>, source: IpAddr, to: SocketAddr, letter: Letter) -> Result<(), String> {
     let deadline = network.executor.now() + PATIENCE;
     let wire = network.dial(DESK, source, to, deadline).await.map_err(|error| error.to_string())?;
-    let mut talk = Talk { wire, unread: vec![], deadline };
+    let mut talk = Talk::new(wire, deadline);
     talk.expect("220").await?;
     talk.say("EHLO mx.legacy.test", "250").await?;
     talk.transaction(&letter, "").await
 }
 
-struct Talk {
+/// One session, line by line.
+pub(crate) struct Talk {
     wire: Box<dyn Wire>,
     unread: Vec<u8>,
     deadline: Timestamp,
 }
 
 impl Talk {
+    pub(crate) fn new(wire: Box<dyn Wire>, deadline: Timestamp) -> Self {
+        Self { wire, unread: vec![], deadline }
+    }
+
+    pub(crate) async fn start_tls(&mut self, host: &str) -> Result<(), String> {
+        self.wire.start_tls_as_client(host, self.deadline).await.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// One command and the last line of its reply.
+    pub(crate) async fn ask(&mut self, command: &str) -> Result<String, String> {
+        self.write(format!("{command}\r\n").as_bytes()).await?;
+        self.reply().await
+    }
+
+    /// The last line of the next reply.
+    pub(crate) async fn reply(&mut self) -> Result<String, String> {
+        loop {
+            let line = self.line().await?;
+            if line.get(3..4) != Some("-") {
+                return Ok(line);
+            }
+        }
+    }
+
+    /// The content of a message and its end.
+    pub(crate) async fn send_content(&mut self, octets: &[u8]) -> Result<(), String> {
+        let mut content = vec![];
+        for line in octets.split_inclusive(|octet| *octet == b'\n') {
+            // RFC 5321 section 4.5.2.
+            content.extend_from_slice(if line.starts_with(b".") { b"." } else { b"" });
+            content.extend_from_slice(line);
+        }
+        content.extend_from_slice(b".\r\n");
+        self.write(&content).await
+    }
+
     /// One message and the end of the session; `wishes` stand behind every recipient.
     async fn transaction(&mut self, letter: &Letter, wishes: &str) -> Result<(), String> {
         self.say(&format!("MAIL FROM:<{}> BODY=8BITMIME", letter.from), "250").await?;
@@ -65,14 +102,7 @@ impl Talk {
             self.say(&format!("RCPT TO:<{recipient}>{wishes}"), "250").await?;
         }
         self.say("DATA", "354").await?;
-        let mut content = vec![];
-        for line in letter.content.split_inclusive(|octet| *octet == b'\n') {
-            // RFC 5321 section 4.5.2.
-            content.extend_from_slice(if line.starts_with(b".") { b"." } else { b"" });
-            content.extend_from_slice(line);
-        }
-        content.extend_from_slice(b".\r\n");
-        self.write(&content).await?;
+        self.send_content(&letter.content).await?;
         self.expect("250").await?;
         // It is taken; how the session ends does not matter.
         drop(self.say("QUIT", "221").await);
@@ -90,13 +120,8 @@ impl Talk {
 
     /// Reads one reply, all its lines.
     async fn expect(&mut self, code: &str) -> Result<(), String> {
-        loop {
-            let line = self.line().await?;
-            if line.get(3..4) == Some("-") {
-                continue;
-            }
-            return if line.starts_with(code) { Ok(()) } else { Err(line) };
-        }
+        let line = self.reply().await?;
+        if line.starts_with(code) { Ok(()) } else { Err(line) }
     }
 
     async fn line(&mut self) -> Result<String, String> {

@@ -12,16 +12,22 @@ pub mod network;
 
 mod check;
 mod client;
+mod holdings;
 mod host;
 mod journal;
 mod pipe;
+mod plain;
+mod post;
 mod sim;
 mod user;
 mod wire;
 mod world;
 
 pub use faults::Fault;
+pub use holdings::{Contact, Mail, Sent};
 pub use network::Weather;
+pub use plain::{Manners, PlainHost, Taken};
+pub use post::{Answer, Pending, Post, Posted};
 pub use sim::Sim;
 pub use store::queue::Boundary;
 pub use user::{Message, User};

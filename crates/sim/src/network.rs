@@ -14,6 +14,7 @@ use crate::executor::{Executor, Owner};
 use crate::faults::Fault;
 use crate::journal::Journal;
 use crate::pipe::{Break, Connection};
+use crate::plain::PlainHost;
 use crate::wire::SimWire;
 
 /// A computer on the network, by number.
@@ -58,8 +59,14 @@ pub(crate) struct State {
 #[derive(Clone)]
 struct Listening {
     host: Host,
-    node: Arc<Node>,
-    service: Service,
+    who: Who,
+}
+
+/// Who talks to those who dial.
+#[derive(Clone)]
+enum Who {
+    Node(Arc<Node>, Service),
+    Plain(Arc<PlainHost>),
 }
 
 impl Network {
@@ -70,7 +77,12 @@ impl Network {
 
     /// From now on who dials this address talks to this node.
     pub(crate) fn listen(&self, at: SocketAddr, host: Host, node: &Arc<Node>, service: Service) {
-        self.state().listeners.insert(at, Listening { host, node: Arc::clone(node), service });
+        self.state().listeners.insert(at, Listening { host, who: Who::Node(Arc::clone(node), service) });
+    }
+
+    /// From now on who dials this address talks to a server without the extension.
+    pub(crate) fn listen_plain(&self, at: SocketAddr, host: Host, plain: &Arc<PlainHost>) {
+        self.state().listeners.insert(at, Listening { host, who: Who::Plain(Arc::clone(plain)) });
     }
 
     /// The host listens no more, and nothing it still has to say leaves it.
@@ -185,7 +197,13 @@ impl Network {
             }
         };
         let (client, server) = self.connect(from, source, to, &listening);
-        self.executor.spawn(owner_of(listening.host), Box::pin(server::listen::serve(listening.node, listening.service, Box::new(server))));
+        let server = Box::new(server);
+        match listening.who {
+            Who::Node(node, service) => {
+                self.executor.spawn(owner_of(listening.host), Box::pin(server::listen::serve(node, service, server)));
+            }
+            Who::Plain(plain) => self.executor.spawn(owner_of(listening.host), Box::pin(plain.serve(server))),
+        }
         Ok(Box::new(client))
     }
 
@@ -195,7 +213,7 @@ impl Network {
         let number = state.connections_ever;
         let weather = state.weather;
         let (breaks, after) = self.executor.draw(|chance| (chance.once_in(weather.breaks_once_in), Break::somewhere(chance)));
-        let between_servers = matches!(listening.service, Service::Exchange | Service::Retrieval);
+        let between_servers = !matches!(listening.who, Who::Node(_, Service::Submission | Service::Submissions));
         // People try again by themselves, and the test would have to.
         let breaks = (breaks && between_servers).then_some(after);
         state.connections.insert(number, Connection::new([from, listening.host], between_servers, breaks));

@@ -64,6 +64,7 @@ pub(crate) struct Inner {
     timers: RefCell<Timers>,
     limits: Cell<Limits>,
     steps: Cell<u64>,
+    pub(crate) steps_max: Cell<u64>,
     /// Since the clock last moved.
     steps_at_once: Cell<u64>,
 }
@@ -88,6 +89,7 @@ impl Sim {
             timers: RefCell::new(brisk()),
             limits: Cell::new(Limits::default()),
             steps: Cell::new(0),
+            steps_max: Cell::new(STEPS_MAX),
             steps_at_once: Cell::new(0),
         }))
     }
@@ -110,7 +112,7 @@ impl Sim {
         addresses.map(|address| self.account(address))
     }
 
-    fn account(&mut self, address: &str) -> User {
+    pub(crate) fn account(&mut self, address: &str) -> User {
         let inner = &self.0;
         let address: Mailbox = inner.sure(address.parse::<Mailbox>());
         inner.serve(address.domain());
@@ -326,7 +328,7 @@ impl Inner {
     /// nothing more happens until `limit`, and it is `limit`.
     pub(crate) fn step(&self, limit: Timestamp) -> bool {
         self.steps.set(self.steps.get() + 1);
-        if self.steps.get() > STEPS_MAX {
+        if self.steps.get() > self.steps_max.get() {
             self.fail("too many steps");
         }
         self.steps_at_once.set(self.steps_at_once.get() + 1);
@@ -457,7 +459,7 @@ impl Inner {
         }
     }
 
-    fn domain(&self, text: &str) -> Domain {
+    pub(crate) fn domain(&self, text: &str) -> Domain {
         self.sure(text.parse())
     }
 

@@ -41,9 +41,9 @@ pub(crate) struct Handed {
 /// Somebody with an account.
 #[derive(Clone)]
 pub struct User {
-    sim: Rc<Inner>,
-    address: Mailbox,
-    account: AccountId,
+    pub(crate) sim: Rc<Inner>,
+    pub(crate) address: Mailbox,
+    pub(crate) account: AccountId,
 }
 
 impl User {
@@ -237,7 +237,15 @@ impl User {
     /// # Errors
     /// The server is down or dies; then nobody knows.
     pub fn try_withdraw(&self, message: &Message) -> Result<bool, String> {
-        let (account, subject) = (self.account, message.0.clone());
+        self.try_take_back(&message.0)
+    }
+
+    /// The same of a message with this Subject.
+    ///
+    /// # Errors
+    /// The server is down or dies; then nobody knows.
+    pub fn try_take_back(&self, subject: &str) -> Result<bool, String> {
+        let (account, subject) = (self.account, subject.to_owned());
         self.ask(move |node| {
             Box::pin(async move {
                 let sent = node.store.sent(account).await?;
@@ -251,7 +259,10 @@ impl User {
         })
     }
 
-    fn ask<T: Send + 'static>(&self, question: impl FnOnce(Arc<Node>) -> Boxed<'static, Result<T, StoreError>>) -> Result<T, String> {
+    pub(crate) fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(Arc<Node>) -> Boxed<'static, Result<T, StoreError>>,
+    ) -> Result<T, String> {
         self.sim.ask(self.address.domain(), question)
     }
 }

@@ -4,6 +4,7 @@
 
 mod catching_up;
 mod commits;
+mod day;
 mod outages;
 mod pushed;
 mod races;
