@@ -102,6 +102,7 @@ pub async fn serve_port(doorway: Doorway, service: Service, listener: std::net::
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, service = service.as_str(), "cannot take connections"),
     };
+    let _listening = doorway.node.metrics.listening();
     loop {
         let accepted = match first(doorway.node.stop.raised(), listener.accept()).await {
             First::Left(()) => return,
@@ -118,13 +119,15 @@ fn admit(doorway: &Doorway, service: Service, stream: TcpStream, peer: SocketAdd
     let wire = TcpWire::new(stream, peer, doorway.tls.clone(), doorway.machine.clone());
     let node = Arc::clone(&doorway.node);
     if let Some(place) = doorway.places.take(service, peer.ip()) {
+        let counted = node.metrics.connected(service);
         let session = async move {
             listen::serve(node, service, Box::new(wire)).await;
-            drop(place);
+            drop((place, counted));
         };
         doorway.node.world.spawn("session", Box::pin(session));
         return;
     }
+    node.metrics.turned_away(service);
     tracing::info!(%peer, service = service.as_str(), "too many connections");
     let is_plain = matches!(service, Service::Submission | Service::Exchange);
     if let Ok(permit) = Arc::clone(&doorway.places.turned_away).try_acquire_owned()

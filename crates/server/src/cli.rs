@@ -15,8 +15,9 @@ use clap::Parser as _;
 use crate::admin::request::{Form, List, Password};
 use crate::admin::{AdminError, Request, client, text};
 use crate::config::Config;
+use crate::metrics::health::{self, Health};
 use crate::progress::Shown;
-use crate::{logs, serve, tls};
+use crate::{logs, metrics, serve, tls};
 use arguments::{Account, Arguments, Command, ConfigCommand, Contacts, Entries, Expected, History, Mail, Sent};
 
 use operator::Man;
@@ -66,6 +67,7 @@ fn run(Arguments { config, json, command }: Arguments) -> Result<u8, AdminError>
             }
             serve(&config).map(|()| 0)
         }
+        Command::Health => health(&load(file()?)?, json),
         Command::Config(ConfigCommand::Check) => {
             let config = load(file()?)?;
             print(json, &serde_json::json!({ "ok": true }), &format!("{} is valid.\n", config.file.display()))?;
@@ -82,6 +84,22 @@ fn run(Arguments { config, json, command }: Arguments) -> Result<u8, AdminError>
 
 fn load(file: &Path) -> Result<Config, AdminError> {
     Config::load(file).map_err(|error| AdminError::usage("configuration", error.to_string()))
+}
+
+fn health(config: &Config, json: bool) -> Result<u8, AdminError> {
+    let unset = || AdminError::usage("health", "listen.metrics is not set: the server answers nowhere");
+    match health::ask(metrics::reachable(*config.listen.metrics.first().ok_or_else(unset)?)) {
+        Health::Ready => {
+            print(json, &serde_json::json!({ "ready": true, "troubles": [] }), "ready\n")?;
+            Ok(0)
+        }
+        Health::Unready(reasons) => {
+            let troubles: Vec<&str> = reasons.lines().collect();
+            print(json, &serde_json::json!({ "ready": false, "troubles": troubles }), &format!("{reasons}\n"))?;
+            Ok(1)
+        }
+        Health::Unreachable(reason) => Err(AdminError::temporary("unreachable", reason)),
+    }
 }
 
 fn serve(config: &Config) -> Result<(), AdminError> {
@@ -171,6 +189,7 @@ fn request(command: Command) -> Result<Request, AdminError> {
         Command::Check => Request::Check,
         Command::Demo(_)
         | Command::Serve { .. }
+        | Command::Health
         | Command::Config(_)
         | Command::Completions { .. }
         | Command::Man(_)

@@ -124,6 +124,26 @@ pub enum Event {
 }
 
 impl Event {
+    /// Which it is and how it went, in words of ours: for counting.
+    pub const fn what(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Kept { .. } => ("kept", ""),
+            Self::NoticeAccepted { .. } => ("notice-accepted", ""),
+            Self::Noted { .. } => ("noted", ""),
+            Self::Listed { .. } => ("listed", ""),
+            Self::Due { .. } => ("due", ""),
+            Self::ConsentChanged { .. } => ("consent-changed", ""),
+            Self::Served { .. } => ("served", ""),
+            Self::Stored { .. } => ("stored", ""),
+            Self::Confirmed { reported: true, .. } => ("confirmed", "reported"),
+            Self::Confirmed { reported: false, .. } => ("confirmed", ""),
+            Self::Done { .. } => ("done", ""),
+            Self::Received { became, .. } => ("received", became),
+            Self::Ended { status, .. } => ("ended", status),
+            Self::Deferred { attempt, .. } => ("deferred", attempt),
+        }
+    }
+
     /// What it is about, where that has a name: the message, the transfer.
     const fn names(&self) -> (Option<MessageId>, Option<&NoticeId>) {
         match self {
@@ -155,6 +175,18 @@ impl Events {
     /// Tells this listener, on the task where the event happens: it must be quick.
     pub fn to(listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         Self { listener: Some(Arc::new(listener)) }
+    }
+
+    /// The same, and tells this listener as well.
+    #[must_use]
+    pub fn and(self, also: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        match self.listener {
+            None => Self::to(also),
+            Some(listener) => Self::to(move |event| {
+                listener(event);
+                also(event);
+            }),
+        }
     }
 
     /// Logs the event and tells the listener.

@@ -14,6 +14,7 @@ pub mod events;
 pub mod inquiry;
 pub mod listen;
 pub mod logs;
+pub mod metrics;
 pub mod node;
 pub mod outgoing;
 pub mod passwords;

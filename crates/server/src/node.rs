@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 use crate::budgets::Budgets;
 use crate::dialled::Dialled;
 use crate::events::{Event, Events};
+use crate::metrics::Metrics;
 use crate::outgoing::Outgoing;
 use crate::rates::Rates;
 use crate::retrievals::Retrievals;
@@ -68,6 +69,8 @@ pub struct Node {
     pub outgoing: Outgoing,
     /// Peers that fail are left alone for a while.
     pub budgets: Budgets,
+    /// What is counted.
+    pub metrics: Metrics,
     /// How many connections are open to whom.
     pub dialled: Dialled,
     /// How many notices were given of late, and by whom.

@@ -71,6 +71,21 @@ pub enum PeerError {
 }
 
 impl PeerError {
+    /// For counting.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } | Self::Wire(WireError::Unreachable(_)) => "unreachable",
+            Self::Resting { .. } => "resting",
+            Self::Busy { .. } => "busy",
+            Self::Wire(WireError::TimedOut) => "timed-out",
+            Self::Wire(WireError::Lost(_)) => "lost",
+            Self::Wire(WireError::Tls(_)) | Self::NoTls(_) => "tls",
+            Self::Refused(_) => "refused",
+            Self::Misbehaved(_) => "misbehaved",
+            Self::Misuse(_) => "misuse",
+        }
+    }
+
     /// Whether it was left alone, and not dialled.
     pub const fn is_rest(&self) -> bool {
         matches!(self, Self::Resting { .. } | Self::Busy { .. })
@@ -150,6 +165,7 @@ impl PeerSession {
         let held = node.dialled.hold(&*node.world, to.ip(), per_address_max, deadline).await;
         let held = held.ok_or_else(|| PeerError::Busy { host: host.to_owned() })?;
         let opened = Self::connect(node, host, to, (tls, tls_use), held).await;
+        node.metrics.dialled(opened.as_ref().map_or_else(PeerError::word, |_| "open"));
         match &opened {
             // Who answers is there, whatever becomes of TLS.
             Ok(_) | Err(PeerError::NoTls(_)) => node.budgets.succeeded(&service),

@@ -18,6 +18,7 @@ use tokio::sync::{Notify, Semaphore};
 use tracing::Instrument as _;
 
 use crate::dns::Resolver;
+use crate::metrics::Metrics;
 use crate::tls::Tls;
 use crate::world::{Boxed, Wire, WireError, World};
 
@@ -83,6 +84,7 @@ pub struct RealWorld {
     tls: Tls,
     /// To dial from: at most one of each family; none leaves it to the system.
     outbound: Vec<IpAddr>,
+    metrics: Metrics,
     tasks: Arc<Tasks>,
 }
 
@@ -114,7 +116,13 @@ impl Drop for Task {
 impl RealWorld {
     /// To be called on a tokio runtime.
     pub fn new(machine: Machine, resolver: Resolver, tls: Tls, outbound: Vec<IpAddr>) -> Self {
-        Self { machine, resolver, tls, outbound, tasks: Arc::default() }
+        Self { machine, resolver, tls, outbound, metrics: Metrics::default(), tasks: Arc::default() }
+    }
+
+    /// The same, counting there.
+    #[must_use]
+    pub fn counting(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Waits until every task has ended.
@@ -192,7 +200,12 @@ impl World for RealWorld {
     }
 
     fn ask(&self, question: Question) -> Boxed<'_, Answer> {
-        Box::pin(self.resolver.ask(question))
+        Box::pin(async move {
+            let begun = self.machine.now();
+            let answer = self.resolver.ask(question).await;
+            self.metrics.asked(self.machine.now().since(begun), !matches!(answer, Answer::Temporary(_)));
+            answer
+        })
     }
 
     fn dial(&self, to: SocketAddr, deadline: Timestamp) -> Boxed<'_, Result<Box<dyn Wire>, WireError>> {

@@ -23,6 +23,7 @@ use crate::dialled::Dialled;
 use crate::dns::{Resolver, ResolverError};
 use crate::events::Events;
 use crate::listen::Service;
+use crate::metrics::{self, Metrics, Watched};
 use crate::node::{Node, Signal};
 use crate::outgoing::Outgoing;
 use crate::passwords;
@@ -189,7 +190,12 @@ async fn prepare(config: &Config, machine: &Machine, privileged: Privileged) -> 
 
 fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Opened, prepared: Prepared) -> Running {
     let Prepared { tls, resolver, ports, admin, decoy_hash, secret } = prepared;
-    let world = Arc::new(RealWorld::new(machine.clone(), resolver, tls.clone(), config.outbound.clone()));
+    let metrics = Metrics::default();
+    opened.count(metrics.clone());
+    let counting = metrics.clone();
+    let events = events.and(move |event| counting.happened(event));
+    let world = RealWorld::new(machine.clone(), resolver, tls.clone(), config.outbound.clone());
+    let world = Arc::new(world.counting(metrics.clone()));
     let node = Arc::new(Node {
         world: Arc::clone(&world) as Arc<dyn World>,
         store: opened.store.clone(),
@@ -198,6 +204,7 @@ fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Ope
         retrievals: Retrievals::default(),
         outgoing: Outgoing::default(),
         budgets: Budgets::default(),
+        metrics,
         dialled: Dialled::default(),
         rates: Rates::default(),
         decoy_hash,
@@ -205,6 +212,9 @@ fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Ope
         stop: Signal::default(),
         due: Signal::default(),
     });
+    let does_jobs = config.roles.contains(&Role::Work);
+    let watched = Watched::new(Arc::clone(&node), tls.clone(), config.data_dir.clone(), ports.services.len(), does_jobs);
+    metrics::serve(watched, ports.metrics);
     let places = Places::new(config.connections);
     let mut addresses: BTreeMap<&'static str, Vec<SocketAddr>> = BTreeMap::new();
     for Port { service, listener, address } in ports.services {
@@ -220,7 +230,7 @@ fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Ope
     let admin_socket = config.admin_socket();
     let desk = Desk::of(&node, config, is_being_retrieved(&node));
     world.spawn("admin", Box::pin(socket::serve(admin, admin_socket.clone(), desk, node.stop.clone())));
-    if config.roles.contains(&Role::Work) {
+    if does_jobs {
         work::start(&node);
     }
     Running { node, addresses, admin_socket, tls, world, opened }

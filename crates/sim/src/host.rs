@@ -16,6 +16,7 @@ use server::budgets::Budgets;
 use server::dialled::Dialled;
 use server::events::Events;
 use server::listen::Service;
+use server::metrics::Metrics;
 use server::node::{Node, Settings, Signal};
 use server::outgoing::Outgoing;
 use server::rates::Rates;
@@ -132,6 +133,7 @@ impl Server {
             retrievals: Retrievals::default(),
             outgoing: Outgoing::default(),
             budgets: Budgets::default(),
+            metrics: Metrics::default(),
             dialled: Dialled::default(),
             rates: Rates::default(),
             decoy_hash: PASSWORD_HASH.to_owned(),

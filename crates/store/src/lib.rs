@@ -20,6 +20,7 @@ pub mod threads;
 mod accounts;
 mod arrival_row;
 pub mod backlog;
+mod census;
 pub mod check;
 
 mod codec;
@@ -52,6 +53,7 @@ use backend::{Access, Backend, Sql, Tx};
 use queue::{Hook, Queue};
 
 pub use backlog::{ArrivalLine, Belongings, TransferLine};
+pub use census::{Census, InState};
 pub use import::{Import, Imported, MAILBOXES_MAX};
 pub use records::*;
 
@@ -155,6 +157,7 @@ impl Store {
         [
             accounts::STATEMENTS,
             arrival_row::STATEMENTS,
+            census::STATEMENTS,
             backlog::STATEMENTS,
             backup::STATEMENTS,
             check::STATEMENTS,

@@ -85,9 +85,19 @@ impl Queue {
         Self { access, waiting: Mutex::default(), arrived: Condvar::new() }
     }
 
+    /// What its operations need.
+    pub(crate) fn access(&self) -> Access {
+        self.access
+    }
+
     /// Whether something waits.
     pub fn is_empty(&self) -> bool {
         self.lock().operations.is_empty()
+    }
+
+    /// How many operations wait.
+    pub fn len(&self) -> usize {
+        self.lock().operations.len()
     }
 
     /// Forgets everything that waits, as a crash would. Whoever waits for an answer is told that there is none.

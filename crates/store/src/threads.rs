@@ -1,9 +1,10 @@
 //! The threads that own the databases' connections, and the opening of a store for a server.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use crate::backend::Backend;
+use crate::backend::{Access, Backend};
 use crate::postgres::{Postgres, PostgresUrl};
 use crate::queue::{Queue, drain, live};
 use crate::sqlite::{Sqlite, SqliteFile};
@@ -26,8 +27,23 @@ pub enum Database {
     },
 }
 
+/// One transaction that was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch {
+    /// Whether it wrote.
+    pub access: Access,
+    /// The operations that shared it.
+    pub operations: usize,
+    /// From its begin to the end of its commit.
+    pub took: Duration,
+}
+
+/// Told of every batch, on the thread that carried it out: it must be quick.
+pub type Observer = dyn Fn(Batch) + Send + Sync;
+
 /// Threads that carry out what a store's queues hold.
 pub struct Threads {
+    observer: Arc<OnceLock<Box<Observer>>>,
     queues: Vec<Arc<Queue>>,
     handles: Vec<JoinHandle<()>>,
 }
@@ -65,25 +81,38 @@ fn open_postgres(url: &str, lanes: usize, surroundings: Surroundings) -> Result<
 
 fn start<B: Backend + 'static>(writers: Vec<B>, readers: Vec<B>, surroundings: Surroundings) -> Result<(Store, Threads), OpenError> {
     let store = Store::new(writers.len(), surroundings);
-    let mut threads = Threads { queues: Vec::new(), handles: Vec::new() };
+    let mut threads = Threads { observer: Arc::default(), queues: Vec::new(), handles: Vec::new() };
     let lanes = store.writes().iter().cloned().zip(writers);
     let lanes = lanes.chain(readers.into_iter().map(|reader| (Arc::clone(store.reads()), reader)));
     for (queue, backend) in lanes.collect::<Vec<_>>() {
         threads.queues.push(Arc::clone(&queue));
-        let work = move || work(&queue, backend);
+        let observer = Arc::clone(&threads.observer);
+        let work = move || work(&queue, backend, &observer);
         let spawned = std::thread::Builder::new().name("store".to_owned()).spawn(work);
         threads.handles.push(spawned.map_err(|error| StoreError::Unavailable(format!("no thread for it: {error}")))?);
     }
     Ok((store, threads))
 }
 
-fn work<B: Backend>(queue: &Queue, mut backend: B) {
+#[expect(clippy::disallowed_methods, reason = "a thread of a real server; the simulation drains the queues itself")]
+fn work<B: Backend>(queue: &Queue, mut backend: B, observer: &OnceLock<Box<Observer>>) {
     while queue.wait() {
-        drain(queue, &mut backend, &mut live);
+        let begun = Instant::now();
+        let operations = drain(queue, &mut backend, &mut live);
+        if let Some(observer) = observer.get().filter(|_| operations > 0) {
+            observer(Batch { access: queue.access(), operations, took: begun.elapsed() });
+        }
     }
 }
 
 impl Threads {
+    /// Has this observer told of every batch from now on. A second one is not heard.
+    pub fn watch(&self, observer: impl Fn(Batch) + Send + Sync + 'static) {
+        if self.observer.set(Box::new(observer)).is_err() {
+            tracing::debug!("the threads of this store are watched already");
+        }
+    }
+
     /// Carries out what waits, takes no more, and ends the threads. The database is closed then.
     ///
     /// # Errors

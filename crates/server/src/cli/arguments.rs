@@ -36,6 +36,8 @@ pub(super) enum Command {
         #[arg(long, value_delimiter = ',', value_name = "ROLES")]
         roles: Vec<Role>,
     },
+    /// Whether the server that runs is ready for its work: exit status 0, 1 if it is not and says why, 75 if nobody answers.
+    Health,
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use proto::smtp::replies;
 use proto::smtp::reply::Reply;
-use proto::smtp::server::{Channel, Config, Event, Misuse, Session, Step};
+use proto::smtp::server::{Channel, Config, Event, Misuse, Role, Session, Step};
 
 use crate::node::Node;
 use crate::real::counted_as;
@@ -31,6 +31,7 @@ pub struct Conversation {
     /// How many octets the last read found.
     last_read: usize,
     pace: Pace,
+    role: Role,
     /// Failed AUTH commands that its address was charged for.
     auth_failures_charged: u32,
 }
@@ -45,13 +46,20 @@ pub enum Turn {
     Ended,
 }
 
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        self.node.metrics.session_ended(self.role, self.session.counts());
+    }
+}
+
 impl Conversation {
     /// A conversation that is about to greet.
     pub fn new(node: Arc<Node>, wire: Box<dyn Wire>, tls: Option<TlsFacts>, config: Arc<Config>, channel: Channel) -> Self {
         let limits = &node.settings.limits;
         let pace = Pace::new(node.world.now(), limits.octets_per_second_min, limits.timeouts.session);
+        let role = config.role;
         let session = Session::new(config, channel);
-        Self { node, session, tls, wire, buffer: Vec::new(), last_read: 0, pace, auth_failures_charged: 0 }
+        Self { node, session, tls, wire, buffer: Vec::new(), last_read: 0, pace, role, auth_failures_charged: 0 }
     }
 
     /// The address of the client.

@@ -71,7 +71,12 @@ pub async fn serve(node: Arc<Node>, service: Service, wire: Box<dyn Wire>) {
     let session = data_encoding::HEXLOWER.encode(&node.world.random::<6>());
     let span = tracing::info_span!("session", id = session, port = service.as_str(), peer = %wire.peer());
     let held = async {
-        match hold(node, service, wire).await {
+        let metrics = node.metrics.clone();
+        let held = hold(node, service, wire).await;
+        if matches!(held, Err(WireError::Tls(_))) {
+            metrics.tls_failed();
+        }
+        match held {
             Ok(()) => tracing::debug!("session ended"),
             Err(error) => tracing::debug!(%error, "session broke"),
         }

@@ -6,12 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use object_store::local::LocalFileSystem;
+use store::backend::Access;
 use store::sqlite::SqliteFile;
 use store::threads::{self, Threads};
 use store::{OpenError, Store, StoreError, Surroundings};
 
 use super::StartError;
 use crate::config::{Config, Database};
+use crate::metrics::Metrics;
 use crate::real::Machine;
 
 /// Connections that write to PostgreSQL, and as many that read.
@@ -90,6 +92,17 @@ pub(crate) fn lock(directory: &Path) -> Result<File, StartError> {
 }
 
 impl Opened {
+    /// Has everything that the store does counted.
+    pub fn count(&self, metrics: Metrics) {
+        self.threads.watch(move |batch| {
+            let access = match batch.access {
+                Access::Read => "read",
+                Access::Write => "write",
+            };
+            metrics.stored(access, batch.operations, batch.took);
+        });
+    }
+
     /// Carries out what waits, closes the database, frees the directory.
     pub async fn close(self) {
         let Self { store, threads, _lock } = self;

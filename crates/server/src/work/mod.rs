@@ -147,7 +147,11 @@ async fn renew(node: &Node, owner: &str, held: Option<Lease>) -> Result<Lease, S
     let now = node.world.now();
     match held {
         Some(lease) if now + LEASE_LENGTH / 2 < lease.until => Ok(lease),
-        _ => node.store.lease(owner, now, now + LEASE_LENGTH).await,
+        _ => {
+            let lease = node.store.lease(owner, now, now + LEASE_LENGTH).await?;
+            node.metrics.leased(lease.until);
+            Ok(lease)
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::*;
 use crate::budgets::Budgets;
 use crate::dialled::Dialled;
 use crate::events::Events;
+use crate::metrics::Metrics;
 use crate::node::{Settings, Signal};
 use crate::outgoing::Outgoing;
 use crate::rates::Rates;
@@ -131,6 +132,7 @@ fn hold_within(limits: &proto::limits::Limits, says: &str, piece: usize, pause: 
         retrievals: Retrievals::default(),
         outgoing: Outgoing::default(),
         budgets: Budgets::default(),
+        metrics: Metrics::default(),
         dialled: Dialled::default(),
         rates: Rates::default(),
         decoy_hash: String::new(),
