@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 
+import smtp
 from cases import Cases
 from dns import Dns
 from node import Node
@@ -165,3 +166,24 @@ def exit_statuses():
         node.refused("check", status=75)
         os.remove(node.config)
         node.refused("check", status=2)
+
+
+@CASES.add
+def guessing():
+    """Who guesses passwords is turned away by address, whichever session and however right the next one; others log in."""
+    with one_node() as node:
+        node.configure(tables="[limits]\nauth_failures_per_hour_max = 3")
+        node.start()
+        account = node.new_account()
+        right = smtp.encoded(f"\0{account.address}\0{account.password}")
+        for _ in range(3):
+            with node.connect("submissions") as session:
+                session.hello()
+                session.command(f"AUTH PLAIN {smtp.encoded(f'{chr(0)}{account.address}{chr(0)}wrong')}").must_be(535, "5.7.8")
+        with node.connect("submissions") as session:
+            session.hello()
+            session.command(f"AUTH PLAIN {right}").must_be(421, "4.7.0")
+            assert session.is_closed()
+        with node.connect("submissions", source="127.0.0.77") as session:
+            session.hello()
+            session.command(f"AUTH PLAIN {right}").must_be(235)
