@@ -186,7 +186,13 @@ fn request(command: Command) -> Result<Request, AdminError> {
         },
         Command::Queue(queue) => queue.into(),
         Command::Domain(domain) => domain.into(),
-        Command::Check => Request::Check,
+        Command::Check { repair } => {
+            if repair {
+                Request::CheckRepair
+            } else {
+                Request::Check
+            }
+        }
         Command::Demo(_)
         | Command::Serve { .. }
         | Command::Health

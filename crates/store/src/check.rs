@@ -5,6 +5,7 @@
 
 pub(crate) mod names;
 pub(crate) mod objects;
+pub mod repair;
 pub(crate) mod rows;
 
 use std::time::Duration;
@@ -44,6 +45,10 @@ statements! {
                                (SELECT 1 FROM account a WHERE a.part = b.part AND a.id = b.account) LIMIT ?1";
     ENTRY_WITHOUT_ACCOUNT = "SELECT e.name FROM entry e WHERE NOT EXISTS \
                              (SELECT 1 FROM account a WHERE a.part = e.part AND a.id = e.account) LIMIT ?1";
+    ALIAS_WITHOUT_ACCOUNT = "SELECT l.name FROM alias l WHERE NOT EXISTS \
+                             (SELECT 1 FROM account a WHERE a.part = l.part AND a.id = l.account) LIMIT ?1";
+    NO_INBOX = "SELECT a.address FROM account a WHERE NOT EXISTS \
+                (SELECT 1 FROM mailbox b WHERE b.part = a.part AND b.account = a.id AND b.name = 'INBOX') LIMIT ?1";
     UID_TOO_GREAT = "SELECT m.id FROM mail m JOIN mailbox b ON b.part = m.part AND b.account = m.account AND b.name = m.mailbox \
                      WHERE m.uid >= b.uidnext OR m.uid < 1 OR m.modseq > b.modseq LIMIT ?1";
     UID_TWICE = "SELECT MIN(id) FROM mail GROUP BY part, account, mailbox, uid HAVING COUNT(*) > 1 LIMIT ?1";
@@ -88,6 +93,8 @@ const RELATIONS: &[(Sql, &str)] = &[
     (MAIL_WITHOUT_MAILBOX, "a mail has no mailbox"),
     (MAILBOX_WITHOUT_ACCOUNT, "a mailbox has no account"),
     (ENTRY_WITHOUT_ACCOUNT, "an entry has no account"),
+    (ALIAS_WITHOUT_ACCOUNT, "an alias has no account"),
+    (NO_INBOX, "an account has no INBOX"),
     (UID_TOO_GREAT, "a mail has a UID or modification sequence that its mailbox has not given"),
     (UID_TWICE, "two mails have one UID"),
     (STORED_TWICE, "an arrival was stored twice"),

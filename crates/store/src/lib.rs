@@ -163,6 +163,7 @@ impl Store {
             check::STATEMENTS,
             check::names::STATEMENTS,
             check::objects::STATEMENTS,
+            check::repair::STATEMENTS,
             check::rows::STATEMENTS,
             consent::STATEMENTS,
             contacts::STATEMENTS,

@@ -10,9 +10,13 @@ mod messages;
 mod queue;
 mod sent;
 
+use std::os::unix::fs::DirBuilderExt as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mail::time::Timestamp;
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
 use serde::Serialize;
 
 use super::incoming::{Incoming, Nothing};
@@ -67,8 +71,12 @@ pub async fn run_with(desk: &Desk, request: Request, incoming: &mut dyn Incoming
         Request::BackupHold => hold(desk, HELD_FOR).await,
         Request::BackupRelease => hold(desk, Duration::ZERO).await,
         Request::Check => check(desk).await,
+        Request::CheckRepair => repair(desk).await,
     }
 }
+
+/// Where contents go that nobody knows of, in `data_dir`.
+const LOST_AND_FOUND: &str = "lost+found";
 
 /// How long objects stay for a backup that says nothing more.
 const HELD_FOR: Duration = Duration::from_hours(1);
@@ -96,4 +104,35 @@ struct Checked {
 async fn check(desk: &Desk) -> Result<Response, AdminError> {
     let violations = desk.store.check().await?;
     Ok(Response::of(Checked { ok: violations.is_empty(), violations }))
+}
+
+#[derive(Serialize)]
+struct Mended {
+    ok: bool,
+    violations: Vec<String>,
+    repaired: Vec<String>,
+    unrepaired: Vec<Unrepaired>,
+}
+
+#[derive(Serialize)]
+struct Unrepaired {
+    violation: String,
+    why: &'static str,
+}
+
+/// What of it can be put right without guessing.
+async fn repair(desk: &Desk) -> Result<Response, AdminError> {
+    let aside = desk.config.data_dir.join(LOST_AND_FOUND);
+    let unusable = |error: String| AdminError::refused("file", format!("{}: {error}", aside.display()));
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&aside).map_err(|error| unusable(error.to_string()))?;
+    let aside = LocalFileSystem::new_with_prefix(&aside).map_err(|error| unusable(error.to_string()))?;
+    let aside: Arc<dyn ObjectStore> = Arc::new(aside.with_fsync(true));
+    let mended = desk.store.repair(&aside, desk.jitter()).await?;
+    if !mended.repaired.is_empty() {
+        // What was looked up by the wrong time is due now.
+        desk.due.raise();
+    }
+    let violations: Vec<_> = mended.left.iter().map(|(violation, _why)| violation.clone()).collect();
+    let unrepaired = mended.left.into_iter().map(|(violation, why)| Unrepaired { violation, why }).collect();
+    Ok(Response::of(Mended { ok: violations.is_empty(), violations, repaired: mended.repaired, unrepaired }))
 }

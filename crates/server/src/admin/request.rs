@@ -207,6 +207,8 @@ pub enum Request {
     BackupRelease,
     /// `check`
     Check,
+    /// `check --repair`
+    CheckRepair,
 }
 
 impl Request {

@@ -299,3 +299,19 @@ async fn the_store_is_open_in_one_process_at_a_time() {
 }
 
 mod operator;
+
+#[tokio::test]
+async fn a_content_that_nobody_knows_of_is_put_aside_by_a_repair() {
+    let office = Office::with_alice().await;
+    let data_dir = &office.desk.config.data_dir;
+    std::fs::create_dir_all(data_dir.join("content/0001")).unwrap();
+    std::fs::write(data_dir.join("content/0001/stray"), "x").unwrap();
+    let violation = "an object is there, and nobody knows of it: 0001/stray";
+    let mended = office.ask(json!({ "command": "check-repair" })).await.unwrap();
+    assert_eq!(mended, json!({ "ok": true, "violations": [], "repaired": [violation], "unrepaired": [] }));
+    assert_eq!(std::fs::read(data_dir.join("lost+found/0001/stray")).unwrap(), b"x");
+    assert_eq!(text::render(&Request::CheckRepair, &mended), format!("Repaired: {violation}\nok\n"));
+    let unlike = json!({ "ok": false, "violations": ["v"], "repaired": [], "unrepaired": [{ "violation": "v", "why": "w" }] });
+    assert_eq!(text::render(&Request::CheckRepair, &unlike), "Not repaired: v (w)\n");
+    office.close().await;
+}

@@ -53,6 +53,7 @@ pub fn render(request: &Request, document: &Value) -> String {
         Request::MailImport { .. } => format!("{} lies in {}.", field(document, "id"), field(document, "mailbox")),
         Request::BackupHold | Request::BackupRelease => field(document, "held_until"),
         Request::Check => checked(document),
+        Request::CheckRepair => mended(document),
         Request::AccountAdd { .. } => format!("{} has a mailbox.", field(document, "address")),
         Request::AccountAlias { address, alias } => format!("{alias} is an alias of {address}."),
         Request::AccountUnalias { address, alias } => unaliased(address, alias, document),
@@ -172,6 +173,16 @@ fn checked(document: &Value) -> String {
         return "ok".to_owned();
     }
     violations.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n")
+}
+
+fn mended(document: &Value) -> String {
+    let list = |key: &str| document.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let mut lines: Vec<_> = list("repaired").iter().filter_map(Value::as_str).map(|found| format!("Repaired: {found}")).collect();
+    lines.extend(list("unrepaired").iter().map(|left| format!("Not repaired: {} ({})", field(left, "violation"), field(left, "why"))));
+    if list("unrepaired").is_empty() {
+        lines.push("ok".to_owned());
+    }
+    lines.join("\n")
 }
 
 fn changed(document: &Value, what: &str) -> String {

@@ -125,7 +125,11 @@ pub(super) enum Command {
         replace: bool,
     },
     /// Verifies every invariant of the data.
-    Check,
+    Check {
+        /// Puts right what can be without guessing; contents that nobody knows of go to `lost+found` in the data directory.
+        #[arg(long)]
+        repair: bool,
+    },
     /// What a shell needs to complete this program's commands.
     #[command(after_help = "Example:\n  twoway completions bash > /usr/share/bash-completion/completions/twoway")]
     Completions {

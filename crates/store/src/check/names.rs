@@ -15,8 +15,22 @@ statements! {
                ORDER BY l.part, l.account, l.name";
 }
 
+/// What is wrong with the directory.
+#[derive(Debug, Default)]
+pub(crate) struct Wrong {
+    /// Rows that should not be there: partition, name, account.
+    pub(crate) strange: Vec<(i64, String, String)>,
+    /// Names of accounts that no row leads to: name, account.
+    pub(crate) missing: Vec<(String, String)>,
+    sentences: Vec<String>,
+}
+
 pub(crate) fn compare(tx: &mut dyn Tx) -> Result<Vec<String>> {
-    let mut violations = Vec::new();
+    wrong(tx).map(|wrong| wrong.sentences)
+}
+
+pub(crate) fn wrong(tx: &mut dyn Tx) -> Result<Wrong> {
+    let mut wrong = Wrong::default();
     let mut of_accounts = BTreeMap::new();
     for mut row in tx.query(ADDRESSES, params![])? {
         let account = row.text()?;
@@ -26,21 +40,35 @@ pub(crate) fn compare(tx: &mut dyn Tx) -> Result<Vec<String>> {
         let account = row.text()?;
         let name = row.text()?;
         if let Some(other) = of_accounts.insert(name.clone(), account.clone()) {
-            violations.push(format!("two accounts have one name: {name} of {other} and {account}"));
+            wrong.sentences.push(format!("two accounts have one name: {name} of {other} and {account}"));
         }
     }
     let mut active = BTreeMap::new();
     for mut row in tx.query(DIRECTORY, params![])? {
         let (part, name, account) = (row.int()?, row.text()?, row.text()?);
-        if part != i64::from(Partition::of_name(&name).number()) {
-            violations.push(format!("a name is in another partition than its own: {name}"));
+        let is_elsewhere = part != i64::from(Partition::of_name(&name).number());
+        let is_of_another = of_accounts.get(&name) != Some(&account);
+        if is_elsewhere {
+            wrong.sentences.push(format!("a name is in another partition than its own: {name}"));
         }
-        if of_accounts.get(&name) != Some(&account) {
-            violations.push(format!("a name is of an account that does not have it: {name}"));
+        if is_of_another {
+            wrong.sentences.push(format!("a name is of an account that does not have it: {name}"));
         }
-        active.insert(name, account);
+        if is_elsewhere || is_of_another {
+            wrong.strange.push((part, name.clone(), account.clone()));
+        }
+        if !is_elsewhere {
+            active.insert(name, account);
+        }
     }
-    let missing = of_accounts.keys().filter(|name| !active.contains_key(*name));
-    violations.extend(missing.map(|name| format!("an account has a name that does not lead to it: {name}")));
-    Ok(violations)
+    for (name, account) in of_accounts {
+        let found = active.get(&name);
+        if found.is_none() {
+            wrong.sentences.push(format!("an account has a name that does not lead to it: {name}"));
+        }
+        if found != Some(&account) {
+            wrong.missing.push((name, account));
+        }
+    }
+    Ok(wrong)
 }

@@ -9,6 +9,7 @@ use delivery::transfer::Transfer;
 use mail::address::Mailbox;
 use mail::digest::ContentDigest;
 use mail::id::{AccountId, NoticeId, Partition};
+use mail::time::Timestamp;
 
 use crate::backend::{Row, Sql, Tx, Value};
 use crate::kept::Stage as KeptStage;
@@ -157,6 +158,17 @@ fn transfer(mut row: Row) -> Result<Found> {
     Ok((vec![Value::Int(part), id.into()], wrong))
 }
 
+/// Whether a row is due when its state says.
+pub(super) fn is_due_right(arrival: &Arrival, due_at: Timestamp, expires: Timestamp) -> bool {
+    // How long rows are kept is configured, and may have been otherwise when this one was written.
+    match &arrival.stage {
+        Stage::Noted { decide_at } => due_at == *decide_at,
+        Stage::Listed => due_at == expires,
+        Stage::Due { retry_at, .. } | Stage::Stored { retry_at, .. } | Stage::Declining { retry_at, .. } => due_at <= *retry_at,
+        Stage::Dropped { .. } | Stage::Ended(_) => due_at >= expires,
+    }
+}
+
 fn arrival(mut row: Row) -> Result<Found> {
     let (part, account, origin, id, recipient_key) = (row.int()?, row.text()?, row.text()?, row.text()?, row.text()?);
     let (sender, sender_key, recipient) = (row.text()?, row.text()?, row.text()?);
@@ -171,13 +183,7 @@ fn arrival(mut row: Row) -> Result<Found> {
             if arrival.expires != expires {
                 wrong.push(format!("an arrival expires at another time than its state says: {id}"));
             }
-            // How long rows are kept is configured, and may have been otherwise when this one was written.
-            let fits = match &arrival.stage {
-                Stage::Noted { decide_at } => due_at == *decide_at,
-                Stage::Listed => due_at == expires,
-                Stage::Due { retry_at, .. } | Stage::Stored { retry_at, .. } | Stage::Declining { retry_at, .. } => due_at <= *retry_at,
-                Stage::Dropped { .. } | Stage::Ended(_) => due_at >= expires,
-            };
+            let fits = is_due_right(&arrival, due_at, expires);
             if !fits {
                 wrong.push(format!("an arrival is due at another time than its state says: {id}"));
             }

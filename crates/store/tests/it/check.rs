@@ -9,7 +9,7 @@ use store::content::ContentWriter;
 use crate::fixture::Fixture;
 
 /// A store with something of everything; nothing is wrong with it.
-async fn furnish(it: &Fixture) {
+pub(crate) async fn furnish(it: &Fixture) {
     let alice = it.account("alice@a.test", Screening::Off).await;
     let bob = it.account("bob@a.test", Screening::On).await;
     it.store.keep(it.message(alice, "alice@a.test", &["bob@b.test"], b"hello")).await.unwrap();

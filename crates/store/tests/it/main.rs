@@ -20,4 +20,5 @@ mod nodes;
 mod origin;
 mod queue;
 mod reception;
+mod repair;
 mod reports;
