@@ -109,12 +109,13 @@ fn a_snapshot_under_traffic_is_of_one_moment_and_all_it_names_is_there() {
         for copy in &copies {
             let database = Database::Sqlite(store::sqlite::SqliteFile::new(copy.clone()));
             let (store, threads) = store::threads::open(&database, it.surroundings.clone()).unwrap();
-            let strange = block_on(store.check()).unwrap();
-            let expected = |found: &&String| {
-                // What came later than the copy; and what a moment finds under way.
-                !found.contains("nobody knows of it") && !found.contains("half deleted") && !found.contains("has no account")
-            };
-            assert_eq!(strange.iter().filter(expected).collect::<Vec<_>>(), Vec::<&String>::new());
+            // What the moment found under way is finished, as at every start: accounts half added, and half deleted.
+            let soon = it.now() + Duration::from_hours(1);
+            block_on(store.resume_accounts(soon, soon)).unwrap();
+            let mut strange = block_on(store.check()).unwrap();
+            // The copies share their objects with the store itself, which has newer ones.
+            strange.retain(|found| !found.contains("nobody knows of it"));
+            assert_eq!(strange, Vec::<String>::new());
             drop(store);
             threads.close().unwrap();
         }
