@@ -10,9 +10,13 @@ use store::backend::{Access, Backend};
 use store::postgres::{Postgres, PostgresUrl};
 
 /// Starts a server of our own that listens on a socket in a directory of its own, says where, and ends with us:
-/// when its standard input does.
+/// when its standard input does. What else we have open (locks of whoever runs us, say) it does not hold.
 const PRIVATE_SERVER: &str = r#"
 set -e
+for open in /proc/self/fd/*; do
+    open="${open##*/}"
+    if [ "$open" -gt 2 ]; then eval "exec $open>&-"; fi
+done
 bin=$(find /usr/lib/postgresql/*/bin -name initdb 2>/dev/null | sort -V | tail -n 1)
 bin=$(dirname "${bin:-$(command -v initdb)}")
 dir=$(mktemp -d /tmp/twoway-store-test.XXXXXX)
@@ -28,14 +32,14 @@ cd /; rm -rf "$dir"
 struct Server {
     url: String,
     /// Its standard input stays open as long as this process lives.
-    _child: Option<Child>,
+    child: Option<Child>,
 }
 
 fn server() -> &'static str {
     static SERVER: OnceLock<Server> = OnceLock::new();
     &SERVER
         .get_or_init(|| match std::env::var("TWOWAY_TEST_POSTGRES") {
-            Ok(url) => Server { url, _child: None },
+            Ok(url) => Server { url, child: None },
             Err(_unset) => private_server(),
         })
         .url
@@ -44,18 +48,41 @@ fn server() -> &'static str {
 fn private_server() -> Server {
     // PostgreSQL refuses to run as root.
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0\n"));
-    let mut command = if is_root { Command::new("runuser") } else { Command::new("bash") };
+    // A session of its own: what kills our process group, or interrupts it, must leave alive who stops the server.
+    let mut command = Command::new("setsid");
     if is_root {
-        command.args(["-u", "postgres", "--", "bash"]);
+        command.args(["runuser", "-u", "postgres", "--"]);
     }
-    let spawned = command.args(["-c", PRIVATE_SERVER]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let spawned = command.args(["bash", "-c", PRIVATE_SERVER]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut child = spawned.expect("PostgreSQL must be installed, or TWOWAY_TEST_POSTGRES name a server: these tests run on it");
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let directory = line.trim();
     assert!(!directory.is_empty(), "PostgreSQL could not be started; is it installed? Or let TWOWAY_TEST_POSTGRES name a server");
     let url = format!("postgresql://twoway@{}/postgres", directory.replace('/', "%2F"));
-    Server { url, _child: Some(child) }
+    Server { url, child: Some(child) }
+}
+
+#[test]
+fn a_server_of_our_own_ends_with_us() {
+    // The server that these tests run on may be elsewhere, and its programs not here.
+    if std::env::var_os("TWOWAY_TEST_POSTGRES").is_some() {
+        return;
+    }
+    let mut server = private_server();
+    let socket = server.url.trim_start_matches("postgresql://twoway@").trim_end_matches("/postgres").replace("%2F", "/");
+    let pid = std::fs::read_to_string(format!("{socket}/data/postmaster.pid")).unwrap().lines().next().unwrap().to_owned();
+    let stat = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let session = |pid: &str| stat(pid).rsplit(')').next().unwrap().split_whitespace().nth(3).unwrap().to_owned();
+    let mut watcher = server.child.take().unwrap();
+    assert_ne!(session(&watcher.id().to_string()), session("self"), "what kills us and our group would kill who stops the server");
+    // As our end does, however it comes.
+    drop(watcher.stdin.take());
+    assert!(watcher.wait().unwrap().success());
+    // What has ended may still be in the table of processes, as a zombie, until its parent looks.
+    let is_running = std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+    assert!(!is_running, "the server still runs");
+    assert!(!std::path::Path::new(&socket).exists(), "its directory is still there");
 }
 
 /// The URL of a schema that nobody has used.
