@@ -174,6 +174,13 @@ impl User {
         self.sim.sure(set);
     }
 
+    /// Has their mailbox deleted, as the command line does it.
+    pub fn leave(&self) {
+        let account = self.account;
+        let left = self.ask(move |node| Box::pin(async move { node.store.delete_account(account, node.world.now()).await }));
+        self.sim.sure(left);
+    }
+
     /// Marks the store of their server as restored from a backup: it finds out at its next start.
     pub fn note_restore(&self) {
         let noted = self.ask(|node| Box::pin(async move { node.store.note_restore().await }));

@@ -7,6 +7,7 @@ use mail::time::Timestamp;
 
 use crate::backend::{Row, Tx};
 use crate::directory::{alias_name, catch_all};
+use crate::former::Through;
 use crate::{Account, Added, Alias, Credentials, NewAccount, Result, ScramVerifier, Store, StoreError, codec, mailbox, params, statements};
 
 statements! {
@@ -87,6 +88,7 @@ impl Store {
         if !names?.contains(&name) {
             return Ok(false);
         }
+        self.remember_notices(account, Through::Name(&name)).await?;
         // As it was before it was recorded, so that no crash leaves a name that leads to an account without it.
         self.deactivate_name(&name, account, self.now()).await?;
         self.write(part, 0, move |tx| tx.execute(DROP_ALIAS, params![part, account, &named]).map(drop)).await?;
@@ -113,8 +115,11 @@ impl Store {
     /// The store is not available. What is left is deleted when this is called again, or by [`Store::resume_accounts`].
     pub async fn delete_account(&self, account: AccountId, now: Timestamp) -> Result<()> {
         let part = Partition::of(account);
+        // Before the mailbox is no more, so that at no time a repeat is told so; and again for what came in between.
+        self.remember_notices(account, Through::AnyName).await?;
         // First of all nobody can log in, submit or receive any more.
         self.write(part, 0, move |tx| tx.execute(CLOSE, params![part, account]).map(drop)).await?;
+        self.remember_notices(account, Through::AnyName).await?;
         let names = self.read(move |tx| names(tx, part, account)).await?;
         for name in names {
             self.give_up_name(&name, account).await?;

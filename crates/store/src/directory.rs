@@ -39,7 +39,7 @@ pub(crate) struct Holder {
 }
 
 /// The names under which the receiver of an address's mail may stand, best first.
-fn recipient_names(recipient: &Mailbox) -> impl Iterator<Item = String> + use<> {
+pub(crate) fn recipient_names(recipient: &Mailbox) -> impl Iterator<Item = String> + use<> {
     let untagged = recipient.without_tag().map(|mailbox| mailbox.key());
     [Some(recipient.key()), untagged, Some(catch_all(recipient.domain()))].into_iter().flatten()
 }

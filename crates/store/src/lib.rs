@@ -29,6 +29,7 @@ mod contacts;
 mod destination;
 mod directory;
 mod domains;
+mod former;
 mod import;
 pub mod kept;
 mod lease;
@@ -171,6 +172,7 @@ impl Store {
             destination::STATEMENTS,
             directory::STATEMENTS,
             domains::STATEMENTS,
+            former::STATEMENTS,
             import::STATEMENTS,
             kept::STATEMENTS,
             lease::STATEMENTS,

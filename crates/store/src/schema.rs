@@ -4,8 +4,13 @@ use crate::backend::{Access, Backend, Trouble};
 use crate::{OpenError, StoreError, params, statements};
 
 /// In order; the first makes version 1. A migration that has been released is never edited.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql"), include_str!("schema/0003.sql"), include_str!("schema/0004.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+    include_str!("schema/0003.sql"),
+    include_str!("schema/0004.sql"),
+    include_str!("schema/0005.sql"),
+];
 
 const FIRST: &str = "CREATE TABLE IF NOT EXISTS migration (part BIGINT NOT NULL, version BIGINT NOT NULL, PRIMARY KEY (part, version))";
 

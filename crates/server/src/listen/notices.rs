@@ -30,10 +30,11 @@ pub async fn record(conversation: &Conversation, inquirer: &mut Inquirer, batch:
     let mut replies = Vec::with_capacity(batch.len());
     for notice in batch {
         match admit(conversation, inquirer, &mut accounts, &notice).await {
-            Ok((account, evidence)) => {
+            Ok(Admitted::New(account, evidence)) => {
                 replies.push(None);
                 arrivals.push(arrival(conversation, notice, &account, evidence));
             }
+            Ok(Admitted::Known) => replies.push(Some(replies::ok())),
             Err(reply) => replies.push(Some(reply)),
         }
     }
@@ -69,13 +70,21 @@ async fn commit(conversation: &Conversation, arrivals: Vec<NewArrival>) -> Reply
     }
 }
 
+/// A notice that is answered 250.
+enum Admitted {
+    /// Once it is recorded, for this account and by this proof.
+    New(Box<Account>, Evidence),
+    /// It was taken before, for a mailbox that is gone: the message may lie there, and its origin must not be told otherwise.
+    Known,
+}
+
 /// Whether a notice is to be recorded, for whom and by what proof; or what to answer.
 async fn admit(
     conversation: &Conversation,
     inquirer: &mut Inquirer,
     accounts: &mut BTreeMap<String, Option<Account>>,
     notice: &Notice,
-) -> Result<(Account, Evidence), Reply> {
+) -> Result<Admitted, Reply> {
     let node = &conversation.node;
     if !node.is_local(notice.to.domain()) {
         return Err(not_our_domain());
@@ -117,14 +126,20 @@ async fn admit(
         accounts.insert(notice.to.key(), found.clone());
         found
     };
-    let account = account.ok_or_else(no_such_mailbox)?;
+    let Some(account) = account else {
+        let was_noted = node.store.was_noted(notice, world.now()).await.map_err(|error| {
+            tracing::warn!(%error, "earlier notices not looked up");
+            store_trouble()
+        })?;
+        return if was_noted { Ok(Admitted::Known) } else { Err(no_such_mailbox()) };
+    };
     if notice.size_octets > node.settings.limits.message_octets_max {
         return Err(replies::message_too_large());
     }
     if notice.expires <= world.now() {
         return Err(expired_already());
     }
-    Ok((account, evidence))
+    Ok(Admitted::New(Box::new(account), evidence))
 }
 
 fn arrival(conversation: &Conversation, mut notice: Notice, account: &Account, evidence: Evidence) -> NewArrival {

@@ -56,6 +56,24 @@ fn a_lost_250_to_a_notice_lists_the_contact_once() {
     assert_eq!(alice.sent_status(&message), SentStatus::Noticed);
 }
 
+/// It was taken, and may have been stored: "no such mailbox" would be told to the author as "not delivered".
+#[test]
+fn a_repeated_notice_is_known_after_its_mailbox_is_gone() {
+    let mut sim = Sim::seeded(6);
+    let [alice, bob] = sim.accounts(["alice@a.test", "bob@b.test"]);
+    sim.lose_reply_to("NOTICE");
+    let message = alice.submit(bob.address(), "Hello");
+    sim.run_for(Duration::from_secs(1));
+    assert_eq!(alice.sent_status(&message), SentStatus::Kept);
+    assert_eq!(bob.contact_attempts(), [alice.address()]);
+    bob.leave();
+    sim.run_for(SOON);
+    assert_eq!(alice.sent_status(&message), SentStatus::Noticed);
+    let late = alice.submit(bob.address(), "Are you there?");
+    sim.run_for(SOON);
+    assert_eq!(alice.sent_status(&late), SentStatus::Failed);
+}
+
 #[test]
 fn either_server_may_die_when_the_last_octet_has_left() {
     for (seed, domain) in (0..6).flat_map(|seed| [(seed, "a.test"), (seed, "b.test")]) {

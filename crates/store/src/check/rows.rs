@@ -42,6 +42,7 @@ statements! {
     OBJECTS = "SELECT part, object FROM message WHERE object IS NOT NULL UNION SELECT part, object FROM mail WHERE object IS NOT NULL \
                UNION SELECT part, object FROM kept WHERE object IS NOT NULL UNION SELECT part, object FROM partial UNION SELECT part, object FROM orphan";
     PINS = "SELECT part, domain FROM pin";
+    FORMER = "SELECT part, recipient_key FROM former_arrival";
 }
 
 /// The key of the row read last, with the statement's other parameters still to come.
@@ -113,6 +114,12 @@ fn partitions(tx: &mut dyn Tx) -> Result<Vec<String>> {
         let (part, domain) = (row.int()?, row.text()?);
         if part != i64::from(Partition::of_name(&domain).number()) {
             violations.push(format!("a pin is in another partition than its domain's: {domain}"));
+        }
+    }
+    for mut row in tx.query(FORMER, params![])? {
+        let (part, recipient) = (row.int()?, row.text()?);
+        if part != i64::from(Partition::of_name(&recipient).number()) {
+            violations.push(format!("a former arrival is in another partition than its recipient's: {recipient}"));
         }
     }
     Ok(violations)

@@ -102,6 +102,43 @@ on_both_engines! {
         it.account("alice@a.test", Screening::Off).await;
     }
 
+    /// Whether it was stored, waits, or was dropped: a repeat that tells would tell of the allow list.
+    async fn a_notice_to_a_mailbox_that_is_gone_is_known_whatever_became_of_it(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::On).await;
+        let alias = Alias::Address(mailbox("al@a.test"));
+        it.store.add_alias(alice, alias.clone()).await.unwrap();
+        it.add(alice, EntryList::Allow, "bob@b.test").await;
+        it.add(alice, EntryList::Block, "mallory@b.test").await;
+        let (stored, listed) = (it.notice(alice, "bob@b.test", "alice@a.test"), it.notice(alice, "carol@c.test", "alice+x@a.test"));
+        let (dropped, aliased) = (it.notice(alice, "mallory@b.test", "alice@a.test"), it.notice(alice, "bob@b.test", "al@a.test"));
+        let notices = [&stored, &listed, &dropped, &aliased];
+        it.store.record_notices(notices.map(Clone::clone).to_vec()).await.unwrap();
+        let lease = it.lease().await;
+        for notice in notices {
+            it.store.decide(&key_of(notice), &lease, it.now(), delivery::schedule::Jitter::NONE).await.unwrap();
+        }
+        let delivery = it.delivery(&key_of(&stored), crate::fixture::in_a_row(b"hello")).await;
+        it.store.deliver(delivery).await.unwrap();
+        let known = async |it: &crate::fixture::Fixture| {
+            let mut known = Vec::new();
+            for notice in notices {
+                known.push(it.store.was_noted(&notice.notice, it.now()).await.unwrap());
+            }
+            known
+        };
+        assert_eq!(known(it).await, [false; 4], "the mailbox is there, and knows them itself");
+        it.store.remove_alias(alice, &alias).await.unwrap();
+        assert_eq!(known(it).await, [false, false, false, true]);
+        it.store.delete_account(alice, it.now()).await.unwrap();
+        assert_eq!(known(it).await, [true; 4]);
+        let another = it.notice(alice, "bob@b.test", "alice@a.test");
+        assert!(!it.store.was_noted(&another.notice, it.now()).await.unwrap());
+        assert_eq!(it.store.sweep_former(it.now()).await.unwrap(), 0);
+        it.wait(Duration::from_hours(24 * 45));
+        assert_eq!(known(it).await, [false; 4], "no repeat can come any more");
+        assert_eq!(it.store.sweep_former(it.now()).await.unwrap(), 4);
+    }
+
     async fn what_a_crash_cut_short_is_finished(it: &mut Fixture) {
         let alice = it.account("alice@a.test", Screening::Off).await;
         let bob = it.account("bob@a.test", Screening::Off).await;
