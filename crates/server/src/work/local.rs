@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use delivery::arrival::{ArrivalEvent, Received, Stage};
 use delivery::transfer::TransferEvent;
+use futures_util::stream::{self, TryStreamExt as _};
 use mail::status::Status;
 use store::content::{ContentReader, ContentWriter, StoredContent};
 use store::{ArrivalRecord, Delivered, Evidence, Lease, NewArrival, Settled, StoreError, TransferRecord, Writer};
@@ -13,29 +14,37 @@ use crate::listen::retrievals::notice_of;
 use crate::node::Node;
 use crate::work::accept::{Provenance, judge};
 
+/// Messages under way at once: what they commit is committed together. Each holds at most a megabyte of content.
+const AT_ONCE: usize = 32;
+
 /// Gives notices of transfers to accounts of this server.
 ///
 /// # Errors
 /// The store's.
 pub async fn notify(node: &Arc<Node>, lease: &Lease, records: Vec<TransferRecord>) -> Result<(), StoreError> {
-    for record in records {
-        let Some(account) = node.store.resolve(&record.recipient.mailbox).await? else {
-            let text = format!("there is no mailbox {}", record.recipient.mailbox);
-            let event = TransferEvent::NoticeRefused { status: Status::permanent(1, 1), text: text.clone() };
-            settle(node, lease, &record, event, text).await?;
-            continue;
-        };
-        let now = node.world.now();
-        let expires = record.transfer.notice_expires(node.moment());
-        let notice = mail::notice::Notice { expires, ..notice_of(&record, node.moment()) };
-        let evidence = Evidence { rule: "local".to_owned(), detail: "an account of this server".to_owned(), address: None };
-        let told = Event::Noted { transfer: record.id.clone(), from: notice.from.clone(), to: notice.to.clone() };
-        node.store.record_notices(vec![NewArrival { account: account.id, notice, evidence, decide_at: now, now }]).await?;
-        node.events.tell(&told);
-        settle(node, lease, &record, TransferEvent::NoticeAccepted, "noticed on this server".to_owned()).await?;
-        node.events.tell(&Event::NoticeAccepted { transfer: record.id, host: node.settings.hostname.to_string() });
-    }
+    stream::iter(records.into_iter().map(Ok)).try_for_each_concurrent(AT_ONCE, |record| notify_one(node, lease, record)).await?;
     node.due.raise();
+    Ok(())
+}
+
+async fn notify_one(node: &Arc<Node>, lease: &Lease, record: TransferRecord) -> Result<(), StoreError> {
+    let now = node.world.now();
+    let expires = record.transfer.notice_expires(node.moment());
+    let notice = mail::notice::Notice { expires, ..notice_of(&record, node.moment()) };
+    let Some(account) = node.store.resolve(&record.recipient.mailbox).await? else {
+        if node.store.was_noted(&notice, now).await? {
+            return settle(node, lease, &record, TransferEvent::NoticeAccepted, "noticed on this server".to_owned()).await.map(drop);
+        }
+        let text = format!("there is no mailbox {}", record.recipient.mailbox);
+        let event = TransferEvent::NoticeRefused { status: Status::permanent(1, 1), text: text.clone() };
+        return settle(node, lease, &record, event, text).await.map(drop);
+    };
+    let evidence = Evidence { rule: "local".to_owned(), detail: "an account of this server".to_owned(), address: None };
+    let told = Event::Noted { transfer: record.id.clone(), from: notice.from.clone(), to: notice.to.clone() };
+    node.store.record_notices(vec![NewArrival { account: account.id, notice, evidence, decide_at: now, now }]).await?;
+    node.events.tell(&told);
+    settle(node, lease, &record, TransferEvent::NoticeAccepted, "noticed on this server".to_owned()).await?;
+    node.events.tell(&Event::NoticeAccepted { transfer: record.id, host: node.settings.hostname.to_string() });
     Ok(())
 }
 
@@ -44,21 +53,22 @@ pub async fn notify(node: &Arc<Node>, lease: &Lease, records: Vec<TransferRecord
 /// # Errors
 /// The store's.
 pub async fn retrieve(node: &Arc<Node>, lease: &Lease, records: Vec<ArrivalRecord>) -> Result<(), StoreError> {
-    for record in records {
-        let done = match record.arrival.stage.clone() {
-            Stage::Due { .. } => fetch(node, lease, &record).await,
-            Stage::Stored { .. } => tell(node, lease, &record, TransferEvent::Confirmed).await,
-            Stage::Declining { status, text, .. } => tell(node, lease, &record, TransferEvent::Declined { status, text }).await,
-            Stage::Noted { .. } | Stage::Listed | Stage::Dropped { .. } | Stage::Ended(_) => Ok(()),
-        };
-        match done {
-            Ok(()) => {}
-            Err(StoreError::LeaseLost) => return Err(StoreError::LeaseLost),
-            // Trouble with one message puts it off, and must not hold up the others.
-            Err(error) => put_off(node, lease, &record, &error).await?,
-        }
+    stream::iter(records.into_iter().map(Ok)).try_for_each_concurrent(AT_ONCE, |record| retrieve_one(node, lease, record)).await
+}
+
+async fn retrieve_one(node: &Arc<Node>, lease: &Lease, record: ArrivalRecord) -> Result<(), StoreError> {
+    let done = match record.arrival.stage.clone() {
+        Stage::Due { .. } => fetch(node, lease, &record).await,
+        Stage::Stored { .. } => tell(node, lease, &record, TransferEvent::Confirmed).await,
+        Stage::Declining { status, text, .. } => tell(node, lease, &record, TransferEvent::Declined { status, text }).await,
+        Stage::Noted { .. } | Stage::Listed | Stage::Dropped { .. } | Stage::Ended(_) => Ok(()),
+    };
+    match done {
+        Ok(()) => Ok(()),
+        Err(StoreError::LeaseLost) => Err(StoreError::LeaseLost),
+        // Trouble with one message puts it off, and must not hold up the others.
+        Err(error) => put_off(node, lease, &record, &error).await,
     }
-    Ok(())
 }
 
 async fn put_off(node: &Arc<Node>, lease: &Lease, record: &ArrivalRecord, error: &StoreError) -> Result<(), StoreError> {

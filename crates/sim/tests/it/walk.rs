@@ -117,3 +117,20 @@ fn a_message_to_nobody_fails_and_the_author_is_told() {
     assert_eq!(alice.sent_status(&stray), SentStatus::Failed);
     assert_eq!((alice.reports().len(), bob.inbox().len()), (2, 0));
 }
+
+#[test]
+fn messages_within_one_server_share_their_commits() {
+    let mut sim = Sim::seeded(8);
+    let [alice, bob] = sim.accounts(["alice@a.test", "bob@a.test"]);
+    for _ in 0..40 {
+        alice.submit(bob.address(), "one of many");
+    }
+    sim.run_until_idle();
+    bob.allow(alice.address());
+    let before = sim.commits("a.test");
+    sim.run_until_idle();
+    let commits = sim.commits("a.test") - before;
+    assert_eq!(bob.inbox().len(), 40);
+    // Served, stored, confirmed, done: four for each, if none waited for another.
+    assert!(commits < 100, "{commits} commits for 40 messages");
+}
