@@ -21,7 +21,7 @@ use crate::rates::Giver;
 use crate::real::counted_as;
 
 /// Consent is decided so much later at the latest, at random: not even its commit times a reply.
-const DECISION_DELAY_MAX: Duration = Duration::from_millis(50);
+pub(crate) const DECISION_DELAY_MAX: Duration = Duration::from_millis(50);
 
 /// Records the notices of a batch in one commit, and says what is to be answered to each, in order.
 pub async fn record(conversation: &Conversation, inquirer: &mut Inquirer, batch: Vec<Notice>) -> Vec<Reply> {

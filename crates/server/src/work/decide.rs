@@ -5,10 +5,40 @@ use std::sync::Arc;
 
 use delivery::arrival::Stage;
 use futures_util::future::join_all;
-use store::{ArrivalKey, Lease, StoreError};
+use mail::digest::Digester;
+use mail::time::Timestamp;
+use store::{ArrivalKey, ArrivalRecord, Lease, StoreError};
 
 use crate::events::Event;
+use crate::listen::notices::DECISION_DELAY_MAX;
 use crate::node::Node;
+
+/// The random delays of decisions that were overdue when their partitions became ours (a restart, another node's end):
+/// drawn anew, since then, or all would be made at once, at a time that anybody can tell.
+pub(super) struct Delays {
+    since: Timestamp,
+    seed: [u8; 16],
+}
+
+impl Delays {
+    /// For partitions that become ours now.
+    pub(super) fn draw(node: &Node) -> Self {
+        Self { since: node.world.now(), seed: node.world.random() }
+    }
+
+    /// When consent is decided for an arrival, if it is to be decided. The same at every look.
+    pub(super) fn decide_at(&self, record: &ArrivalRecord) -> Option<Timestamp> {
+        let Stage::Noted { decide_at } = record.arrival.stage else { return None };
+        Some(if decide_at < self.since { self.anew(&record.key) } else { decide_at })
+    }
+
+    fn anew(&self, key: &ArrivalKey) -> Timestamp {
+        let (origin, id) = (key.origin.as_str().as_bytes(), key.id.as_str().as_bytes());
+        let digest = Digester::of_all([self.seed.as_slice(), origin, id, key.recipient.as_bytes()]);
+        let chance = digest.as_bytes().first().copied().unwrap_or(0);
+        self.since + DECISION_DELAY_MAX * u32::from(chance) / 255
+    }
+}
 
 /// Decides them all, in as few commits as the store makes of it.
 ///

@@ -25,6 +25,7 @@ use mail::time::Timestamp;
 use store::{ArrivalRecord, Lease, StoreError, TransferRecord, Writer};
 
 use crate::node::{Happened, Node};
+use crate::work::decide::Delays;
 use crate::work::in_turn::{ByPeer, Walk, place_of_arrival, place_of_transfer};
 use crate::work::under_way::{Claim, UnderWay};
 use crate::world::first;
@@ -86,6 +87,8 @@ async fn dispatch(node: Arc<Node>) {
     let owner = node.owner();
     let under_way = UnderWay::default();
     let mut lease: Option<Lease> = None;
+    // Of which epoch.
+    let mut delays: Option<(i64, Delays)> = None;
     let (mut transfers_walk, mut arrivals_walk) = (Walk::default(), Walk::default());
     while !node.stop.is_raised() {
         node.due.lower();
@@ -96,10 +99,14 @@ async fn dispatch(node: Arc<Node>) {
             let now = node.world.now();
             let transfers = dispatch_transfers(&node, &held, &under_way, &mut transfers_walk, now).await;
             // Trouble with one sort is no reason to leave the other.
-            dispatch_arrivals(&node, &held, &under_way, &mut arrivals_walk, now).await?;
+            if delays.as_ref().is_some_and(|(epoch, _)| *epoch != held.epoch) {
+                delays = None;
+            }
+            let (_, delays) = delays.get_or_insert_with(|| (held.epoch, Delays::draw(&node)));
+            let decision = dispatch_arrivals(&node, &held, &under_way, &mut arrivals_walk, delays, now).await?;
             transfers?;
             let next = node.store.next_due(&held, now).await?;
-            Ok::<_, StoreError>((held, next))
+            Ok::<_, StoreError>((held, next.into_iter().chain(decision).min()))
         };
         let next = match round.await {
             Ok((held, next)) => {
@@ -228,14 +235,15 @@ async fn let_time_pass(node: &Arc<Node>, lease: &Lease, mut due: Vec<TransferRec
     Ok(due)
 }
 
-/// Looks at what is due among the arrivals.
+/// Looks at what is due among the arrivals. Returns when the next decision is to be made, of those that are delayed anew.
 async fn dispatch_arrivals(
     node: &Arc<Node>,
     lease: &Lease,
     under_way: &UnderWay,
     walk: &mut Walk,
+    delays: &Delays,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Option<Timestamp>, StoreError> {
     let mut due = node.store.due_arrivals(lease, now, ROUND_MAX).await?;
     let place_of = |record: &ArrivalRecord| place_of_arrival(record, node.moment());
     if let Some(place) = walk.next(due.len(), due.last().map(place_of)) {
@@ -244,9 +252,13 @@ async fn dispatch_arrivals(
         due.extend(rest);
     }
     let (mut undecided, mut over, mut peers) = (Vec::new(), Vec::new(), ByPeer::default());
+    let mut next_decision: Option<Timestamp> = None;
     for record in due.into_iter().filter(|record| !under_way.has_arrival(&record.key)) {
         match record.arrival.task(node.moment()) {
-            Some(ArrivalTask::Decide) => undecided.push(record.key),
+            Some(ArrivalTask::Decide) => match delays.decide_at(&record).filter(|at| now < *at) {
+                Some(at) => next_decision = next_decision.into_iter().chain([at]).min(),
+                None => undecided.push(record.key),
+            },
             Some(ArrivalTask::Expire) => over.push(record),
             Some(ArrivalTask::Retrieve | ArrivalTask::Confirm | ArrivalTask::Decline) => peers.add(record.key.origin.clone(), record),
             None => {}
@@ -268,7 +280,7 @@ async fn dispatch_arrivals(
             spawn(node, "retrieve", claim, retrieve::run(Arc::clone(node), lease.clone(), origin.clone(), batch));
         }
     }
-    Ok(())
+    Ok(next_decision)
 }
 
 /// Runs a job beside the others; its claim ends with it.

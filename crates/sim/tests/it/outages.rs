@@ -74,6 +74,34 @@ fn a_repeated_notice_is_known_after_its_mailbox_is_gone() {
     assert_eq!(alice.sent_status(&late), SentStatus::Failed);
 }
 
+/// How long after a restart a decision is made that was to be made before it.
+fn decided_after(seed: u64) -> u64 {
+    let mut sim = Sim::seeded(seed);
+    let [alice, bob] = sim.accounts(["alice@a.test", "bob@b.test"]);
+    let is_told = |sim: &Sim, what: &str| sim.journal().iter().any(|line| line.contains(what));
+    alice.submit(bob.address(), "Hello");
+    sim.run_until(SOON, "the notice is taken", |sim| is_told(sim, "b.test: Noted"));
+    sim.crash("b.test");
+    sim.run_for(Duration::from_secs(1));
+    assert!(!is_told(&sim, "b.test: Listed"));
+    sim.restart("b.test");
+    let mut millis = 0;
+    while !is_told(&sim, "b.test: Listed") {
+        sim.run_for(Duration::from_millis(1));
+        millis += 1;
+        assert!(millis < 100, "not decided");
+    }
+    millis
+}
+
+#[test]
+fn a_decision_that_a_restart_finds_overdue_is_delayed_at_random_again() {
+    let delays: Vec<_> = (0..12).map(decided_after).collect();
+    let (shortest, longest) = (delays.iter().min().unwrap(), delays.iter().max().unwrap());
+    // Commits alone take up to ten.
+    assert!(longest - shortest > 20, "{delays:?}");
+}
+
 #[test]
 fn either_server_may_die_when_the_last_octet_has_left() {
     for (seed, domain) in (0..6).flat_map(|seed| [(seed, "a.test"), (seed, "b.test")]) {
