@@ -1,6 +1,7 @@
 //! What goes wrong on the way, at a chosen moment: a listener at every connection that knows the verbs it waits for.
 
 use crate::network::Host;
+use crate::sim::Sim;
 
 /// Something that goes wrong once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,15 @@ pub enum Fault {
     PartRetrievalAfter(u64),
     /// The next RETRIEVE is served with another octet behind so many; then the connection goes on.
     AlterRetrievalAfter(u64),
+    /// The next NOTICE arrives with another SIZE than its message has.
+    AlterSizeOfNotice,
+}
+
+impl Sim {
+    /// The next NOTICE says another size than its message has.
+    pub fn alter_size_of_notice(&mut self) {
+        self.0.network.plan(Fault::AlterSizeOfNotice);
+    }
 }
 
 /// Which way octets go.
@@ -81,7 +91,10 @@ impl Listener {
     }
 
     fn hear_commands(&mut self, octets: &[u8], faults: &mut Vec<Fault>) -> Fate {
+        let mut passed = 0;
         for line in octets.split_inclusive(|octet| *octet == b'\n') {
+            let begin = passed;
+            passed += line.len();
             let line = String::from_utf8_lossy(line).into_owned();
             let is = |verb: &str| line.strip_prefix(verb).is_some_and(|rest| rest.starts_with([' ', '\r']));
             let strikes = |fault: &Fault| match fault {
@@ -89,11 +102,14 @@ impl Listener {
                 Fault::DieWhenServed(_) | Fault::CutRetrievalAfter(_) | Fault::PartRetrievalAfter(_) | Fault::AlterRetrievalAfter(_) => {
                     is("RETRIEVE")
                 }
+                Fault::AlterSizeOfNotice => is("NOTICE") && line.contains(" SIZE="),
             };
             let Some(place) = faults.iter().position(strikes) else { continue };
             let fault = faults.remove(place);
             let armed = match fault {
                 Fault::LoseCommand(_) => return Fate::CutAfter(0),
+                // The last digit: of the same length, and never more than we take.
+                Fault::AlterSizeOfNotice => return Fate::Altered(begin + last_digit_after(&line, " SIZE=")),
                 Fault::LoseReplyTo(_) => Armed::Reply,
                 Fault::CutRetrievalAfter(octets) => Armed::After(octets, Then::Cut),
                 Fault::PartRetrievalAfter(octets) => Armed::After(octets, Then::Part),
@@ -148,6 +164,13 @@ fn number_after(line: &str, name: &str) -> u64 {
     let rest = line.split_once(name).map_or("", |(_, rest)| rest);
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().unwrap_or(0)
+}
+
+/// Where the number behind this name ends.
+fn last_digit_after(line: &str, name: &str) -> usize {
+    let front = line.find(name).map_or(0, |place| place + name.len());
+    let digits = line.bytes().skip(front).take_while(u8::is_ascii_digit).count();
+    (front + digits).saturating_sub(1)
 }
 
 #[cfg(test)]

@@ -46,6 +46,14 @@ pub(super) enum Fetched {
     Open { record: ArrivalRecord, received: Received, reason: Option<String> },
 }
 
+/// Why one RETRIEVE brings nothing that can be used, though the session goes on.
+enum Unusable {
+    /// It was refused.
+    Refused(Reply),
+    /// What was announced is not what the notice said. Its octets were read, and went nowhere.
+    Lie(String),
+}
+
 /// Content that came in whole, with the announced digest.
 struct Complete {
     record: ArrivalRecord,
@@ -121,7 +129,7 @@ impl<'a> Fetch<'a> {
                 Ok(Ok((announcement, content))) => {
                     brought.push(Brought::Complete(Box::new(Complete { record, announcement, content })));
                 }
-                Ok(Err(reply)) => brought.push(Brought::Other(Box::new(answered(record, received, &reply)))),
+                Ok(Err(unusable)) => brought.push(Brought::Other(Box::new(answered(record, received, &unusable)))),
                 Err(Cut { received: now, error }) => {
                     brought.push(open(record, more(received, now), Some(error.to_string())));
                     brought.extend(unread.by_ref().map(|(record, received)| open(record, received, None)));
@@ -131,11 +139,11 @@ impl<'a> Fetch<'a> {
         brought
     }
 
-    /// The reply to one RETRIEVE, and its octets; or the reply that refuses.
-    async fn read_small(&mut self, record: &ArrivalRecord) -> Result<Result<(Announcement, StoredContent), Reply>, Cut> {
-        let announcement = match self.announcement(record).await? {
+    /// The reply to one RETRIEVE, and its octets; or why there are none.
+    async fn read_small(&mut self, record: &ArrivalRecord) -> Result<Result<(Announcement, StoredContent), Unusable>, Cut> {
+        let announcement = match self.announcement(record, 0).await? {
             Ok(announcement) => announcement,
-            Err(reply) => return Ok(Err(reply)),
+            Err(unusable) => return Ok(Err(unusable)),
         };
         self.peer.expect_octets(announcement.size_octets)?;
         let deadline = self.deadline(announcement.size_octets);
@@ -177,18 +185,18 @@ impl<'a> Fetch<'a> {
         let received = if offset > 0 { Received::Octets } else { received };
         let asked = async {
             self.peer.send(retrieve(&record, offset))?;
-            let announcement = match self.announcement(&record).await? {
+            let announcement = match self.announcement(&record, offset).await? {
                 Ok(announcement) => announcement,
-                Err(reply) => return Ok(Err(reply)),
+                Err(unusable) => return Ok(Err(unusable)),
             };
             self.peer.expect_octets(announcement.size_octets.saturating_sub(offset))?;
             Ok::<_, Cut>(Ok(announcement))
         };
         let announcement = match asked.await {
             Ok(Ok(announcement)) => announcement,
-            Ok(Err(reply)) => {
+            Ok(Err(unusable)) => {
                 partial.suspend().await?;
-                return Ok(Brought::Other(Box::new(answered(record, received, &reply))));
+                return Ok(Brought::Other(Box::new(answered(record, received, &unusable))));
             }
             Err(cut) => {
                 partial.suspend().await?;
@@ -215,19 +223,33 @@ impl<'a> Fetch<'a> {
         Ok(Brought::Complete(Box::new(Complete { record, announcement, content })))
     }
 
-    /// The announcement of what follows; or the reply that refuses.
-    async fn announcement(&mut self, record: &ArrivalRecord) -> Result<Result<Announcement, Reply>, Cut> {
+    /// The announcement of what follows; or why it is of no use.
+    async fn announcement(&mut self, record: &ArrivalRecord, offset: u64) -> Result<Result<Announcement, Unusable>, Cut> {
         let reply = self.peer.reply().await?;
         if !reply.is_success() {
-            return Ok(Err(reply));
+            return Ok(Err(Unusable::Refused(reply)));
         }
         let announcement = Announcement::decode(reply.text()).map_err(|error| Cut::because(error.to_string()))?;
+        let (announced, noticed) = (announcement.size_octets, record.notice.size_octets);
         // What was consented to is what was noticed, and its size is what memory and disk were lent for.
-        if announcement.size_octets != record.notice.size_octets {
-            let (announced, noticed) = (announcement.size_octets, record.notice.size_octets);
-            return Err(Cut::because(format!("announces {announced} octets, its notice said {noticed}")));
+        if announced != noticed {
+            let lie = format!("{} announces {announced} octets, its notice said {noticed}", self.peer.host);
+            // The messages behind it are not to blame. It costs no more than the same notice without the lie would have.
+            if announced > self.round.node.settings.limits.message_octets_max {
+                return Err(Cut::because(lie));
+            }
+            self.drop_octets(announced.saturating_sub(offset)).await?;
+            return Ok(Err(Unusable::Lie(lie)));
         }
         Ok(Ok(announcement))
+    }
+
+    /// Reads past so many octets.
+    async fn drop_octets(&mut self, octets: u64) -> Result<(), PeerError> {
+        self.peer.expect_octets(octets)?;
+        let deadline = self.deadline(octets);
+        while self.peer.octets(deadline).await?.is_some() {}
+        Ok(())
     }
 
     fn deadline(&self, octets: u64) -> Timestamp {
@@ -300,8 +322,16 @@ fn put_off(record: ArrivalRecord, error: StoreError) -> Result<Fetched, StoreErr
     }
 }
 
-/// What a reply that brings no content means.
-fn answered(record: ArrivalRecord, received: Received, reply: &Reply) -> Fetched {
+/// What an answer that brings no content means.
+fn answered(record: ArrivalRecord, received: Received, unusable: &Unusable) -> Fetched {
+    let reply = match unusable {
+        Unusable::Refused(reply) => reply,
+        // The origin may have committed Served.
+        Unusable::Lie(detail) => {
+            let event = Some(ArrivalEvent::Deferred { received: Received::Octets });
+            return Fetched::Ended { record, event, detail: detail.clone() };
+        }
+    };
     match reply.code {
         // This target does not have it, or does not know us: another may.
         550 => Fetched::Open { record, received, reason: None },

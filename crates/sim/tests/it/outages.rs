@@ -103,6 +103,28 @@ fn a_decision_that_a_restart_finds_overdue_is_delayed_at_random_again() {
 }
 
 #[test]
+fn a_size_that_is_not_the_notices_costs_only_its_own_message() {
+    for seed in 0..5 {
+        let mut sim = Sim::seeded(seed);
+        let [alice, bob] = sim.accounts(["alice@a.test", "bob@b.test"]);
+        sim.alter_size_of_notice();
+        let lied_about = alice.submit(bob.address(), "Hello");
+        sim.run_until_idle();
+        assert_eq!(sim.planned_faults(), []);
+        let others: Vec<_> = (0..12).map(|_| alice.submit(bob.address(), "one of many")).collect();
+        sim.run_until_idle();
+        bob.allow(alice.address());
+        sim.run_for(RECOVERY);
+        let mut inbox = bob.inbox();
+        inbox.sort();
+        let mut expected = others;
+        expected.sort();
+        assert_eq!(inbox, expected, "seed {seed}");
+        assert_ne!(alice.sent_status(&lied_about), SentStatus::Failed);
+    }
+}
+
+#[test]
 fn either_server_may_die_when_the_last_octet_has_left() {
     for (seed, domain) in (0..6).flat_map(|seed| [(seed, "a.test"), (seed, "b.test")]) {
         let (mut sim, alice, bob, message) = on_its_way(seed, |sim| sim.die_when_served(domain));
