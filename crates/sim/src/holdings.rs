@@ -30,7 +30,7 @@ pub struct Mail {
 }
 
 /// A message to one recipient, as its author sees it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
     /// Its Subject.
     pub subject: String,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use delivery::consent::{Legacy, Screening};
 use delivery::report::SentStatus;
 use mail::time::Timestamp;
-use sim::{Contact, Mail, PlainHost, Sim, Taken, User};
+use sim::{Contact, Mail, PlainHost, Sent, Sim, Taken, User};
 
 use super::book::{Author, Book, Letter, Place, Recipient};
 use super::parcels::{Tally, is_behind_traces, report};
@@ -17,9 +17,23 @@ const SETTLING: Duration = Duration::from_mins(9);
 const RETENTION: Duration = Duration::from_mins(20);
 const DELAY: Duration = Duration::from_mins(3);
 
+/// Readings of one mailbox.
+const READINGS_MAX: u32 = 20;
+
 pub(crate) fn subject_of(content: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(content);
     text.lines().find_map(|line| line.strip_prefix("Subject: ")).map(str::to_owned)
+}
+
+/// What somebody sent and what lies in their mailbox, at one moment: nothing expired, and was reported, between the two.
+fn at_rest(user: &User) -> (Vec<Sent>, Vec<Mail>) {
+    for _ in 0..READINGS_MAX {
+        let (before, mail, after) = (user.sent(), user.mail(), user.sent());
+        if before == after {
+            return (before, mail);
+        }
+    }
+    panic!("the mailbox of {} does not come to rest", user.address());
 }
 
 struct Audit<'a> {
@@ -52,6 +66,8 @@ pub(crate) fn audit(sim: &Sim, users: &[User], book: &Book, plain: &PlainHost) -
         tally: Tally::default(),
     };
     audit.read(users, plain);
+    // Reading takes time: a message may have expired meanwhile.
+    audit.end = sim.now();
     for (number, letter) in book.letters.iter().enumerate() {
         audit.letter(number, letter);
     }
@@ -66,10 +82,11 @@ pub(crate) fn audit(sim: &Sim, users: &[User], book: &Book, plain: &PlainHost) -
 impl Audit<'_> {
     fn read(&mut self, users: &[User], plain: &PlainHost) {
         for (person, user) in users.iter().enumerate() {
-            for mail in user.mail() {
+            let (sent, mail) = at_rest(user);
+            for mail in mail {
                 self.sort(person, mail);
             }
-            for sent in user.sent() {
+            for sent in sent {
                 match self.book.by_subject.get(&sent.subject) {
                     Some(number) => self.statuses.entry((*number, sent.recipient)).or_default().push(sent.status),
                     None => self.faults.push(format!("{:?} was never handed in", sent.subject)),
