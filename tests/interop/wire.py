@@ -238,14 +238,15 @@ def a_message_without_its_end(demo):
 
 @CASES.add
 def no_relay(demo):
-    """The exchange port takes no mail from anybody, offers no AUTH, and shows the extension only behind TLS."""
+    """The exchange port passes no mail on for anybody, offers no AUTH, and shows the extension only behind TLS."""
     with demo.b.connect("exchange", tls="later") as session:
         assert "XTWOWAY" not in session.hello()
         session.start_tls()
         offered = session.hello()
         assert offered["XTWOWAY"][0] == "1" and "AUTH" not in offered, offered
-        session.command("MAIL FROM:<alice@a.test>").must_be(550, "5.7.1")
-        session.command("RCPT TO:<someone@example.org>").must_be(503)
+        session.command("MAIL FROM:<alice@a.test>").must_be(250)
+        session.command("RCPT TO:<someone@example.org>").must_be(550, "5.7.1")
+        session.command("DATA").must_be(503)
 
 
 @CASES.add
