@@ -42,6 +42,10 @@ const ROUND_MAX: usize = 1000;
 /// Between two steps of such a walk.
 const WALK_PAUSE: Duration = Duration::from_millis(20);
 
+/// The longest rest after a round, and how many jobs must be under way for one.
+const REST_MAX: Duration = Duration::from_millis(50);
+const CROWD_MIN: usize = 32;
+
 /// Between a job that the store gave up and its next attempt.
 const JOB_PAUSE: Duration = Duration::from_secs(5);
 
@@ -92,6 +96,7 @@ async fn dispatch(node: Arc<Node>) {
     let (mut transfers_walk, mut arrivals_walk) = (Walk::default(), Walk::default());
     while !node.stop.is_raised() {
         node.due.lower();
+        let begun = node.world.now();
         let round = async {
             let held = renew(&node, &owner, lease.take()).await?;
             under_way.begin_round();
@@ -120,6 +125,9 @@ async fn dispatch(node: Arc<Node>) {
                 None
             }
         };
+        if under_way.transfers() + under_way.arrivals() >= CROWD_MIN {
+            rest(&node, begun).await;
+        }
         wait(&node, next).await;
     }
     hand_back(&node, &under_way, lease).await;
@@ -139,6 +147,16 @@ async fn hand_back(node: &Node, under_way: &UnderWay, lease: Option<Lease>) {
         && let Err(error) = node.store.release(&lease).await
     {
         tracing::warn!(%error, "the partitions stay ours until the lease ends");
+    }
+}
+
+/// Twice as long as the round took. It reads all that is due, and when much is, most of that is being worked on already;
+/// each job that ends asks for the next round, so without a rest the store would do little else.
+async fn rest(node: &Node, begun: Timestamp) {
+    let now = node.world.now();
+    let rest = (now.since(begun) * 2).min(REST_MAX);
+    if !rest.is_zero() {
+        first(node.world.sleep_until(now + rest), node.stop.raised()).await;
     }
 }
 
