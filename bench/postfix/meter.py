@@ -1,5 +1,6 @@
 """What a server uses: processor time of all its processes by a cgroup, and syncs by strace."""
 
+import atexit
 import collections
 import os
 import re
@@ -23,6 +24,8 @@ class Meter:
     def __init__(self):
         self.path = os.path.join(cgroups(), f"twoway-bench-{token()}")
         os.mkdir(self.path)
+        # Also when the run fails.
+        atexit.register(self.close)
         # Words to put in front of the server's command.
         self.wrapper = ["sh", "-c", 'echo $$ >"$0/cgroup.procs"; exec "$@"', self.path]
 
@@ -44,6 +47,7 @@ class Meter:
 
     def close(self):
         """Removes the group, whose processes have ended."""
+        atexit.unregister(self.close)
         for _ in range(100):
             try:
                 os.rmdir(self.path)
