@@ -16,7 +16,11 @@ use crate::report;
 use crate::target::{Account, Bounds, Target};
 use crate::trace::Trace;
 
-const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// An address of this process alone: between choosing a port and listening there, nobody else takes it.
+fn here() -> IpAddr {
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    IpAddr::V4(Ipv4Addr::new(127, 77, high, low | 1))
+}
 
 /// Our own peers, the first of them posing as the server under test.
 struct Bench {
@@ -29,16 +33,16 @@ impl Bench {
     fn new() -> Self {
         let directory = std::env::temp_dir().join(format!("conformance-{}", fresh_word().unwrap()));
         let files: Vec<PeerFile> =
-            ["c.test", "d.test", "e.test", "f.test"].iter().map(|domain| planned_peer(&format!("{domain},{HERE}")).unwrap()).collect();
+            ["c.test", "d.test", "e.test", "f.test"].iter().map(|domain| planned_peer(&format!("{domain},{}", here())).unwrap()).collect();
         certificates::write(&directory, &files).unwrap();
-        let peers = Peers::start(&files, &directory, HERE).unwrap();
+        let peers = Peers::start(&files, &directory, here()).unwrap();
         let account = Account { address: "carol@c.test".into(), password: "secret".into() };
         let target = Target {
             domain: "c.test".into(),
             name: "mx.c.test".into(),
-            exchange: SocketAddr::new(HERE, files[0].exchange_port),
-            retrieval: SocketAddr::new(HERE, files[0].retrieval_port),
-            submission: SocketAddr::new(HERE, files[0].exchange_port),
+            exchange: SocketAddr::new(here(), files[0].exchange_port),
+            retrieval: SocketAddr::new(here(), files[0].retrieval_port),
+            submission: SocketAddr::new(here(), files[0].exchange_port),
             ca_pem: read_file(&directory.join("ca.pem")).unwrap(),
             accounts: BTreeMap::from([("open".to_owned(), account.clone()), ("screened".to_owned(), account)]),
             command: None,
@@ -180,7 +184,7 @@ fn a_forged_certificate_is_seen_for_what_it_is() {
     let bench = Bench::new();
     let files: Vec<PeerFile> = serde_json::from_slice(&read_file(&bench.directory.join("peers.json")).unwrap()).unwrap();
     let mut target = bench.target.clone();
-    target.retrieval = SocketAddr::new(HERE, files[3].retrieval_port);
+    target.retrieval = SocketAddr::new(here(), files[3].retrieval_port);
     target.name = "mx.f.test".into();
     let lab = Lab::new(&target, &bench.peers, &Trace::default()).unwrap();
     assert!(lab.retrieval(lab.honest().unwrap()).is_err());
