@@ -3,6 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -74,7 +75,7 @@ impl Sqlite {
     /// There is no memory for it.
     pub fn in_memory() -> Result<Self, OpenError> {
         let connection = Connection::open_in_memory().map_err(failed)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        keep_statements(&connection)?;
         Ok(Self { connection, _lock: None })
     }
 
@@ -86,9 +87,16 @@ impl Sqlite {
         };
         let connection = opened.map_err(failed)?;
         connection.busy_timeout(std::time::Duration::from_millis(BUSY_MILLIS)).map_err(failed)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        keep_statements(&connection)?;
         Ok(connection)
     }
+}
+
+/// A statement is prepared once for a connection. Unless it is told to plan for any values, SQLite plans with those bound
+/// to LIMIT and to the columns of an index, and prepares the statement again when they change.
+fn keep_statements(connection: &Connection) -> Result<(), StoreError> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop).map_err(failed)
 }
 
 /// Takes the lock beside the database. The system frees it when the process ends, however it ends.
@@ -193,5 +201,30 @@ impl Backend for Sqlite {
 
     fn prepare(&mut self, sql: Sql) -> Result<(), StoreError> {
         self.connection.prepare(sql.text()).map(drop).map_err(failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn no_statement_is_prepared_again_for_other_values() {
+        let mut sqlite = Sqlite::in_memory().unwrap();
+        crate::schema::migrate(&mut sqlite).unwrap();
+        let reads = crate::Store::statements().into_iter().filter(|sql| sql.text().starts_with("SELECT"));
+        for sql in reads {
+            let mut statement = sqlite.connection.prepare(sql.text()).unwrap();
+            for value in [1, 2, 3] {
+                let values = vec![Value::Int(value); statement.parameter_count()];
+                let mut rows = statement.query(rusqlite::params_from_iter(values)).unwrap();
+                while rows.next().unwrap().is_some() {}
+            }
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{}", sql.text());
+        }
     }
 }
