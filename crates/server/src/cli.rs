@@ -16,7 +16,7 @@ use crate::admin::request::{Form, List, Password};
 use crate::admin::{AdminError, Request, client, text};
 use crate::config::Config;
 use crate::metrics::health::{self, Health};
-use crate::progress::Shown;
+use crate::progress::{Progress, Shown};
 use crate::{logs, metrics, serve, tls};
 use arguments::{Account, Arguments, Command, ConfigCommand, Contacts, Entries, Expected, History, Mail, Sent};
 
@@ -78,7 +78,7 @@ fn run(Arguments { config, json, command }: Arguments) -> Result<u8, AdminError>
         Command::Mail { address, what } if files::is_of_files(&what) => finish(&files::mail(&load(file()?)?, address, what, shown)?, json),
         Command::Backup { directory } => finish(&files::back_up(&load(file()?)?, &directory, shown)?, json),
         Command::Restore { directory, replace } => finish(&files::restore(&load(file()?)?, &directory, replace, shown)?, json),
-        command => carry_out(&load(file()?)?, &request(command)?, json),
+        command => carry_out(&load(file()?)?, &request(command)?, shown),
     }
 }
 
@@ -114,8 +114,15 @@ fn serve(config: &Config) -> Result<(), AdminError> {
     ended.map_err(failed)
 }
 
-fn carry_out(config: &Config, request: &Request, json: bool) -> Result<u8, AdminError> {
-    let answer = client::carry_out(config, request, &mut std::io::stdout().lock())?;
+fn carry_out(config: &Config, request: &Request, shown: Shown) -> Result<u8, AdminError> {
+    let waiting = match request {
+        Request::Check => Some(Progress::waiting(shown, "checking all that is stored")),
+        Request::CheckRepair => Some(Progress::waiting(shown, "checking all that is stored, and repairing")),
+        _ => None,
+    };
+    let answer = client::carry_out(config, request, &mut std::io::stdout().lock());
+    drop(waiting);
+    let (answer, json) = (answer?, shown == Shown::ToNobody);
     for warning in &answer.warnings {
         eprintln!("twoway: warning: {warning}");
     }

@@ -1,8 +1,12 @@
 //! Progress bars, for people who wait: on standard error, if it is a terminal.
 
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Between two pictures of what shows only that it goes on.
+const TICK: Duration = Duration::from_millis(100);
 
 /// Whether work shows how far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +31,16 @@ impl Progress {
             bar.set_style(style);
         }
         Self(bar)
+    }
+
+    /// Begins what is done elsewhere, nobody here knows how far it is: shows that it goes on, and since when.
+    pub fn waiting(shown: Shown, what: &'static str) -> Self {
+        let progress = Self::begin(shown, what, 0);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+            progress.0.set_style(style);
+        }
+        progress.0.enable_steady_tick(TICK);
+        progress
     }
 
     /// So many more are done.
