@@ -17,9 +17,14 @@ const IMPLICIT_PORT: u16 = 465;
 /// Reads both tables.
 pub(super) fn routes(root: &Section<'_, '_>, file: &Path) -> Routes {
     let relay = root.section("relay");
-    let smarthost = hop(&relay, "smarthost", file);
+    let mut routes = Routes { smarthost: hop(&relay, "smarthost", file), ..Routes::default() };
     relay.refuse_unknown();
-    let mut routes = Routes { smarthost, ..Routes::default() };
+    if routes.smarthost.is_none()
+        && !relay.has("smarthost")
+        && let Some((key, _)) = relay.entries().next()
+    {
+        relay.fault::<()>(&key, "no smarthost beside it", "relay.smarthost, which it is about");
+    }
     let table = root.section("routes");
     for (key, value) in table.entries() {
         let whole = key.strip_prefix("@.").or_else(|| key.strip_prefix('@')).unwrap_or(&key);
@@ -28,16 +33,20 @@ pub(super) fn routes(root: &Section<'_, '_>, file: &Path) -> Routes {
             continue;
         };
         let found = if let Some(text) = value.as_str() {
-            host(text).map(|(host, port)| plain(host, port))
-        } else {
+            host(text).map(|(host, port)| plain(host, port)).or_else(|| table.fault(&key, "no host", HOST))
+        } else if value.as_table().is_some() {
             let section = table.section(&key);
             let found = hop(&section, "host", file);
             section.refuse_unknown();
-            found
+            if section.has("host") { found } else { table.fault(&key, "no host in it", HOST) }
+        } else {
+            table.fault(&key, "neither a host nor a table", HOST)
         };
-        if let Some(found) = found.or_else(|| table.fault(&key, "no host", HOST)) {
-            let into = if key.starts_with("@.") { &mut routes.with_subdomains } else { &mut routes.domains };
-            into.insert(domain, found);
+        let into = if key.starts_with("@.") { &mut routes.with_subdomains } else { &mut routes.domains };
+        if let Some(found) = found
+            && into.insert(domain, found).is_some()
+        {
+            table.fault::<()>(&key, "a second route for this domain", "one for each");
         }
     }
     routes
@@ -70,6 +79,9 @@ fn hop(section: &Section<'_, '_>, key: &str, file: &Path) -> Option<NextHop> {
     let login = match (user, password) {
         (Some(user), Some(password)) => Some(Login { user, password }),
         (None, None) => None,
+        // What is there and wrong was said already.
+        (Some(_), None) if section.has("password_file") => None,
+        (None, Some(_)) if section.has("user") => None,
         (Some(_), None) => section.fault("password_file", "missing", "the file of the user's password beside it"),
         (None, Some(_)) => section.fault("user", "missing", "the user whose password password_file holds"),
     };
