@@ -181,8 +181,8 @@ def several_over_one_connection():
         before = peer.connections
         for _ in range(5):
             passes(here, "bob@c.test", peer)
-        # Each message is looked for the extension first, which takes a connection of its own.
-        assert peer.connections - before <= 5, peer.connections
+        # Asked for the extension once; the session stays a moment for what comes next.
+        assert peer.connections - before < 5, peer.connections
         assert peer.verbs().count("MAIL") == 6
 
 

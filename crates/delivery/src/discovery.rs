@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use mail::address::Domain;
 use mail::status::Status;
@@ -289,6 +290,10 @@ pub enum Extension {
     /// It was not reached, or broke off before it could say.
     NotReached,
 }
+
+/// How long that is remembered of a domain. Protocol section 2 allows an hour; a domain that begins to speak the extension
+/// should not have to wait so long for its first notice.
+pub const ABSENCE_REMEMBERED: Duration = Duration::from_mins(5);
 
 /// Whether a domain certainly does not speak the extension, so that mail for it may be pushed by ordinary SMTP: a host
 /// of the best preference was reached and does not offer it, none that was reached does, and no live pin says otherwise.

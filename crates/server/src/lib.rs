@@ -1,5 +1,6 @@
 //! All I/O: sessions, workers, the command line; and the [`world`] they reach the outside through.
 
+pub mod absences;
 pub mod accept;
 pub mod admin;
 pub mod archive;

@@ -19,6 +19,7 @@ use proto::smtp::reply::Reply;
 use store::{ArrivalKey, ArrivalRecord, Attempt, Settle, SettleArrival, Settled, Store, StoreError, TransferRecord, Writer};
 use tokio::sync::Notify;
 
+use crate::absences::Absences;
 use crate::budgets::Budgets;
 use crate::dialled::Dialled;
 use crate::events::{Event, Events};
@@ -67,6 +68,8 @@ pub struct Node {
     pub retrievals: Retrievals,
     /// The sessions in which we pass ordinary mail on.
     pub outgoing: Outgoing,
+    /// Who was found without the extension.
+    pub absences: Absences,
     /// Peers that fail are left alone for a while.
     pub budgets: Budgets,
     /// What is counted.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use store::OpenError;
 use tokio::net::UnixListener;
 
+use crate::absences::Absences;
 use crate::accept::{self, Doorway, Places};
 use crate::admin::{Desk, Fault, socket};
 use crate::budgets::Budgets;
@@ -203,6 +204,7 @@ fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Ope
         events,
         retrievals: Retrievals::default(),
         outgoing: Outgoing::default(),
+        absences: Absences::default(),
         budgets: Budgets::default(),
         metrics,
         dialled: Dialled::default(),

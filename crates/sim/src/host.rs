@@ -12,6 +12,7 @@ use mail::time::Timestamp;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use proto::limits::Limits;
+use server::absences::Absences;
 use server::budgets::Budgets;
 use server::dialled::Dialled;
 use server::events::Events;
@@ -132,6 +133,7 @@ impl Server {
             events,
             retrievals: Retrievals::default(),
             outgoing: Outgoing::default(),
+            absences: Absences::default(),
             budgets: Budgets::default(),
             metrics: Metrics::default(),
             dialled: Dialled::default(),

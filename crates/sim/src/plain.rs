@@ -47,6 +47,7 @@ pub struct PlainHost {
 #[derive(Default)]
 struct State {
     manners: Manners,
+    connections: u64,
     taken: Vec<Taken>,
     /// Pairs that were told to come again, or need not.
     seen: BTreeSet<(String, String)>,
@@ -74,8 +75,14 @@ impl PlainHost {
         self.state().taken.get(known..).unwrap_or_default().to_vec()
     }
 
+    /// How many have connected so far.
+    pub fn connections(&self) -> u64 {
+        self.state().connections
+    }
+
     /// One session. Users whose names begin with `nobody` do not exist.
     pub(crate) async fn serve(self: Arc<Self>, wire: Box<dyn Wire>) {
+        self.state().connections += 1;
         let mut session = Session { host: self, wire, unread: vec![], unheard: None };
         // However it ends: what was taken is written down.
         drop(session.run().await);

@@ -6,7 +6,7 @@ use delivery::discovery::{self, Extension, HostFinding, Nowhere, Route, Target};
 use delivery::dns::Inquiry;
 use delivery::pin::{Keyword, Pin};
 use delivery::policy::{Policy, PolicyOf};
-use delivery::relay::NoticePolicy;
+use delivery::relay::{MxRoute, NoticePolicy, by_mx};
 use delivery::transfer::{NoticeLine, Transfer, TransferEvent};
 use futures_util::future::try_join_all;
 use mail::address::Domain;
@@ -21,8 +21,9 @@ use crate::events::Event;
 use crate::inquiry::Inquirer;
 use crate::listen::retrievals::notice_of;
 use crate::node::{Happened, Node, Word};
+use crate::outgoing::{Destination, Link};
 use crate::peer::{PeerError, PeerSession, none_reached};
-use crate::work::local;
+use crate::work::{local, relay};
 
 /// Gives the notices of these transfers, all to recipients of `domain`.
 ///
@@ -61,12 +62,14 @@ impl Round {
         let pin = self.node.store.pin(&self.domain).await?;
         let policy = inquirer.decide(&*self.node.world, Inquiry::begin(PolicyOf(self.domain.clone()))).await;
         let mut findings = Vec::new();
+        let mut ordinary = self.ordinary_hosts(&targets);
         let mut detail = String::new();
         let (mut is_dialled, mut is_without_tls) = (false, false);
         for target in targets {
             let extension = match PeerSession::open(&self.node, inquirer, &self.domain, &target).await {
                 Ok(peer) if peer.twoway().is_some() => {
                     let keyword = if peer.unverified().is_none() { Keyword::SeenOverVerifiedTls } else { Keyword::NotSeen };
+                    self.node.absences.forget(&self.domain);
                     self.pin(pin, policy.as_ref().ok(), keyword).await?;
                     return self.give(peer, &target.host, records).await;
                 }
@@ -77,7 +80,7 @@ impl Round {
                         (Extension::NotOffered, "does not offer two-way mail")
                     };
                     detail = format!("{} {what}", target.host);
-                    peer.quit().await;
+                    self.leave(peer, &target.host, extension, &mut ordinary).await;
                     extension
                 }
                 // Without TLS the extension can't be spoken, whatever was offered in the clear. Who can break a handshake
@@ -109,6 +112,9 @@ impl Round {
         if !is_absent {
             return self.defer(records, &detail).await;
         }
+        if !is_without_tls {
+            self.node.absences.note(&self.domain, now);
+        }
         // A handshake may fail for once: it gets a second chance.
         let is_first_attempt = |record: &TransferRecord| matches!(record.transfer, Transfer::Notifying { attempts: 0, .. });
         let (waiting, decided): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| is_without_tls && is_first_attempt(record));
@@ -123,23 +129,51 @@ impl Round {
         // RFC 3463 section 3.4: X.3.3, a selected feature is not supported by the destination.
         let never = TransferEvent::ExtensionAbsentNeverPush { status: Status::permanent(3, 3), text: text.to_owned() };
         let never = |record| Happened::to(record, never.clone(), Some(text.to_owned()));
-        let absent = |record| Happened::to(record, TransferEvent::ExtensionAbsent, Some(super::relay::TO_BE_RELAYED.to_owned()));
+        let absent = |record| Happened::to(record, TransferEvent::ExtensionAbsent, Some(relay::TO_BE_RELAYED.to_owned()));
         self.settle_all(only.iter().map(never).chain(others.iter().map(absent)).collect()).await
     }
 
-    /// Takes away what goes by a route without a notice. Not what may have been noticed already, nor mail for a domain that
-    /// is known to speak the extension: that is never pushed.
+    /// The hosts that ordinary mail for this domain goes to, in this order; none if it goes by a route.
+    fn ordinary_hosts(&self, targets: &[Target]) -> Vec<Domain> {
+        if relay::destination(&self.node, &self.domain) != Destination::Mx(self.domain.clone()) {
+            return Vec::new();
+        }
+        match by_mx(&self.domain, Route::Targets(targets.to_vec()), &self.node.settings.hostname) {
+            MxRoute::Hosts(hosts) => hosts.into_iter().map(|target| target.host).collect(),
+            MxRoute::Nowhere { .. } | MxRoute::Temporary(_) => Vec::new(),
+        }
+    }
+
+    /// Is done with a server to which no notice can be given. The first without the extension is where ordinary mail goes:
+    /// it was greeted, TLS stands, and what is about to be relayed finds the session waiting.
+    async fn leave(&self, peer: PeerSession, host: &Domain, extension: Extension, ordinary: &mut Vec<Domain>) {
+        if extension == Extension::NotOffered && ordinary.contains(host) {
+            ordinary.clear();
+            let link = Link { peer, remote: Some(host.clone()) };
+            self.node.outgoing.keep(&self.node, &Destination::Mx(self.domain.clone()), link);
+        } else {
+            peer.quit().await;
+        }
+    }
+
+    /// Takes away what goes to ordinary SMTP without a question: by a route without notices, or because the domain was
+    /// found without the extension a moment ago. Not what may have been noticed already, nor mail for a domain that is known
+    /// to speak the extension: that is never pushed.
     async fn without_unasked(&self, records: Vec<TransferRecord>) -> Result<Vec<TransferRecord>, StoreError> {
-        let route = self.node.settings.routes.of(&self.domain);
-        if route.is_none_or(|route| route.notices == NoticePolicy::First) {
+        let now = self.node.world.now();
+        let is_routed = self.node.settings.routes.of(&self.domain).is_some_and(|route| route.notices == NoticePolicy::Never);
+        if !is_routed && !self.node.absences.is_known(&self.domain, now) {
             return Ok(records);
         }
-        if self.node.store.pin(&self.domain).await?.is_some_and(|pin| pin.is_live(self.node.world.now())) {
+        if self.node.store.pin(&self.domain).await?.is_some_and(|pin| pin.is_live(now)) {
             return Ok(records);
         }
-        let is_fresh = |record: &TransferRecord| matches!(record.transfer, Transfer::Notifying { line: NoticeLine::Unsent, .. });
-        let (fresh, rest): (Vec<_>, Vec<_>) = records.into_iter().partition(is_fresh);
-        self.absent(fresh).await?;
+        // What was found a moment ago is not enough to fail a message for good.
+        let is_unasked = |record: &TransferRecord| {
+            matches!(record.transfer, Transfer::Notifying { line: NoticeLine::Unsent, .. }) && (is_routed || !record.way.twoway_only)
+        };
+        let (unasked, rest): (Vec<_>, Vec<_>) = records.into_iter().partition(is_unasked);
+        self.absent(unasked).await?;
         Ok(rest)
     }
 
@@ -162,7 +196,7 @@ impl Round {
         let mut refused = Vec::with_capacity(unfit.len());
         for (record, status, text) in unfit {
             let event = TransferEvent::NoticeRefused { status, text: text.to_owned() };
-            refused.push(Happened::to(&record, event, Some(text.to_owned())));
+            refused.push(Happened::to(&record, event, Word::of_server(text.to_owned(), host.clone(), None)));
         }
         self.settle_all(refused).await?;
         let sending = try_join_all(fitting.into_iter().map(|record| self.begin(record))).await?;

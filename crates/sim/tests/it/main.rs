@@ -8,6 +8,7 @@ mod day;
 mod outages;
 mod pushed;
 mod races;
+mod relayed;
 mod replay;
 mod soak;
 mod walk;

@@ -10,6 +10,7 @@ use proto::smtp::server::Role;
 use store::{Store, Surroundings};
 
 use super::*;
+use crate::absences::Absences;
 use crate::budgets::Budgets;
 use crate::dialled::Dialled;
 use crate::events::Events;
@@ -131,6 +132,7 @@ fn hold_within(limits: &proto::limits::Limits, says: &str, piece: usize, pause: 
         events: Events::default(),
         retrievals: Retrievals::default(),
         outgoing: Outgoing::default(),
+        absences: Absences::default(),
         budgets: Budgets::default(),
         metrics: Metrics::default(),
         dialled: Dialled::default(),
