@@ -2,6 +2,7 @@
 
 use delivery::arrival::{Arrival, ArrivalEvent, ArrivalOutcome, Stage, Verdict};
 use delivery::consent::{Reason, Screening};
+use delivery::contacts::ROWS_MAX as CONTACTS_MAX;
 use delivery::schedule::{Jitter, Timers};
 use mail::address::Mailbox;
 use mail::id::{AccountId, Partition};
@@ -19,8 +20,10 @@ const ROWS_MAX: usize = 500;
 const ROW_OCTETS: usize = 512;
 
 statements! {
-    OBSERVE = "INSERT INTO observed (part, account, sender_key, sender, messages, first_at, last_at) VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5) \
-               ON CONFLICT (part, account, sender_key) DO UPDATE SET messages = observed.messages + 1, last_at = excluded.last_at";
+    OBSERVE_AGAIN = "UPDATE observed SET messages = messages + 1, last_at = ?4 WHERE part = ?1 AND account = ?2 AND sender_key = ?3";
+    OBSERVE = "INSERT INTO observed (part, account, sender_key, sender, messages, first_at, last_at) VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5)";
+    FORGET_OBSERVED = "DELETE FROM observed WHERE part = ?1 AND account = ?2 AND sender_key IN (SELECT sender_key FROM observed \
+                       WHERE part = ?1 AND account = ?2 ORDER BY last_at DESC, sender_key LIMIT ?4 OFFSET ?3)";
 }
 
 impl Store {
@@ -195,9 +198,15 @@ pub(crate) fn redecide(
     transition(tx, record, ArrivalEvent::Decided(verdict), now, jitter, timers).map(Some)
 }
 
-/// Notes somebody who was let in, and would have waited with screening on.
+/// Notes somebody who was let in, and would have waited with screening on. A mailbox remembers as many of them as it would
+/// show contact attempts: the latest.
 pub(crate) fn observe(tx: &mut dyn Tx, account: AccountId, sender: &Mailbox, now: Timestamp) -> Result<()> {
-    tx.execute(OBSERVE, params![Partition::of(account), account, sender.key(), sender.to_string(), now]).map(drop)
+    let (part, key) = (Partition::of(account), sender.key());
+    if tx.execute(OBSERVE_AGAIN, params![part, account, &key, now])? == 0 {
+        tx.execute(OBSERVE, params![part, account, &key, sender.to_string(), now])?;
+        tx.execute(FORGET_OBSERVED, params![part, account, CONTACTS_MAX, ROWS_MAX])?;
+    }
+    Ok(())
 }
 
 fn apply(tx: &mut dyn Tx, part: Partition, settle: &SettleArrival, timers: &Timers) -> Result<Option<ArrivalRecord>> {

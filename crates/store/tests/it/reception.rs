@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use delivery::consent::{EntryList, Legacy, Screening};
-use delivery::contacts::ContactKind;
+use delivery::contacts::{ContactKind, ROWS_MAX as CONTACTS_MAX};
 use delivery::legacy::authorship;
 use futures_util::TryStreamExt as _;
 use mail::id::AccountId;
@@ -79,6 +79,22 @@ on_both_engines! {
             assert_eq!((inbox(it, bob).await, waiting(it, bob).await.len()), (usize::from(is_delivered), usize::from(!is_delivered)));
             assert_eq!(it.store.observed(bob).await.unwrap().len(), usize::from(screening == Screening::Observe));
         }
+    }
+
+    async fn who_would_have_waited_is_remembered_up_to_a_limit_and_the_latest_stay(it: &mut Fixture) {
+        let bob = it.account("bob@b.test", Screening::Observe).await;
+        for number in 0..CONTACTS_MAX {
+            push(it, bob, &format!("alice{number}@a.test")).await;
+            it.wait(Duration::from_secs(1));
+        }
+        push(it, bob, "alice0@a.test").await;
+        it.wait(Duration::from_secs(1));
+        push(it, bob, "carol@c.test").await;
+        let observed = it.store.observed(bob).await.unwrap();
+        assert_eq!(observed.len(), CONTACTS_MAX);
+        let latest: Vec<_> = observed.iter().take(2).map(|row| (row.sender.to_string(), row.count)).collect();
+        assert_eq!(latest, [("carol@c.test".to_owned(), 1), ("alice0@a.test".to_owned(), 2)]);
+        assert!(!observed.iter().any(|row| row.sender == mailbox("alice1@a.test")), "it wrote longest ago");
     }
 
     async fn allowing_moves_what_was_kept_into_the_mailbox_and_what_comes_later_waits_again(it: &mut Fixture) {
