@@ -196,6 +196,20 @@ impl ContentWriter {
         }
     }
 
+    /// Takes in all that a reader has left.
+    ///
+    /// # Errors
+    /// The object store is not available, or what is read is not what was stored.
+    pub(crate) async fn write_rest(&mut self, mut reader: ContentReader) -> Result<()> {
+        loop {
+            let piece = reader.next().await?;
+            if piece.is_empty() {
+                return Ok(());
+            }
+            self.write(&piece).await?;
+        }
+    }
+
     /// All is taken in: durable, if it is an object.
     ///
     /// # Errors
@@ -246,6 +260,20 @@ impl ContentReader {
         }
         self.offset = end;
         Ok(piece)
+    }
+
+    /// Shows every piece that is left.
+    ///
+    /// # Errors
+    /// As those of [`next`](Self::next).
+    pub async fn each(mut self, mut take: impl FnMut(&[u8])) -> Result<()> {
+        loop {
+            let piece = self.next().await?;
+            if piece.is_empty() {
+                return Ok(());
+            }
+            take(&piece);
+        }
     }
 }
 

@@ -76,14 +76,8 @@ impl Store {
         }
         let mut digester = Digester::new();
         digester.update(&mail.head);
-        let mut reader = ContentReader::new(self, &mail.content, mail.skip_octets);
-        loop {
-            let piece = reader.next().await?;
-            if piece.is_empty() {
-                return Ok(digester.finish());
-            }
-            digester.update(&piece);
-        }
+        ContentReader::new(self, &mail.content, mail.skip_octets).each(|piece| digester.update(piece)).await?;
+        Ok(digester.finish())
     }
 }
 

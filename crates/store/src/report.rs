@@ -201,25 +201,11 @@ impl Store {
 
     async fn copy_into_report(&self, draft: &Draft, content: &StoredContent) -> Result<StoredContent> {
         let mut scan = Scan::default();
-        let mut reader = ContentReader::new(self, content, 0);
-        loop {
-            let piece = reader.next().await?;
-            if piece.is_empty() {
-                break;
-            }
-            scan.update(&piece);
-        }
+        ContentReader::new(self, content, 0).each(|piece| scan.update(piece)).await?;
         let frame = draft.tell(&self.host(), Returned::Headers(&draft.header), |report| dsn::frame(report, scan));
         let mut writer = ContentWriter::new(self, draft.account);
         writer.write(&frame.before).await?;
-        let mut reader = ContentReader::new(self, content, 0);
-        loop {
-            let piece = reader.next().await?;
-            if piece.is_empty() {
-                break;
-            }
-            writer.write(&piece).await?;
-        }
+        writer.write_rest(ContentReader::new(self, content, 0)).await?;
         writer.write(&frame.after).await?;
         writer.finish().await
     }

@@ -6,7 +6,6 @@ use delivery::arrival::{ArrivalEvent, Received, Stage};
 use delivery::transfer::TransferEvent;
 use futures_util::stream::{self, TryStreamExt as _};
 use mail::status::Status;
-use store::content::{ContentReader, ContentWriter, StoredContent};
 use store::{ArrivalRecord, Delivered, Evidence, Lease, NewArrival, Settled, StoreError, TransferRecord, Writer};
 
 use crate::events::Event;
@@ -99,7 +98,7 @@ async fn fetch(node: &Arc<Node>, lease: &Lease, record: &ArrivalRecord) -> Resul
     if !served.is_some_and(|settled| settled.after.last_octet_may_leave()) {
         return settle_arrival(node, lease, record, ArrivalEvent::Vanished, "expired or withdrawn").await;
     }
-    let content = copy(node, &transfer.content, record).await?;
+    let content = node.store.copy_content(&transfer.content, record.key.account).await?;
     let host = node.settings.hostname.to_string();
     let provenance = Provenance { host: &host, protocol: "LOCAL", reverse_path: &transfer.reverse_path };
     let size_octets = content.size_octets;
@@ -118,19 +117,6 @@ async fn fetch(node: &Arc<Node>, lease: &Lease, record: &ArrivalRecord) -> Resul
             settle_arrival(node, lease, record, event, &refusal.text).await?;
             tell(node, lease, record, TransferEvent::Declined { status: refusal.status, text: refusal.text }).await
         }
-    }
-}
-
-/// A copy in the recipient's partition: no content is shared across two.
-async fn copy(node: &Arc<Node>, content: &StoredContent, record: &ArrivalRecord) -> Result<StoredContent, StoreError> {
-    let mut reader = ContentReader::new(&node.store, content, 0);
-    let mut writer = ContentWriter::new(&node.store, record.key.account);
-    loop {
-        let piece = reader.next().await?;
-        if piece.is_empty() {
-            return writer.finish().await;
-        }
-        writer.write(&piece).await?;
     }
 }
 

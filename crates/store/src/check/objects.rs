@@ -92,15 +92,9 @@ impl Store {
     }
 
     async fn digest_of(&self, content: &StoredContent) -> Result<ContentDigest> {
-        let mut reader = ContentReader::new(self, content, 0);
         let mut digester = Digester::new();
-        loop {
-            let piece = reader.next().await?;
-            if piece.is_empty() {
-                return Ok(digester.finish());
-            }
-            digester.update(&piece);
-        }
+        ContentReader::new(self, content, 0).each(|piece| digester.update(piece)).await?;
+        Ok(digester.finish())
     }
 }
 
