@@ -241,10 +241,16 @@ impl Desk {
         MailId::new(self.means.now(), self.random())
     }
 
-    /// Records what the author of a transfer asks for: as [`Node::settle_event`], where perhaps no node runs.
-    async fn settle_event(&self, id: &NoticeId, event: TransferEvent) -> Result<Option<Settled>, StoreError> {
-        let (report, now, jitter) = (self.new_mail_id(), self.means.now(), self.jitter());
-        self.store.settle(Settle { id: id.clone(), event, detail: None, attempt: None, report, now, jitter, writer: Writer::Session }).await
+    /// Records what somebody asks for a transfer: as [`Node::settle_event`], where perhaps no node runs.
+    async fn settle_event(
+        &self,
+        id: &NoticeId,
+        event: TransferEvent,
+        detail: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Settled>, StoreError> {
+        let (id, detail, report, jitter) = (id.clone(), detail.map(str::to_owned), self.new_mail_id(), self.jitter());
+        self.store.settle(Settle { id, event, detail, attempt: None, report, now, jitter, writer: Writer::Session }).await
     }
 
     /// The account that has this address.

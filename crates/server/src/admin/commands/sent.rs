@@ -84,7 +84,7 @@ async fn take_back(desk: &Desk, record: &TransferRecord) -> Result<Option<NotWit
     if (desk.is_being_retrieved)(&record.id) {
         return Ok(refusal(&record.transfer, "is being collected at this moment"));
     }
-    let Some(settled) = desk.settle_event(&record.id, TransferEvent::WithdrawalAsked).await? else {
+    let Some(settled) = desk.settle_event(&record.id, TransferEvent::WithdrawalAsked, None, desk.means.now()).await? else {
         return Ok(refusal(&record.transfer, "is not here any more"));
     };
     match settled.after {

@@ -10,7 +10,7 @@ use mail::address::Domain;
 use mail::id::NoticeId;
 use mail::time::Timestamp;
 use serde::Serialize;
-use store::{ArrivalKey, Settle, SettleArrival, StoreError, Writer};
+use store::{ArrivalKey, SettleArrival, StoreError, Writer};
 
 use super::pages::{Direction, LOOKED_AT_MAX, Line, Name, Pages};
 use super::{Item, find, peers};
@@ -106,14 +106,9 @@ fn name_of(item: &Item) -> Name {
 
 async fn retry_one(desk: &Desk, name: Name, now: Timestamp) -> Result<(), StoreError> {
     match name {
-        Name::Outgoing(id) => desk.store.settle(settle(desk, id, TransferEvent::RetryAsked, None, now)).await.map(drop),
+        Name::Outgoing(id) => desk.settle_event(&id, TransferEvent::RetryAsked, None, now).await.map(drop),
         Name::Incoming(key) => desk.store.settle_arrival(settle_arrival(desk, key, ArrivalEvent::RetryAsked, None, now)).await.map(drop),
     }
-}
-
-fn settle(desk: &Desk, id: NoticeId, event: TransferEvent, detail: Option<&str>, now: Timestamp) -> Settle {
-    let (report, jitter) = (desk.new_mail_id(), desk.jitter());
-    Settle { id, event, detail: detail.map(str::to_owned), attempt: None, report, now, jitter, writer: Writer::Session }
 }
 
 fn settle_arrival(desk: &Desk, key: ArrivalKey, event: ArrivalEvent, detail: Option<&str>, now: Timestamp) -> SettleArrival {
@@ -148,8 +143,7 @@ async fn give_up_transfer(desk: &Desk, id: &NoticeId) -> Result<Option<GivenUp>,
         // What leaves at this moment may be confirmed in the next.
         return Err(AdminError::temporary("being-collected", format!("{id} is being collected at this moment; try again in a minute")));
     }
-    let asked = settle(desk, id.clone(), TransferEvent::GivenUp, Some(GIVEN_UP), desk.means.now());
-    let Some(settled) = desk.store.settle(asked).await? else { return Ok(None) };
+    let Some(settled) = desk.settle_event(id, TransferEvent::GivenUp, Some(GIVEN_UP), desk.means.now()).await? else { return Ok(None) };
     let status = SentStatus::of(&settled.after).as_str();
     let given_up = GivenUp { id: id.clone(), direction: "outgoing", status, reported: settled.reported };
     Ok(match &settled.before {
