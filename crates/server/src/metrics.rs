@@ -32,71 +32,70 @@ const SECONDS: [f64; 12] = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 
 /// Bounds of how many operations share a transaction.
 const OPERATIONS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-/// All numbers of one server. Cheap to clone; cheap to count with.
-#[derive(Debug, Clone)]
-pub struct Metrics {
-    connections: Family<One, Counter>,
-    connections_open: Family<One, Gauge>,
-    connections_refused: Family<One, Counter>,
-    commands: Family<One, Counter>,
-    commands_refused: Family<One, Counter>,
-    auth_failures: Family<One, Counter>,
-    unknown_recipients: Family<One, Counter>,
-    tls_failures: Counter,
-    events: Family<Two, Counter>,
-    peer_sessions: Family<One, Counter>,
-    dns_seconds: Histogram,
-    dns_failures: Counter,
-    store_batch_seconds: Family<One, Histogram>,
-    store_batch_operations: Family<One, Histogram>,
-    // Read when somebody asks.
-    store_waiting: Family<One, Gauge>,
-    transfers: Family<One, Gauge>,
-    transfers_oldest: Family<One, Seconds>,
-    arrivals: Family<One, Gauge>,
-    arrivals_oldest: Family<One, Seconds>,
-    peer_connections_open: Gauge,
-    ports_listening: Gauge,
-    lease_until: Gauge<i64, AtomicI64>,
-    loop_lag: Seconds,
-    disk_free: Gauge,
-    disk_size: Gauge,
-    certificate_expires: Gauge,
-    ready: Gauge,
+/// The number a field begins as.
+macro_rules! beginning {
+    ($kind:ty) => {
+        <$kind>::default()
+    };
+    ($kind:ty, $number:expr) => {
+        $number
+    };
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
-        Self {
-            connections: Family::default(),
-            connections_open: Family::default(),
-            connections_refused: Family::default(),
-            commands: Family::default(),
-            commands_refused: Family::default(),
-            auth_failures: Family::default(),
-            unknown_recipients: Family::default(),
-            tls_failures: Counter::default(),
-            events: Family::default(),
-            peer_sessions: Family::default(),
-            dns_seconds: Histogram::new(SECONDS),
-            dns_failures: Counter::default(),
-            store_batch_seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
-            store_batch_operations: Family::new_with_constructor(|| Histogram::new(OPERATIONS)),
-            store_waiting: Family::default(),
-            transfers: Family::default(),
-            transfers_oldest: Family::default(),
-            arrivals: Family::default(),
-            arrivals_oldest: Family::default(),
-            peer_connections_open: Gauge::default(),
-            ports_listening: Gauge::default(),
-            lease_until: Gauge::default(),
-            loop_lag: Seconds::default(),
-            disk_free: Gauge::default(),
-            disk_size: Gauge::default(),
-            certificate_expires: Gauge::default(),
-            ready: Gauge::default(),
+/// Each number in one line: its name, its kind, where it begins, what it says.
+macro_rules! numbers {
+    ($($name:ident: $kind:ty $(= $number:expr)?, $says:literal;)*) => {
+        /// All numbers of one server. Cheap to clone; cheap to count with.
+        #[derive(Debug, Clone)]
+        pub struct Metrics {
+            $($name: $kind,)*
+            /// For readiness, and shown to nobody.
+            lease_until: Gauge<i64, AtomicI64>,
         }
-    }
+
+        impl Default for Metrics {
+            fn default() -> Self {
+                Self { $($name: beginning!($kind $(, $number)?),)* lease_until: Gauge::default() }
+            }
+        }
+
+        impl Metrics {
+            fn register(&self, registry: &mut Registry) {
+                $(registry.register(stringify!($name), $says, self.$name.clone());)*
+            }
+        }
+    };
+}
+
+numbers! {
+    connections: Family<One, Counter>, "Connections taken";
+    connections_open: Family<One, Gauge>, "Connections that are open";
+    connections_refused: Family<One, Counter>, "Connections that found no place";
+    commands: Family<One, Counter>, "Commands of sessions that ended";
+    commands_refused: Family<One, Counter>, "Of these, refused by the session itself";
+    auth_failures: Family<One, Counter>, "Failed logins, of sessions that ended";
+    unknown_recipients: Family<One, Counter>, "Recipients refused for good, of sessions that ended";
+    tls_failures: Counter, "Clients whose TLS did not come about";
+    events: Family<Two, Counter>, "What happened to messages, as in the log";
+    peer_sessions: Family<One, Counter>, "Sessions with other servers that were tried";
+    peer_connections_open: Gauge, "Connections open to other servers";
+    dns_seconds: Histogram = Histogram::new(SECONDS), "How long DNS took to answer";
+    dns_failures: Counter, "Questions that DNS did not answer";
+    store_batch_seconds: Family<One, Histogram> = Family::new_with_constructor(|| Histogram::new(SECONDS)),
+        "How long transactions took, their sync included";
+    store_batch_operations: Family<One, Histogram> = Family::new_with_constructor(|| Histogram::new(OPERATIONS)),
+        "How many operations shared one";
+    store_waiting: Family<One, Gauge>, "Operations that wait for the store";
+    transfers: Family<One, Gauge>, "Messages on their way from here, by state";
+    transfers_oldest_seconds: Family<One, Seconds>, "How long the first of them is in it";
+    arrivals: Family<One, Gauge>, "Messages on their way to here, by state";
+    arrivals_oldest_seconds: Family<One, Seconds>, "How long ago the first of them was noted";
+    ports_listening: Gauge, "Ports that take connections";
+    loop_lag_seconds: Seconds, "How much later than asked for a task last ran";
+    disk_free_bytes: Gauge, "Room in data_dir";
+    disk_size_bytes: Gauge, "Size of its file system";
+    certificate_expires_seconds: Gauge, "When the certificate ends, in seconds of 1970";
+    ready: Gauge, "1 if the server is ready, as /readyz says";
 }
 
 /// A connection that is counted as open until it is dropped.
@@ -185,35 +184,6 @@ impl Metrics {
     /// The jobs of the partitions are this node's until then.
     pub fn leased(&self, until: Timestamp) {
         self.lease_until.set(until.as_millis());
-    }
-
-    fn register(&self, registry: &mut Registry) {
-        registry.register("connections", "Connections taken", self.connections.clone());
-        registry.register("connections_open", "Connections that are open", self.connections_open.clone());
-        registry.register("connections_refused", "Connections that found no place", self.connections_refused.clone());
-        registry.register("commands", "Commands of sessions that ended", self.commands.clone());
-        registry.register("commands_refused", "Of these, refused by the session itself", self.commands_refused.clone());
-        registry.register("auth_failures", "Failed logins, of sessions that ended", self.auth_failures.clone());
-        registry.register("unknown_recipients", "Recipients refused for good, of sessions that ended", self.unknown_recipients.clone());
-        registry.register("tls_failures", "Clients whose TLS did not come about", self.tls_failures.clone());
-        registry.register("events", "What happened to messages, as in the log", self.events.clone());
-        registry.register("peer_sessions", "Sessions with other servers that were tried", self.peer_sessions.clone());
-        registry.register("peer_connections_open", "Connections open to other servers", self.peer_connections_open.clone());
-        registry.register("dns_seconds", "How long DNS took to answer", self.dns_seconds.clone());
-        registry.register("dns_failures", "Questions that DNS did not answer", self.dns_failures.clone());
-        registry.register("store_batch_seconds", "How long transactions took, their sync included", self.store_batch_seconds.clone());
-        registry.register("store_batch_operations", "How many operations shared one", self.store_batch_operations.clone());
-        registry.register("store_waiting", "Operations that wait for the store", self.store_waiting.clone());
-        registry.register("transfers", "Messages on their way from here, by state", self.transfers.clone());
-        registry.register("transfers_oldest_seconds", "How long the first of them is in it", self.transfers_oldest.clone());
-        registry.register("arrivals", "Messages on their way to here, by state", self.arrivals.clone());
-        registry.register("arrivals_oldest_seconds", "How long ago the first of them was noted", self.arrivals_oldest.clone());
-        registry.register("ports_listening", "Ports that take connections", self.ports_listening.clone());
-        registry.register("loop_lag_seconds", "How much later than asked for a task last ran", self.loop_lag.clone());
-        registry.register("disk_free_bytes", "Room in data_dir", self.disk_free.clone());
-        registry.register("disk_size_bytes", "Size of its file system", self.disk_size.clone());
-        registry.register("certificate_expires_seconds", "When the certificate ends, in seconds of 1970", self.certificate_expires.clone());
-        registry.register("ready", "1 if the server is ready, as /readyz says", self.ready.clone());
     }
 }
 

@@ -27,19 +27,19 @@ pub(super) async fn text(watched: &Watched) -> String {
     let is_ready = health::troubles(watched).await.is_empty();
     metrics.ready.set(i64::from(is_ready));
     if let Some(census) = census(watched, now).await {
-        set(&metrics.transfers, &metrics.transfers_oldest, &TRANSFER_STATES, &census.transfers, now);
-        set(&metrics.arrivals, &metrics.arrivals_oldest, &ARRIVAL_STATES, &census.arrivals, now);
+        set(&metrics.transfers, &metrics.transfers_oldest_seconds, &TRANSFER_STATES, &census.transfers, now);
+        set(&metrics.arrivals, &metrics.arrivals_oldest_seconds, &ARRIVAL_STATES, &census.arrivals, now);
     }
     let waiting: usize = node.store.writes().iter().map(|queue| queue.len()).sum();
     metrics.store_waiting.get_or_create(&[("access", "write")]).set(number(waiting));
     metrics.store_waiting.get_or_create(&[("access", "read")]).set(number(node.store.reads().len()));
     metrics.peer_connections_open.set(number(node.dialled.open()));
     if let Some(Disk { free_octets, size_octets }) = Disk::of(&watched.data_dir) {
-        metrics.disk_free.set(i64::try_from(free_octets).unwrap_or(i64::MAX));
-        metrics.disk_size.set(i64::try_from(size_octets).unwrap_or(i64::MAX));
+        metrics.disk_free_bytes.set(i64::try_from(free_octets).unwrap_or(i64::MAX));
+        metrics.disk_size_bytes.set(i64::try_from(size_octets).unwrap_or(i64::MAX));
     }
     if let Some(expires) = watched.tls.expires() {
-        metrics.certificate_expires.set(expires.as_millis() / 1000);
+        metrics.certificate_expires_seconds.set(expires.as_millis() / 1000);
     }
     let mut text = String::new();
     if let Err(error) = encode(&mut text, &watched.registry) {

@@ -70,7 +70,7 @@ async fn feel_pulse(node: Arc<Node>) {
     while !node.stop.is_raised() {
         let due = node.world.after(PULSE);
         first(node.world.sleep_until(due), node.stop.raised()).await;
-        node.metrics.loop_lag.set(node.world.now().since(due).as_secs_f64());
+        node.metrics.loop_lag_seconds.set(node.world.now().since(due).as_secs_f64());
     }
 }
 

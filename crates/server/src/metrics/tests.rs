@@ -25,7 +25,7 @@ fn text() -> String {
     for family in [&metrics.transfers, &metrics.arrivals] {
         family.get_or_create(&[("state", "due")]).set(1);
     }
-    for family in [&metrics.transfers_oldest, &metrics.arrivals_oldest] {
+    for family in [&metrics.transfers_oldest_seconds, &metrics.arrivals_oldest_seconds] {
         family.get_or_create(&[("state", "due")]).set(1.5);
     }
     let mut registry = Registry::default();
