@@ -38,7 +38,7 @@ impl Store {
     }
 
     /// Puts a pushed message into the recipient's mailbox, or keeps it aside, or drops it, as entries and modes want it in
-    /// this transaction. Repeatable by the message's id. Whose mode has become `refuse` since RCPT keeps it.
+    /// this transaction. Repeatable by the message's id.
     ///
     /// # Errors
     /// The store is not available, or the content was swept.
@@ -74,6 +74,8 @@ fn receive(tx: &mut dyn Tx, part: Partition, new: &Receive, timers: &Timers) -> 
             }
             Ok(Received::Delivered)
         }
+        // The mode became `refuse` after RCPT: an address that was taken is not refused at the end of the message, where
+        // one reply speaks for all recipients. As nobody wants it pushed, it waits for its recipient's word.
         Pushed::Keep | Pushed::Refuse => {
             if adopt(tx, part, new)? {
                 kept::insert(tx, part, new, new.now + timers.keep_legacy)?;
