@@ -99,6 +99,16 @@ fn keep_statements(connection: &Connection) -> Result<(), StoreError> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop).map_err(failed)
 }
 
+/// Has the names of the database and its journal on the disk, now that both are there.
+pub(crate) fn sync_names(file: &SqliteFile) -> Result<(), StoreError> {
+    let folder = match file.path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        Some(_) | None => Path::new("."),
+    };
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|error| StoreError::Unavailable(format!("{}: {error}", folder.display())))
+}
+
 /// Takes the lock beside the database. The system frees it when the process ends, however it ends.
 fn lock(path: &Path) -> Result<File, OpenError> {
     let mut name = path.as_os_str().to_owned();

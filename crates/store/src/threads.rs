@@ -8,7 +8,7 @@ use crate::backend::{Access, Backend};
 use crate::postgres::{Postgres, PostgresUrl};
 use crate::queue::{Queue, drain, live};
 use crate::sqlite::{Sqlite, SqliteFile};
-use crate::{OpenError, Store, StoreError, Surroundings, lease, schema};
+use crate::{OpenError, Store, StoreError, Surroundings, lease, schema, sqlite};
 
 /// Threads that read from SQLite: as many as there are people who look at once on a small server.
 const SQLITE_READERS: usize = 2;
@@ -58,6 +58,7 @@ pub fn open(database: &Database, surroundings: Surroundings) -> Result<(Store, T
             let mut writer = Sqlite::open(file)?;
             schema::migrate(&mut writer)?;
             lease::void(&mut writer)?;
+            sqlite::sync_names(file)?;
             let readers = (0..SQLITE_READERS).map(|_reader| Sqlite::open_reader(file)).collect::<Result<Vec<_>, _>>()?;
             start(vec![writer], readers, surroundings)
         }
