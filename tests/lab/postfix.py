@@ -50,6 +50,8 @@ class Postfix(Mta):
         self.routes = []
         self.settings = {}
         self.transports = ""
+        # Who has a mailbox here, and where: regexp_table(5).
+        self.mailboxes = "if !/^nobody/\n/@/ all/\nendif\n"
 
     def start(self, *wrapper):
         """Writes the configuration and starts it, behind the words of `wrapper` if there are any."""
@@ -57,7 +59,7 @@ class Postfix(Mta):
         self.make_queue()
         self.write_file("config/main.cf", "".join(f"{name} = {value}\n" for name, value in self.parameters().items()))
         self.write_file("config/master.cf", self.listeners() + SERVICES + self.transports)
-        self.write_file("config/mailboxes", "if !/^nobody/\n/@/ all/\nendif\n")
+        self.write_file("config/mailboxes", self.mailboxes)
         self.write_file("config/routes", "".join(f"{pattern} {transport}\n" for pattern, transport in self.routes))
         libraries = os.path.join(self.programs, "usr/lib/postfix")
         master = os.path.join(libraries, "sbin/master")
