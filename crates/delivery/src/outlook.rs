@@ -7,7 +7,7 @@ use mail::time::Timestamp;
 use crate::arrival::{Arrival, ArrivalOutcome, Received, Stage};
 use crate::report;
 use crate::schedule::Timers;
-use crate::transfer::{NoticeLine, Transfer};
+use crate::transfer::{NoticeLine, Taking, Transfer};
 
 /// Where something stands, and what comes if nothing changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,15 +89,18 @@ pub fn of_transfer(transfer: &Transfer, timers: &Timers) -> Outlook {
             then: "the author is told that it was handed over and never confirmed",
             on_give_up: CLOSES,
         },
-        Transfer::Relaying { since, attempts, retry_at, .. } => Outlook {
-            state: "relaying",
-            attempts: *attempts,
-            next_attempt: Some(*retry_at),
-            gives_up: Some(*since + timers.notice_give_up),
-            meaning: "No server of the recipient's domain speaks two-way mail; the message goes by ordinary SMTP.".to_owned(),
-            then: "it ends as expired, and the author gets a report",
-            on_give_up: FAILS,
-        },
+        Transfer::Relaying { since, attempts, retry_at, taking, .. } => {
+            let (meaning, then, on_give_up) = relaying(*taking);
+            Outlook {
+                state: "relaying",
+                attempts: *attempts,
+                next_attempt: Some(*retry_at),
+                gives_up: Some(*since + timers.notice_give_up),
+                meaning: meaning.to_owned(),
+                then,
+                on_give_up,
+            }
+        }
         Transfer::Ended { forget_at, .. } => Outlook {
             state: "ended",
             attempts: 0,
@@ -107,6 +110,23 @@ pub fn of_transfer(transfer: &Transfer, timers: &Timers) -> Outlook {
             then: "the outcome is forgotten",
             on_give_up: None,
         },
+    }
+}
+
+/// Of a transfer that is being relayed: what that means, what happens at its end, and what if it is given up.
+const fn relaying(taking: Taking) -> (&'static str, &'static str, Option<&'static str>) {
+    match taking {
+        Taking::Excluded => (
+            "No server of the recipient's domain speaks two-way mail; the message goes by ordinary SMTP.",
+            "it ends as expired, and the author gets a report",
+            FAILS,
+        ),
+        Taking::Possible => (
+            "The message was sent by ordinary SMTP, and no reply to it is recorded: the server may have taken it. It is sent again, \
+             and may arrive twice.",
+            "the author is told that it was handed over and never confirmed",
+            CLOSES,
+        ),
     }
 }
 
@@ -208,7 +228,8 @@ mod tests {
             Transfer::Waiting { since, expires, repeat_at: Timestamp::FAR_FUTURE, delay },
             Transfer::Served { since, expires, repeat_at: retry_at },
             Transfer::Uncertain { until: expires },
-            Transfer::Relaying { since, attempts, retry_at, delay },
+            Transfer::Relaying { since, attempts, retry_at, delay, taking: Taking::Excluded },
+            Transfer::Relaying { since, attempts, retry_at, delay, taking: Taking::Possible },
             Transfer::Ended { outcome: Outcome::Delivered, forget_at: expires },
         ]
     }

@@ -5,7 +5,7 @@ use mail::envelope::{ReportWish, ReturnWish};
 use mail::status::Status;
 use serde::{Deserialize, Serialize};
 
-use crate::transfer::{NoticeLine, Outcome, Transfer};
+use crate::transfer::{NoticeLine, Outcome, Taking, Transfer};
 
 /// Something worth telling the author about one recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,7 +146,10 @@ pub fn detail(transfer: &Transfer) -> String {
         Transfer::Uncertain { until } => {
             format!("the recipient's server collected the message and has not confirmed it; a confirmation is awaited until {until}")
         }
-        Transfer::Relaying { retry_at, .. } => {
+        Transfer::Relaying { taking: Taking::Possible, retry_at, .. } => {
+            format!("sent by ordinary SMTP, and no reply is recorded: it may have been taken; next attempt at {retry_at}")
+        }
+        Transfer::Relaying { taking: Taking::Excluded, retry_at, .. } => {
             format!(
                 "kept here, to be passed on by ordinary SMTP: the recipient's server does not speak two-way mail; next attempt at {retry_at}"
             )
@@ -174,6 +177,7 @@ mod tests {
         let (since, expires) = (Timestamp::EPOCH, Timestamp::from_millis(86_400_000));
         let delay = Delay::Told;
         let notifying = |line| Transfer::Notifying { since, attempts: 0, retry_at: expires, line, delay };
+        let relaying = |taking| Transfer::Relaying { since, attempts: 0, retry_at: expires, delay, taking };
         let ended = |outcome| Transfer::Ended { outcome, forget_at: expires };
         let failed = Outcome::Failed { status: Status::permanent(1, 1), text: "no such mailbox".to_owned() };
         let table = [
@@ -182,7 +186,8 @@ mod tests {
             (Transfer::Waiting { since, expires, repeat_at: expires, delay }, "noticed", "until 1970-01-02T00:00:00Z"),
             (Transfer::Served { since, expires, repeat_at: expires }, "noticed", "has not confirmed yet"),
             (Transfer::Uncertain { until: expires }, "handed-over", "awaited until 1970-01-02T00:00:00Z"),
-            (Transfer::Relaying { since, attempts: 0, retry_at: expires, delay }, "kept", "by ordinary SMTP"),
+            (relaying(Taking::Excluded), "kept", "to be passed on by ordinary SMTP"),
+            (relaying(Taking::Possible), "kept", "it may have been taken"),
             (ended(Outcome::Delivered), "delivered", "confirmed"),
             (ended(failed), "failed", "5.1.1 no such mailbox"),
             (ended(Outcome::Expired), "expired", "in time"),

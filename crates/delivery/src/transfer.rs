@@ -9,7 +9,7 @@
 //! | Waiting | the same, and when it expires | nothing is lost: the destination holds the notice, and it is repeated after 1, 3 and 7 days |
 //! | Served | the same, and that the last octet may have left | the destination may have every octet: it is served again if it asks, and never called failed; its notice is repeated, for a destination that was restored from a backup |
 //! | Uncertain | the same, and until when we listen | we go on listening for the confirmation |
-//! | Relaying | content, envelope | ordinary SMTP is tried again; as everywhere in SMTP, the message may arrive twice |
+//! | Relaying | content, envelope, and whether a server may have taken it | ordinary SMTP is tried again; as everywhere in SMTP, the message may arrive twice; what may have been taken is never called withdrawn or undelivered |
 //! | Ended | the outcome; the content is freed | nothing; a late CONFIRM is answered 250 |
 //!
 //! Every transition may run twice: the origin may crash between acting and recording, and so may the destination.
@@ -19,12 +19,15 @@
 //! A withdrawal, an expiry or a refusal may be committed while a retrieval is under way: who serves must look at the
 //! state that `AboutToServeLastOctet` gives, and close the connection unless [`Transfer::last_octet_may_leave`].
 
+mod event;
+
 use mail::status::Status;
 use mail::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::report::Report;
 use crate::schedule::Moment;
+pub use event::{Reporter, TransferEvent};
 
 /// One message on its way to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +82,9 @@ pub enum Transfer {
         retry_at: Timestamp,
         /// Whether the author was told of the delay.
         delay: Delay,
+        /// Whether a server may have it all the same.
+        #[serde(default)]
+        taking: Taking,
     },
     /// Over. The content is freed, the outcome kept for a while.
     Ended {
@@ -101,6 +107,18 @@ pub enum NoticeLine {
         /// EXPIRES of the latest such line.
         expires: Timestamp,
     },
+}
+
+/// Whether a server can have taken a message by ordinary SMTP. Committed before the end of the content leaves, because the
+/// reply to it may be lost (RFC 5321 section 4.5.3.2.6), and so may our record of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Taking {
+    /// It cannot: each that was tried said no, or never had all of it.
+    Excluded,
+    /// It can. So it is with a row that doesn't say.
+    #[default]
+    Possible,
 }
 
 /// Whether the author was told that a message is late. Told once in each state.
@@ -134,79 +152,6 @@ pub enum Outcome {
     Relayed,
     /// Served, and never confirmed.
     Closed,
-}
-
-/// What can happen to a transfer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TransferEvent {
-    /// A NOTICE line is about to be written to a server.
-    NoticeSending,
-    /// The destination answered 250.
-    NoticeAccepted,
-    /// It answered 4xx, or could not be reached.
-    NoticeDeferred,
-    /// It answered 5xx.
-    NoticeRefused {
-        /// Its enhanced status.
-        status: Status,
-        /// Its text.
-        text: String,
-    },
-    /// The destination definitely does not offer the extension (`discovery`).
-    ExtensionAbsent,
-    /// The same, and the message must not be pushed: its author asked for two-way mail only.
-    ExtensionAbsentNeverPush {
-        /// Why that is a failure.
-        status: Status,
-        /// In words.
-        text: String,
-    },
-    /// The destination asked, by PENDING, to hear again of what waits.
-    NoticeAskedFor,
-    /// RETRIEVE has been served but for the last octet (at OFFSET=SIZE: but for the reply), which must wait for the commit of this.
-    AboutToServeLastOctet,
-    /// CONFIRM.
-    Confirmed,
-    /// DECLINE: the content is refused for good.
-    Declined {
-        /// The destination's status.
-        status: Status,
-        /// Its text.
-        text: String,
-    },
-    /// The author takes the message back, and no connection is retrieving or relaying it.
-    WithdrawalAsked,
-    /// Ordinary SMTP: 2xx.
-    RelayAccepted {
-        /// Who answers the author's wish to hear of success.
-        reporter: Reporter,
-    },
-    /// Ordinary SMTP: 4xx, or unreachable.
-    RelayDeferred,
-    /// Ordinary SMTP: 5xx.
-    RelayRefused {
-        /// The peer's status, or ours.
-        status: Status,
-        /// Its reply, or our reason.
-        text: String,
-    },
-    /// An administrator wants the next attempt now.
-    RetryAsked,
-    /// An administrator ends it, and no connection is retrieving or relaying it.
-    GivenUp,
-    /// The store was restored from a backup: what it did since is forgotten here, and remembered elsewhere.
-    Restored,
-    /// Time has passed.
-    TimePassed,
-}
-
-/// Who tells the author that a message was passed on by ordinary SMTP (RFC 3461 section 5.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reporter {
-    /// We do: the next server knows no DSN, and what the author wished ends here.
-    Here,
-    /// The next server does: it was told what the author wished.
-    NextServer,
 }
 
 /// What to do, in the transaction that records the transition.
@@ -332,7 +277,7 @@ impl Transfer {
             | (TransferEvent::NoticeDeferred, _) => later(line),
             (TransferEvent::ExtensionAbsentNeverPush { status, text }, NoticeLine::Unsent) => Self::fail(status, text, expires, at),
             (TransferEvent::ExtensionAbsent, NoticeLine::Unsent) => {
-                (Self::Relaying { since, attempts: 0, retry_at: at.now, delay }, vec![])
+                (Self::Relaying { since, attempts: 0, retry_at: at.now, delay, taking: Taking::Excluded }, vec![])
             }
             (TransferEvent::NoticeAskedFor | TransferEvent::RetryAsked, _) => (stay(attempts, at.now, line, delay), vec![]),
             // A notice that we have forgotten may have been taken.
@@ -358,9 +303,13 @@ impl Transfer {
                 let (delay, actions) = delay.tell(Report::DelayedUnnoticed, at.now);
                 (stay(attempts, retry_at, line, delay), actions)
             }
-            (TransferEvent::RelayAccepted { .. } | TransferEvent::RelayDeferred | TransferEvent::RelayRefused { .. }, _) => {
-                (stay(attempts, retry_at, line, delay), vec![])
-            }
+            (
+                TransferEvent::RelayAccepted { .. }
+                | TransferEvent::RelayEnding
+                | TransferEvent::RelayDeferred { .. }
+                | TransferEvent::RelayRefused { .. },
+                _,
+            ) => (stay(attempts, retry_at, line, delay), vec![]),
         }
     }
 
@@ -391,9 +340,10 @@ impl Transfer {
                 let (delay, actions) = delay.tell(Report::DelayedUncollected, at.now);
                 (Self::Waiting { since, expires, repeat_at, delay }, actions)
             }
-            TransferEvent::RelayAccepted { .. } | TransferEvent::RelayDeferred | TransferEvent::RelayRefused { .. } => {
-                repeat_then(repeat_at)
-            }
+            TransferEvent::RelayAccepted { .. }
+            | TransferEvent::RelayEnding
+            | TransferEvent::RelayDeferred { .. }
+            | TransferEvent::RelayRefused { .. } => repeat_then(repeat_at),
         }
     }
 
@@ -418,7 +368,8 @@ impl Transfer {
             | TransferEvent::TimePassed
             | TransferEvent::AboutToServeLastOctet
             | TransferEvent::RelayAccepted { .. }
-            | TransferEvent::RelayDeferred
+            | TransferEvent::RelayEnding
+            | TransferEvent::RelayDeferred { .. }
             | TransferEvent::RelayRefused { .. } => repeat_then(repeat_at),
         }
     }
@@ -435,25 +386,35 @@ impl Transfer {
     }
 
     fn on_relaying(self, event: TransferEvent, at: Moment<'_>) -> Step {
-        let Self::Relaying { since, attempts, retry_at, delay } = self else { return (self, vec![]) };
+        let Self::Relaying { since, attempts, retry_at, delay, taking } = self else { return (self, vec![]) };
         let expires = since + at.timers.notice_give_up;
-        match event {
-            TransferEvent::RelayAccepted { reporter: Reporter::Here } => Self::end(Outcome::Relayed, Report::Relayed, expires, at),
-            TransferEvent::RelayAccepted { reporter: Reporter::NextServer } => Self::end_silently(Outcome::Relayed, expires, at),
-            TransferEvent::RelayRefused { status, text } => Self::fail(status, text, expires, at),
-            TransferEvent::RelayDeferred => {
+        let stay = |attempts, retry_at, delay, taking| Self::Relaying { since, attempts, retry_at, delay, taking };
+        match (event, taking) {
+            (TransferEvent::RelayAccepted { reporter: Reporter::Here }, _) => Self::end(Outcome::Relayed, Report::Relayed, expires, at),
+            (TransferEvent::RelayAccepted { reporter: Reporter::NextServer }, _) => Self::end_silently(Outcome::Relayed, expires, at),
+            // The server's last word on this message, whatever it may have done with it before.
+            (TransferEvent::RelayRefused { status, text }, _) => Self::fail(status, text, expires, at),
+            // What we did since the backup is forgotten here.
+            (TransferEvent::RelayEnding | TransferEvent::Restored, _) => (stay(attempts, retry_at, delay, Taking::Possible), vec![]),
+            (TransferEvent::RelayDeferred { taking }, _) => {
                 let attempts = attempts.saturating_add(1);
-                (Self::Relaying { since, attempts, retry_at: at.next_notice(attempts), delay }, vec![])
+                (stay(attempts, at.next_notice(attempts), delay, taking), vec![])
             }
-            TransferEvent::WithdrawalAsked => Self::withdraw(expires, at),
-            TransferEvent::RetryAsked => (Self::Relaying { since, attempts, retry_at: at.now, delay }, vec![]),
-            TransferEvent::GivenUp => Self::give_up(expires, at),
-            TransferEvent::TimePassed if expires <= at.now => Self::end(Outcome::Expired, Report::Expired, expires, at),
-            TransferEvent::TimePassed => {
+            (TransferEvent::RetryAsked, _) => (stay(attempts, at.now, delay, taking), vec![]),
+            (TransferEvent::WithdrawalAsked, Taking::Excluded) => Self::withdraw(expires, at),
+            (TransferEvent::GivenUp, Taking::Excluded) => Self::give_up(expires, at),
+            (TransferEvent::TimePassed, Taking::Excluded) if expires <= at.now => Self::end(Outcome::Expired, Report::Expired, expires, at),
+            // It may be there: to call it failed could be false, whoever ends it.
+            (TransferEvent::GivenUp, Taking::Possible) => Self::end(Outcome::Closed, Report::HandedOver, expires, at),
+            (TransferEvent::TimePassed, Taking::Possible) if expires <= at.now => {
+                Self::end(Outcome::Closed, Report::HandedOver, expires, at)
+            }
+            (TransferEvent::TimePassed, _) => {
                 let (delay, actions) = delay.tell(Report::DelayedUnnoticed, at.now);
-                (Self::Relaying { since, attempts, retry_at, delay }, actions)
+                (stay(attempts, retry_at, delay, taking), actions)
             }
-            _of_a_notice_never_given => (Self::Relaying { since, attempts, retry_at, delay }, vec![]),
+            // Of a notice never given; or to take back what may have been delivered would be a false promise.
+            _nothing_changes => (stay(attempts, retry_at, delay, taking), vec![]),
         }
     }
 

@@ -112,6 +112,8 @@ pub enum Outcome<'a> {
     },
     /// The destination collected it and never confirmed. Not a failure.
     HandedOver,
+    /// Sent by ordinary SMTP, and its reply never came: a server may have taken it. Not a failure.
+    Unanswered,
     /// Passed on by ordinary SMTP to a server that confirms nothing.
     Relayed,
 }
@@ -126,7 +128,7 @@ impl Outcome<'_> {
             // Both delays are one to programs: what the recipient does about a notice is nobody's business.
             Self::DelayedUnnoticed { .. } | Self::DelayedUncollected { .. } => ("delayed", Status::temporary(0, 0)),
             // RFC 3464 section 2.3.3: handed to where no confirmation may come back from.
-            Self::HandedOver | Self::Relayed => ("relayed", Status::success(0, 0)),
+            Self::HandedOver | Self::Unanswered | Self::Relayed => ("relayed", Status::success(0, 0)),
         }
     }
 }

@@ -174,12 +174,17 @@ impl DraftRecipient {
             Report::Expired => Outcome::Expired { at: until },
             Report::DelayedUnnoticed => Outcome::DelayedUnnoticed { until },
             Report::DelayedUncollected => Outcome::DelayedUncollected { until },
+            Report::HandedOver if self.was_relaying => Outcome::Unanswered,
             Report::HandedOver => Outcome::HandedOver,
             Report::Relayed => Outcome::Relayed,
         };
         // Of the other outcomes an attempt says nothing: whose server it was is not who confirmed, or did not collect.
         let tells_of_attempt = match outcome {
-            Outcome::Failed { .. } | Outcome::GivenUp { .. } | Outcome::DelayedUnnoticed { .. } | Outcome::Relayed => true,
+            Outcome::Failed { .. }
+            | Outcome::GivenUp { .. }
+            | Outcome::DelayedUnnoticed { .. }
+            | Outcome::Unanswered
+            | Outcome::Relayed => true,
             Outcome::Delivered | Outcome::Expired { .. } | Outcome::DelayedUncollected { .. } | Outcome::HandedOver => false,
         };
         let attempt = self.attempt.as_ref().filter(|_| tells_of_attempt);

@@ -28,7 +28,8 @@ fn states() -> Vec<(&'static str, Transfer)> {
         ("waiting", Transfer::Waiting { since, expires, repeat_at, delay }),
         ("served", Transfer::Served { since, expires, repeat_at }),
         ("uncertain", Transfer::Uncertain { until: start() + DAY * 6 }),
-        ("relaying", Transfer::Relaying { since, attempts: 1, retry_at, delay }),
+        ("relaying", Transfer::Relaying { since, attempts: 1, retry_at, delay, taking: Taking::Excluded }),
+        ("doubted", Transfer::Relaying { since, attempts: 1, retry_at, delay, taking: Taking::Possible }),
         ("ended", Transfer::Ended { outcome: Outcome::Delivered, forget_at: start() + DAY * 30 }),
     ]
 }
@@ -49,7 +50,8 @@ fn events() -> Vec<TransferEvent> {
         TransferEvent::WithdrawalAsked,
         TransferEvent::RelayAccepted { reporter: Reporter::Here },
         TransferEvent::RelayAccepted { reporter: Reporter::NextServer },
-        TransferEvent::RelayDeferred,
+        TransferEvent::RelayEnding,
+        TransferEvent::RelayDeferred { taking: Taking::Excluded },
         TransferEvent::RelayRefused { status, text },
         TransferEvent::RetryAsked,
         TransferEvent::GivenUp,
@@ -73,7 +75,8 @@ fn in_short(before: &Transfer, (after, actions): &Step) -> String {
         Transfer::Waiting { .. } => "waiting",
         Transfer::Served { .. } => "served",
         Transfer::Uncertain { .. } => "uncertain",
-        Transfer::Relaying { .. } => "relaying",
+        Transfer::Relaying { taking: Taking::Excluded, .. } => "relaying",
+        Transfer::Relaying { taking: Taking::Possible, .. } => "doubted",
         Transfer::Ended { outcome, .. } => match outcome {
             Outcome::Delivered => "delivered",
             Outcome::Failed { .. } => "failed",
@@ -91,29 +94,30 @@ fn in_short(before: &Transfer, (after, actions): &Step) -> String {
 fn every_event_in_every_state() {
     #[rustfmt::skip]
     let table = [
-        //                  unsent        sent          waiting       served        uncertain     relaying      ended
-        ("NoticeSending",  ["sent*",      "sent*",      "=",          "=",          "=",          "=",          "="]),
-        ("NoticeAccepted", ["waiting",    "waiting",    "=",          "=",          "=",          "=",          "="]),
-        ("NoticeDeferred", ["unsent*",    "sent*",      "=",          "=",          "=",          "=",          "="]),
-        ("NoticeRefused",  ["failed!",    "failed!",    "=",          "=",          "=",          "=",          "="]),
-        ("ExtensionAbsent",["relaying",   "sent*",      "=",          "=",          "=",          "=",          "="]),
+        //                  unsent        sent          waiting       served        uncertain     relaying      doubted       ended
+        ("NoticeSending",  ["sent*",      "sent*",      "=",          "=",          "=",          "=",          "=",          "="]),
+        ("NoticeAccepted", ["waiting",    "waiting",    "=",          "=",          "=",          "=",          "=",          "="]),
+        ("NoticeDeferred", ["unsent*",    "sent*",      "=",          "=",          "=",          "=",          "=",          "="]),
+        ("NoticeRefused",  ["failed!",    "failed!",    "=",          "=",          "=",          "=",          "=",          "="]),
+        ("ExtensionAbsent",["relaying",   "sent*",      "=",          "=",          "=",          "=",          "=",          "="]),
         ("ExtensionAbsentNeverPush",
-                           ["failed!",    "sent*",      "=",          "=",          "=",          "=",          "="]),
-        ("NoticeAskedFor", ["unsent*",    "sent*",      "waiting*",   "served*",    "=",          "=",          "="]),
-        ("AboutToServe",   ["served",     "served",     "served",     "=",          "=",          "=",          "="]),
-        ("Confirmed",      ["delivered!", "delivered!", "delivered!", "delivered!", "delivered!", "=",          "="]),
-        ("Declined",       ["failed!",    "failed!",    "failed!",    "failed!",    "failed!",    "=",          "="]),
-        ("WithdrawalAsked",["withdrawn",  "withdrawn",  "withdrawn",  "=",          "=",          "withdrawn",  "="]),
+                           ["failed!",    "sent*",      "=",          "=",          "=",          "=",          "=",          "="]),
+        ("NoticeAskedFor", ["unsent*",    "sent*",      "waiting*",   "served*",    "=",          "=",          "=",          "="]),
+        ("AboutToServe",   ["served",     "served",     "served",     "=",          "=",          "=",          "=",          "="]),
+        ("Confirmed",      ["delivered!", "delivered!", "delivered!", "delivered!", "delivered!", "=",          "=",          "="]),
+        ("Declined",       ["failed!",    "failed!",    "failed!",    "failed!",    "failed!",    "=",          "=",          "="]),
+        ("WithdrawalAsked",["withdrawn",  "withdrawn",  "withdrawn",  "=",          "=",          "withdrawn",  "=",          "="]),
         ("RelayAccepted { reporter: Here }",
-                           ["=",          "=",          "=",          "=",          "=",          "relayed!",   "="]),
+                           ["=",          "=",          "=",          "=",          "=",          "relayed!",   "relayed!",   "="]),
         ("RelayAccepted { reporter: Next",
-                           ["=",          "=",          "=",          "=",          "=",          "relayed",    "="]),
-        ("RelayDeferred",  ["=",          "=",          "=",          "=",          "=",          "relaying*",  "="]),
-        ("RelayRefused",   ["=",          "=",          "=",          "=",          "=",          "failed!",    "="]),
-        ("RetryAsked",     ["unsent*",    "sent*",      "waiting*",   "served*",    "=",          "relaying*",  "="]),
-        ("GivenUp",        ["failed!",    "failed!",    "failed!",    "closed!",    "closed!",    "failed!",    "="]),
-        ("Restored",       ["sent*",      "sent*",      "waiting*",   "served*",    "=",          "=",          "="]),
-        ("TimePassed",     ["=",          "=",          "=",          "=",          "=",          "=",          "="]),
+                           ["=",          "=",          "=",          "=",          "=",          "relayed",    "relayed",    "="]),
+        ("RelayEnding",    ["=",          "=",          "=",          "=",          "=",          "doubted*",   "=",          "="]),
+        ("RelayDeferred",  ["=",          "=",          "=",          "=",          "=",          "relaying*",  "relaying*",  "="]),
+        ("RelayRefused",   ["=",          "=",          "=",          "=",          "=",          "failed!",    "failed!",    "="]),
+        ("RetryAsked",     ["unsent*",    "sent*",      "waiting*",   "served*",    "=",          "relaying*",  "doubted*",   "="]),
+        ("GivenUp",        ["failed!",    "failed!",    "failed!",    "closed!",    "closed!",    "failed!",    "closed!",    "="]),
+        ("Restored",       ["sent*",      "sent*",      "waiting*",   "served*",    "=",          "doubted*",   "=",          "="]),
+        ("TimePassed",     ["=",          "=",          "=",          "=",          "=",          "=",          "=",          "="]),
     ];
     let timers = Timers::default();
     let soon = at(&timers, Duration::from_mins(10));
@@ -130,11 +134,11 @@ fn every_event_in_every_state() {
 fn time_ends_each_state_and_tells_of_each_delay() {
     #[rustfmt::skip]
     let table = [
-        // after days   unsent     sent       waiting     served       uncertain  relaying     ended
-        (3,           ["unsent*!","sent*!",  "waiting*!","=",         "=",       "relaying*!","="]),
-        (5,           ["failed!", "failed!", "waiting*!","=",         "=",       "expired!",  "="]),
-        (6,           ["failed!", "failed!", "waiting*!","=",         "closed!", "expired!",  "="]),
-        (14,          ["failed!", "failed!", "expired!", "uncertain", "closed!", "expired!",  "="]),
+        // after days   unsent     sent       waiting     served       uncertain  relaying     doubted     ended
+        (3,           ["unsent*!","sent*!",  "waiting*!","=",         "=",       "relaying*!","doubted*!","="]),
+        (5,           ["failed!", "failed!", "waiting*!","=",         "=",       "expired!",  "closed!",  "="]),
+        (6,           ["failed!", "failed!", "waiting*!","=",         "closed!", "expired!",  "closed!",  "="]),
+        (14,          ["failed!", "failed!", "expired!", "uncertain", "closed!", "expired!",  "closed!",  "="]),
     ];
     let timers = Timers::default();
     for (days, row) in table {
@@ -154,7 +158,7 @@ fn an_event_that_comes_twice_does_what_it_does_once() {
         TransferEvent::ExtensionAbsent | TransferEvent::ExtensionAbsentNeverPush { .. } => {
             matches!(state, Transfer::Notifying { line: NoticeLine::MayHaveLeft { .. }, .. })
         }
-        TransferEvent::RelayDeferred => matches!(state, Transfer::Relaying { .. }),
+        TransferEvent::RelayDeferred { .. } => matches!(state, Transfer::Relaying { .. }),
         _every_other => false,
     };
     for after in [Duration::from_mins(10), DAY, DAY * 3, DAY * 5, DAY * 6, DAY * 14, DAY * 60] {

@@ -175,3 +175,10 @@ fn recording_served_too_late_is_found_to_belie_the_author() {
     let fault = "false report: the author hears that it was not delivered, and it is stored";
     assert_eq!(fault_of(Mutant::ServedLate), fault);
 }
+
+#[test]
+fn ending_a_push_without_a_record_is_found_to_belie_the_author() {
+    let fault = "false report: the author hears that it was not delivered, and it was pushed";
+    let given_up = "false report: given up as failed, and it was pushed";
+    assert!([fault, given_up].contains(&fault_of(Mutant::RelayEndingUnrecorded)));
+}

@@ -124,6 +124,7 @@ fn every_outcome_is_told_as_what_it_is() {
         (Outcome::DelayedUnnoticed { until: later }, "delayed", "4.0.0", "We go on trying until Sat, 05 Dec 2026"),
         (Outcome::DelayedUncollected { until: later }, "delayed", "4.0.0", "Waiting to be collected"),
         (Outcome::HandedOver, "relayed", "2.0.0", "Handed over, receipt unconfirmed"),
+        (Outcome::Unanswered, "relayed", "2.0.0", "Perhaps handed over"),
         (Outcome::Relayed, "relayed", "2.0.0", "Passed on to the recipient's server"),
     ] {
         let recipients = [bob_with(&facts, outcome)];

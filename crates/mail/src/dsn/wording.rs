@@ -26,7 +26,7 @@ fn kind(outcome: Outcome<'_>) -> &'static str {
         Outcome::Expired { .. } => "Not collected",
         Outcome::DelayedUnnoticed { .. } => "Delayed",
         Outcome::DelayedUncollected { .. } => "Waiting to be collected",
-        Outcome::HandedOver => "Handed over, receipt unconfirmed",
+        Outcome::HandedOver | Outcome::Unanswered => "Handed over, receipt unconfirmed",
         Outcome::Relayed => "Passed on",
     }
 }
@@ -101,6 +101,10 @@ fn said(recipient: &Recipient<'_>) -> String {
         ),
         Outcome::HandedOver => "Handed over, receipt unconfirmed. The recipient's server has collected the message,\r\n\
                                 and has not confirmed that it arrived. It most likely did.\r\n\
+                                If it matters, ask the recipient before you send it again."
+            .to_owned(),
+        Outcome::Unanswered => "Perhaps handed over. We sent the message by ordinary mail transfer and never had the answer\r\n\
+                                of the recipient's server, which may have taken it. We do not try any more.\r\n\
                                 If it matters, ask the recipient before you send it again."
             .to_owned(),
         Outcome::Relayed => {

@@ -1,7 +1,9 @@
 //! Mail for domains without the extension, by ordinary SMTP: one session for what goes the same way, one transaction for
 //! each message, and a word on each recipient.
 //!
-//! As everywhere in SMTP a message can arrive twice: if the reply behind it is lost, or we crash before it is recorded.
+//! As everywhere in SMTP a message can arrive twice: if the reply behind it is lost, or we crash before it is recorded. That
+//! it may have arrived is committed before the end of its content leaves, while the server answers DATA: from then on the
+//! author is not told that it was withdrawn or not delivered, until a reply says that it was not taken.
 
 mod dial;
 mod letter;
@@ -12,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use delivery::relay::{Conversion, Form, Needs, Offers, Unfit};
-use delivery::transfer::{Reporter, TransferEvent};
+use delivery::transfer::{Reporter, Taking, Transfer, TransferEvent};
 use futures_util::future::{join, try_join_all};
 use mail::address::{Domain, Mailbox};
 use mail::envelope::Way;
@@ -28,7 +30,7 @@ use crate::outgoing::{Destination, Link};
 use crate::peer::{PeerSession, none_reached};
 use crate::world::first;
 use letter::{Batch, Letter, Source, SourceError, by_message};
-use transaction::{After, Outcome};
+use transaction::{After, Leaving, Outcome};
 
 /// Recipients of one transaction: every server takes that many (RFC 5321 section 4.5.3.1.8).
 const RECIPIENTS_MAX: usize = 100;
@@ -206,7 +208,7 @@ impl Round {
         let Some(sample) = records.first() else { return Sent::elsewhere(Batch { records: later, unfit: None }) };
         let envelope = (mail_of(peer, sample, form, &needs), records.iter().map(|record| rcpt_of(record, has_dsn)).collect());
         let timeouts = self.node.settings.limits.timeouts;
-        let (outcomes, after) = transaction::run(peer, timeouts, envelope, source, form.carriage).await;
+        let (outcomes, after) = transaction::run(peer, timeouts, envelope, (source, form.carriage), self.leaving(&records)).await;
         let host = peer.host.clone();
         let mut sent = Sent { outcomes: Vec::new(), surplus: None, elsewhere: Vec::new(), after: Ok(()) };
         let (mut surplus, mut broken) = (later, Vec::new());
@@ -231,6 +233,16 @@ impl Round {
         sent
     }
 
+    /// Records of these that a server may have taken them, just before that is so.
+    fn leaving(&self, records: &[TransferRecord]) -> Leaving<'_> {
+        let records = records.to_vec();
+        Box::new(move |open| {
+            let open = open.into_iter().filter_map(|place| records.get(place));
+            let ending: Vec<_> = open.map(|record| Happened::to(record, TransferEvent::RelayEnding, None)).collect();
+            Box::pin(async move { self.node.settle_together(ending, &Writer::Job(self.lease.clone())).await.map(drop) })
+        })
+    }
+
     /// The content in the form that this server takes.
     async fn source(&self, letter: &Letter, conversion: Conversion) -> Result<Source, Unready> {
         if conversion == Conversion::None {
@@ -251,7 +263,8 @@ impl Round {
     async fn defer(&self, open: Vec<Batch>, detail: &str) -> Result<(), StoreError> {
         let all = open.into_iter().flat_map(|batch| batch.records);
         let word = Word::of_nobody_reached(detail.to_owned());
-        self.record(all.map(|record| (record, TransferEvent::RelayDeferred, word.clone())).collect()).await
+        let deferred = |record| (deferral(&record), record);
+        self.record(all.map(deferred).map(|(event, record)| (record, event, word.clone())).collect()).await
     }
 
     /// Commits what came of them; recipients of one message together, so that one report tells of them all.
@@ -259,7 +272,7 @@ impl Round {
         let writer = Writer::Job(self.lease.clone());
         let deferred: Vec<_> = settled
             .iter()
-            .filter(|(_, event, _)| *event == TransferEvent::RelayDeferred)
+            .filter(|(_, event, _)| matches!(event, TransferEvent::RelayDeferred { .. }))
             .map(|(record, _, word)| (record.id.clone(), word.detail.clone().unwrap_or_default()))
             .collect();
         let happened = settled.into_iter().map(|(record, event, word)| Happened::to(&record, event, word)).collect();
@@ -298,7 +311,8 @@ impl Sent {
     }
 
     fn unreadable(records: Vec<TransferRecord>, why: &str) -> Self {
-        let outcomes = records.into_iter().map(|record| (record, TransferEvent::RelayDeferred, Word::from(Some(why.to_owned())))).collect();
+        let deferred = |record| (deferral(&record), record);
+        let outcomes = records.into_iter().map(deferred).map(|(event, record)| (record, event, Word::from(Some(why.to_owned())))).collect();
         Self { outcomes, surplus: None, elsewhere: Vec::new(), after: Ok(()) }
     }
 
@@ -316,7 +330,7 @@ fn settling(record: TransferRecord, outcome: Outcome, host: &str, remote: Option
         Some(remote) => Word::of_server(detail, remote.clone(), reply),
         None => Word { detail: Some(detail), attempt: Some((None, reply.map(ToString::to_string))) },
     };
-    let deferred = TransferEvent::RelayDeferred;
+    let deferred = deferral(&record);
     match outcome {
         Outcome::Taken(reply) => {
             // RFC 3461 section 5.2.2: where the next server knows DSN, it answers what the author wished.
@@ -335,12 +349,18 @@ fn settling(record: TransferRecord, outcome: Outcome, host: &str, remote: Option
         Outcome::Unanswered(why) => {
             // RFC 5321 section 4.5.3.2.6: whoever gives up waiting for this reply sends the message again.
             let detail = format!("{host} may have taken the message: its reply was lost ({why}); it is sent again, and may arrive twice");
-            (record, deferred, word(detail, None))
+            (record, TransferEvent::RelayDeferred { taking: Taking::Possible }, word(detail, None))
         }
         Outcome::Unreadable(why) => (record, deferred, Word::from(Some(why))),
         Outcome::Broken(why) => (record, deferred, word(format!("{host}: {why}"), None)),
         Outcome::Surplus => (record, deferred, word(format!("{host} has enough recipients for now"), None)),
     }
+}
+
+/// What is known of this one after an attempt that took nothing: as much as before.
+fn deferral(record: &TransferRecord) -> TransferEvent {
+    let taking = if let Transfer::Relaying { taking, .. } = record.transfer { taking } else { Taking::Excluded };
+    TransferEvent::RelayDeferred { taking }
 }
 
 fn needs_of(letter: &Letter) -> Needs {

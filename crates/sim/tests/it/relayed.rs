@@ -3,17 +3,22 @@
 use std::time::Duration;
 
 use delivery::report::SentStatus;
-use sim::Sim;
+use mail::address::Mailbox;
+use sim::{Boundary, Manners, Sim};
 
 /// A while in which nothing happens by itself.
 const LONG: Duration = Duration::from_mins(30);
+
+fn dave() -> Mailbox {
+    "dave@legacy.test".parse().unwrap()
+}
 
 #[test]
 fn messages_to_a_domain_without_the_extension_share_the_connection_that_found_it_so() {
     let mut sim = Sim::seeded(7);
     let [alice] = sim.accounts(["alice@a.test"]);
     let plain = sim.plain_host("legacy.test");
-    let dave: mail::address::Mailbox = "dave@legacy.test".parse().unwrap();
+    let dave = dave();
     let mut connections = Vec::new();
     for _ in 0..20 {
         let message = alice.submit(dave.clone(), "Hello");
@@ -26,4 +31,51 @@ fn messages_to_a_domain_without_the_extension_share_the_connection_that_found_it
     let message = alice.submit(dave, "Hello again");
     sim.run_until(crate::SOON, "it is passed on", |_| alice.sent_status(&message) == SentStatus::Relayed);
     assert_eq!(plain.connections(), 2, "the answer is not believed for ever");
+}
+
+#[test]
+fn what_a_server_may_have_taken_is_not_taken_back() {
+    for (manners, is_withdrawn) in
+        [(Manners { drops_once_in: 1, ..Manners::default() }, false), (Manners { defers_once_in: 1, ..Manners::default() }, true)]
+    {
+        let mut sim = Sim::seeded(8);
+        let [alice] = sim.accounts(["alice@a.test"]);
+        let plain = sim.plain_host("legacy.test");
+        plain.set_manners(manners);
+        let message = alice.submit(dave(), "Hello");
+        sim.run_for(crate::SOON);
+        assert_eq!(plain.taken_since(0).is_empty(), is_withdrawn, "{manners:?}");
+        assert_eq!(alice.withdraw(&message), is_withdrawn, "{manners:?}");
+        plain.set_manners(Manners::default());
+        sim.run_for(LONG);
+        let status = if is_withdrawn { SentStatus::Withdrawn } else { SentStatus::Relayed };
+        assert_eq!(alice.sent_status(&message), status);
+        assert_eq!(plain.taken_since(0).is_empty(), is_withdrawn, "{manners:?}");
+    }
+}
+
+#[test]
+fn a_crash_at_any_commit_leaves_no_author_told_that_what_was_taken_is_withdrawn() {
+    let (mut refused, mut withdrawn) = (0, 0);
+    for (nth, boundary) in (1..8).flat_map(|nth| [(nth, Boundary::BeforeCommit), (nth, Boundary::AfterCommit)]) {
+        let mut sim = Sim::seeded(nth);
+        let [alice] = sim.accounts(["alice@a.test"]);
+        let plain = sim.plain_host("legacy.test");
+        sim.run_until_idle();
+        sim.crash_at_commit("a.test", nth, boundary);
+        let Ok(message) = alice.try_submit(vec![dave()], "Hello", b"Hello") else { continue };
+        sim.run_for(crate::SOON);
+        let was_up = sim.is_up("a.test");
+        sim.forget_faults();
+        // From now on nothing new gets through: what is there came before the crash.
+        plain.set_manners(Manners { defers_once_in: 1, ..Manners::default() });
+        sim.restart("a.test");
+        sim.run_for(Duration::from_secs(5));
+        let taken = plain.taken_since(0).len();
+        let is_withdrawn = alice.withdraw(&message);
+        assert!(!(is_withdrawn && taken > 0), "{nth} {boundary:?}: withdrawn, and taken");
+        withdrawn += usize::from(is_withdrawn);
+        refused += usize::from(!was_up && !is_withdrawn && taken > 0);
+    }
+    assert!(refused > 0 && withdrawn > 0, "{refused} {withdrawn}: neither side was seen");
 }

@@ -8,7 +8,7 @@
 //! ran many times at once; everybody changes their mind as often as they like.
 
 use delivery::arrival::{ArrivalEvent, ArrivalTask, Received, Stage, Verdict};
-use delivery::transfer::{Outcome, Reporter, Transfer, TransferEvent};
+use delivery::transfer::{GIVEN_UP, Outcome, Reporter, Taking, Transfer, TransferEvent};
 use mail::status::Status;
 
 use super::tables::{Name, OriginStep, Tables, Tick, time};
@@ -25,6 +25,8 @@ pub(super) enum Mutant {
     StoreUnkeyed,
     /// The origin writes the last octet, and then records that it served.
     ServedLate,
+    /// The origin ends the content of a push, and records nothing before the reply.
+    RelayEndingUnrecorded,
 }
 
 /// What can lie in the network. One bit each: a message may be delivered again and again until it is lost.
@@ -177,6 +179,16 @@ impl Model {
             }
             _nothing_said => {}
         }
+        match outcome {
+            Some(Outcome::Expired | Outcome::Withdrawn) if world.pushed => {
+                return Some("false report: the author hears that it was not delivered, and it was pushed");
+            }
+            // The last word of a server that refuses is passed on as it is.
+            Some(Outcome::Failed { text, .. }) if world.pushed && text == GIVEN_UP => {
+                return Some("false report: given up as failed, and it was pushed");
+            }
+            _nothing_said => {}
+        }
         if world.freed != outcome.is_some() {
             return Some("the content is freed exactly when the transfer ends");
         }
@@ -240,20 +252,13 @@ impl Model {
             }
         }
         if wants_relay && !is_overdue {
-            // Pushed, and recorded; or the reply or our record of it is lost, and it is tried again.
-            let pushed = World { pushed: true, ..world };
-            next.push(self.origin(pushed, 4, &TransferEvent::RelayAccepted { reporter: Reporter::Here }));
-            next.push(self.origin(pushed, 15, &TransferEvent::RelayAccepted { reporter: Reporter::NextServer }));
-            next.push(self.origin(pushed, 13, &TransferEvent::RelayDeferred));
-            next.push(self.origin(world, 13, &TransferEvent::RelayDeferred));
-            let refused = TransferEvent::RelayRefused { status: Status::permanent(0, 0), text: String::new() };
-            next.push(self.origin(world, 5, &refused));
+            self.relays(world, next);
         }
         if world.serving == Serving::Nothing {
             next.push(self.origin(world, 6, &TransferEvent::WithdrawalAsked));
             next.push(self.origin(world, 7, &TransferEvent::NoticeAskedFor));
-            next.push(self.origin(world, 13, &TransferEvent::RetryAsked));
-            next.push(self.origin(world, 14, &TransferEvent::GivenUp));
+            next.push(self.origin(world, 19, &TransferEvent::RetryAsked));
+            next.push(self.origin(world, 20, &TransferEvent::GivenUp));
         }
         match world.serving {
             Serving::Nothing => {}
@@ -276,6 +281,26 @@ impl Model {
                 next.push(World { serving: Serving::Nothing, ..recorded });
             }
         }
+    }
+
+    /// One attempt at ordinary SMTP, and every point at which it can stop: nobody withdraws while it runs, and a crash ends it.
+    fn relays(&mut self, world: World, next: &mut Vec<World>) {
+        let Transfer::Relaying { taking, .. } = *self.tables.transfer(world.transfer) else { return };
+        let (known, lost) = (TransferEvent::RelayDeferred { taking }, TransferEvent::RelayDeferred { taking: Taking::Possible });
+        let number_of_known = if taking == Taking::Excluded { 16 } else { 17 };
+        next.push(self.origin(world, number_of_known, &known));
+        let refused = TransferEvent::RelayRefused { status: Status::permanent(0, 0), text: String::new() };
+        next.push(self.origin(world, 5, &refused));
+        let ending = if self.mutant == Mutant::RelayEndingUnrecorded { world } else { self.origin(world, 18, &TransferEvent::RelayEnding) };
+        // A crash, before and after the end of the content has left; a reply; none.
+        let pushed = World { pushed: true, ..ending };
+        next.extend([ending, pushed]);
+        next.push(self.origin(ending, number_of_known, &known));
+        next.push(self.origin(ending, 5, &refused));
+        next.push(self.origin(pushed, 4, &TransferEvent::RelayAccepted { reporter: Reporter::Here }));
+        next.push(self.origin(pushed, 15, &TransferEvent::RelayAccepted { reporter: Reporter::NextServer }));
+        next.push(self.origin(pushed, 17, &lost));
+        next.push(self.origin(ending, 17, &lost));
     }
 
     fn destination_acts(&mut self, world: World, next: &mut Vec<World>) {

@@ -172,7 +172,9 @@ fn without_counts(transfer: Transfer) -> Transfer {
         Transfer::Notifying { since, line, delay, .. } => {
             Transfer::Notifying { since, attempts: 0, retry_at: Timestamp::EPOCH, line, delay }
         }
-        Transfer::Relaying { since, delay, .. } => Transfer::Relaying { since, attempts: 0, retry_at: Timestamp::EPOCH, delay },
+        Transfer::Relaying { since, delay, taking, .. } => {
+            Transfer::Relaying { since, attempts: 0, retry_at: Timestamp::EPOCH, delay, taking }
+        }
         Transfer::Ended { outcome, .. } => Transfer::Ended { outcome, forget_at: Timestamp::FAR_FUTURE },
         same @ (Transfer::Waiting { .. } | Transfer::Served { .. } | Transfer::Uncertain { .. }) => same,
     }

@@ -1,7 +1,7 @@
 //! `sent`: what became of a message for each recipient, and taking it back.
 
 use delivery::report::SentStatus;
-use delivery::transfer::{Outcome, Transfer, TransferEvent};
+use delivery::transfer::{Outcome, Taking, Transfer, TransferEvent};
 use mail::address::Mailbox;
 use mail::id::{MessageId, NoticeId};
 use mail::time::Timestamp;
@@ -82,7 +82,7 @@ async fn take_back(desk: &Desk, record: &TransferRecord) -> Result<Option<NotWit
         Some(NotWithdrawn { transfer: record.id.clone(), status, reason: format!("the message to {recipient} {why}") })
     };
     if (desk.is_being_retrieved)(&record.id) {
-        return Ok(refusal(&record.transfer, "is being collected at this moment"));
+        return Ok(refusal(&record.transfer, "is being collected or passed on at this moment"));
     }
     let Some(settled) = desk.settle_event(&record.id, TransferEvent::WithdrawalAsked, None, desk.means.now()).await? else {
         return Ok(refusal(&record.transfer, "is not here any more"));
@@ -94,6 +94,9 @@ async fn take_back(desk: &Desk, record: &TransferRecord) -> Result<Option<NotWit
                 desk.events.tell(&Event::Ended { transfer, status, detail: "taken back by its author".to_owned() });
             }
             Ok(None)
+        }
+        after @ Transfer::Relaying { taking: Taking::Possible, .. } => {
+            Ok(refusal(&after, "can't be taken back any more: it was sent by ordinary SMTP, and may have been taken"))
         }
         after => {
             let why = format!("can't be taken back any more: {}", SentStatus::of(&after).as_str());

@@ -86,8 +86,10 @@ impl Letter {
             // First held, then looked at: a withdrawal is seen, or refused.
             let Some(lease) = node.retrievals.take(&record.id, node.world.now(), HELD_FOR) else { continue };
             let Some(mut now) = node.store.transfer(&record.id).await? else { continue };
-            if !matches!(now.transfer, Transfer::Relaying { .. }) {
-                continue;
+            let Transfer::Relaying { taking, .. } = &mut now.transfer else { continue };
+            // An attempt of this round that broke off before the end was recorded as if it might not: this round knows better.
+            if let Transfer::Relaying { taking: known, .. } = record.transfer {
+                *taking = known;
             }
             // The octets once, for all recipients.
             let octets = std::mem::replace(&mut now.content, record.content.clone());

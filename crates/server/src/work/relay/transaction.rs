@@ -1,10 +1,12 @@
 //! One mail transaction of ordinary SMTP: one message, its recipients at one server, a reply for each.
 
 use delivery::relay::Carriage;
+use futures_util::future::{BoxFuture, join, ready};
 use mail::status::Status;
 use proto::limits::Timeouts;
 use proto::smtp::command::{ChunkPlace, Command, Mail, Rcpt};
 use proto::smtp::reply::Reply;
+use store::StoreError;
 
 use super::letter::{Source, SourceError};
 use crate::peer::{PeerError, PeerSession};
@@ -27,7 +29,7 @@ pub(super) enum Outcome {
     Unanswered(String),
     /// The session broke before all was sent: it has nothing.
     Broken(String),
-    /// The content can't be read: our own trouble.
+    /// The content can't be read, or nothing be recorded: our own trouble.
     Unreadable(String),
 }
 
@@ -38,6 +40,9 @@ pub(super) enum After {
     Over,
 }
 
+/// Records that the end of the content is about to leave, for the recipients at these places.
+pub(super) type Leaving<'a> = Box<dyn FnOnce(Vec<usize>) -> BoxFuture<'a, Result<(), StoreError>> + Send + 'a>;
+
 /// Why a transaction ended early.
 #[derive(Debug, thiserror::Error)]
 enum Broke {
@@ -45,6 +50,8 @@ enum Broke {
     Peer(#[from] PeerError),
     #[error(transparent)]
     Source(#[from] SourceError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// How far it has come.
@@ -61,19 +68,20 @@ struct Transaction<'a> {
     timeouts: Timeouts,
     outcomes: Vec<Option<Outcome>>,
     stage: Stage,
+    leaving: Option<Leaving<'a>>,
 }
 
-/// Runs the transaction; what came of it for each recipient, in order.
-pub(super) async fn run(
-    peer: &mut PeerSession,
+/// Runs the transaction; what came of it for each recipient, in order. The end of the content waits for `leaving`.
+pub(super) async fn run<'a>(
+    peer: &'a mut PeerSession,
     timeouts: Timeouts,
     envelope: (Mail, Vec<Rcpt>),
-    source: Source,
-    carriage: Carriage,
+    (source, carriage): (Source, Carriage),
+    leaving: Leaving<'a>,
 ) -> (Vec<Outcome>, After) {
     let (mail, recipients) = envelope;
     let outcomes = vec![None; recipients.len()];
-    let mut transaction = Transaction { peer, timeouts, outcomes, stage: Stage::Incomplete };
+    let mut transaction = Transaction { peer, timeouts, outcomes, stage: Stage::Incomplete, leaving: Some(leaving) };
     let ended = transaction.run(mail, recipients, source, carriage).await;
     let Transaction { outcomes, stage, .. } = transaction;
     let (after, reason) = match &ended {
@@ -81,14 +89,14 @@ pub(super) async fn run(
         Err(error) => (After::Over, error.to_string()),
     };
     let open = || match (&ended, stage) {
-        (Err(Broke::Source(_)), _) => Outcome::Unreadable(reason.clone()),
+        (Err(Broke::Source(_) | Broke::Store(_)), _) => Outcome::Unreadable(reason.clone()),
         (_, Stage::Complete) => Outcome::Unanswered(reason.clone()),
         (_, Stage::Incomplete) => Outcome::Broken(reason.clone()),
     };
     (outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(open)).collect(), after)
 }
 
-impl Transaction<'_> {
+impl<'a> Transaction<'a> {
     async fn run(&mut self, mail: Mail, recipients: Vec<Rcpt>, source: Source, carriage: Carriage) -> Result<After, Broke> {
         let pipelines = self.peer.capabilities().has("PIPELINING");
         self.peer.send_smtp(&Command::Mail(mail))?;
@@ -169,11 +177,14 @@ impl Transaction<'_> {
         if !pipelines {
             self.peer.send_smtp(&Command::Data)?;
         }
-        let reply = self.peer.reply_within(self.timeouts.data_initiation).await?;
+        let recorded = self.record_leaving();
+        let (reply, recorded) = join(self.peer.reply_within(self.timeouts.data_initiation), recorded).await;
+        let reply = reply?;
         if !reply.is_intermediate() {
             self.answer_open(&reply);
             return if reply.code == 421 { Ok(After::Over) } else { self.reset().await };
         }
+        recorded?;
         loop {
             let piece = source.next().await?;
             if piece.is_empty() {
@@ -191,6 +202,7 @@ impl Transaction<'_> {
     }
 
     async fn chunks(&mut self, mut source: Source) -> Result<After, Broke> {
+        self.record_leaving().await?;
         let mut unanswered = 0;
         let mut piece = source.next().await?;
         loop {
@@ -245,6 +257,15 @@ impl Transaction<'_> {
         self.peer.send_smtp(&Command::Rset)?;
         let reply = self.peer.reply().await?;
         Ok(if reply.is_success() { After::Usable } else { After::Over })
+    }
+
+    /// For those who are still to be answered for.
+    fn record_leaving(&mut self) -> BoxFuture<'a, Result<(), StoreError>> {
+        let open = self.outcomes.iter().enumerate().filter(|(_, outcome)| outcome.is_none()).map(|(place, _)| place).collect();
+        match self.leaving.take() {
+            Some(leaving) => leaving(open),
+            None => Box::pin(ready(Ok(()))),
+        }
     }
 
     fn has_open(&self) -> bool {

@@ -141,7 +141,10 @@ pub(in crate::admin::commands) async fn give_up(desk: &Desk, id: &str) -> Result
 async fn give_up_transfer(desk: &Desk, id: &NoticeId) -> Result<Option<GivenUp>, AdminError> {
     if (desk.is_being_retrieved)(id) {
         // What leaves at this moment may be confirmed in the next.
-        return Err(AdminError::temporary("being-collected", format!("{id} is being collected at this moment; try again in a minute")));
+        return Err(AdminError::temporary(
+            "being-collected",
+            format!("{id} is being collected or passed on at this moment; try again in a minute"),
+        ));
     }
     let Some(settled) = desk.settle_event(id, TransferEvent::GivenUp, Some(GIVEN_UP), desk.means.now()).await? else { return Ok(None) };
     let status = SentStatus::of(&settled.after).as_str();
