@@ -6,6 +6,8 @@ use std::net::IpAddr;
 
 use mail::address::Domain;
 
+use crate::discovery::Tls;
+
 /// Every route there is. Without one, mail goes where MX records say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Routes {
@@ -68,6 +70,16 @@ pub enum NoticePolicy {
     First,
     /// They are not: they can't be reached from here.
     Never,
+}
+
+impl RouteTls {
+    /// How TLS begins, if it does.
+    pub const fn begins(self) -> Tls {
+        match self {
+            Self::Implicit => Tls::Implicit,
+            Self::Opportunistic | Self::Verified => Tls::StartTls,
+        }
+    }
 }
 
 impl Routes {

@@ -283,3 +283,48 @@ fn every_row_of_a_table_is_one_line_however_long() {
     assert!(text.lines().nth(1).unwrap().contains(&format!("{long}, {long}")));
     assert!(text::render(&Request::AccountList, &json!([])).contains("account add"), "an empty list says so in a sentence");
 }
+
+#[tokio::test]
+async fn why_and_retry_know_the_server_of_the_route() {
+    let mut office = Office::with_alice().await;
+    let hop = delivery::relay::NextHop {
+        host: delivery::relay::Host::Literal("192.0.2.7".parse().unwrap()),
+        port: 465,
+        tls: delivery::relay::RouteTls::Implicit,
+        login: None,
+        notices: delivery::relay::NoticePolicy::First,
+    };
+    Arc::make_mut(&mut office.desk.config).routes.smarthost = Some(hop);
+    office.submit(&["bob@b.test"]).await;
+    let id = of(&office.queue(json!({})).await, "bob@b.test")["id"].clone();
+    let (budgets, timers) = (Budgets::default(), Timers::default());
+    let smarthost = Peer::Service("192.0.2.7:465".parse().unwrap(), delivery::discovery::Tls::Implicit);
+    for _ in 0..delivery::peer::FAILURES_MAX {
+        budgets.failed(smarthost.clone(), office.desk.means.now(), &timers);
+    }
+    office.desk.budgets = Some(budgets.clone());
+
+    assert_eq!(office.why(&id).await["resting"], json!([]), "the notice goes where DNS says");
+    office.happen(id.as_str().unwrap(), &[TransferEvent::ExtensionAbsent]).await;
+    assert_eq!(office.why(&id).await["resting"][0]["peer"], smarthost.to_string());
+    let retried = office.ask(json!({ "command": "queue-retry", "what": "one", "id": id })).await.unwrap();
+    assert_eq!(retried["woken"], json!([smarthost.to_string()]));
+    assert_eq!(budgets.resting_until(&smarthost, office.desk.means.now()), None);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn what_a_server_may_have_taken_is_neither_taken_back_nor_called_failed() {
+    let office = Office::with_alice().await;
+    office.submit(&["bob@b.test"]).await;
+    let id = of(&office.queue(json!({})).await, "bob@b.test")["id"].as_str().unwrap().to_owned();
+    office.happen(&id, &[TransferEvent::ExtensionAbsent, TransferEvent::RelayEnding]).await;
+    let withdraw = json!({ "command": "sent-withdraw", "address": "alice@a.test", "id": id });
+    assert_eq!(office.refusal(withdraw).await, (Fault::Refused, "not-withdrawable".to_owned()));
+    let given_up = office.ask(json!({ "command": "queue-give-up", "id": id })).await.unwrap();
+    assert_eq!(
+        (given_up["given_up"][0]["status"].as_str(), given_up["given_up"][0]["reported"].as_bool()),
+        (Some("handed-over"), Some(true))
+    );
+    office.close().await;
+}

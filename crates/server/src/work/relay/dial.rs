@@ -1,12 +1,11 @@
 //! Opens a session with the next server: by the MX records of a domain, or by a route that the administrator named.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use data_encoding::BASE64;
 use delivery::dialling::Dialling;
-use delivery::discovery::{self, Addresses, Tls};
+use delivery::discovery::{self, Addresses};
 use delivery::relay::{Host, Login, MxRoute, NextHop, RouteTls, by_mx};
 use mail::address::Domain;
 use mail::status::Status;
@@ -117,8 +116,7 @@ impl Hop {
             Host::Literal(address) => return Ok(vec![*address]),
             Host::Named(domain) => domain,
         };
-        // What the administrator names may be anywhere; what records of strangers name may not.
-        let anywhere = Dialling::Lab { ports: BTreeSet::new(), mx_ports: BTreeMap::new() };
+        let anywhere = Dialling::anywhere();
         let dialling = if self.is_named { &anywhere } else { &node.settings.dialling };
         let unfit = |reason: String| DialError::Unfit { host: self.host.clone(), reason };
         match inquirer.decide(&*node.world, discovery::addresses_of(domain, dialling)).await {
@@ -131,7 +129,7 @@ impl Hop {
 
     async fn open_at(&self, node: &Arc<Node>, address: IpAddr) -> Result<Link, DialError> {
         let (to, name) = (SocketAddr::new(address, self.port), self.host.to_string());
-        let begin = if self.tls == RouteTls::Implicit { Tls::Implicit } else { Tls::StartTls };
+        let begin = self.tls.begins();
         let peer = match PeerSession::open_at(node, &name, to, begin, TlsUse::IfOffered).await {
             // RFC 7435: better in the clear than not at all, where nobody asked for more. Messages that did are asked again
             // when their turn comes.
