@@ -409,3 +409,71 @@ def never_pushed_where_two_way_is_known():
         wait_for("two attempts", lambda: peer.verbs().count("EHLO") >= 2)
         assert here.alice.transfers(message)["bob@c.test"]["status"] == "kept"
         assert not peer.messages and "MAIL" not in peer.verbs(), peer.commands
+
+
+@CASES.add
+def more_recipients_than_a_server_takes():
+    """452 for surplus recipients, and RCPTMAX: the rest goes on in further transactions, with no failed attempt between."""
+    with stage() as here:
+        surplus, limits = here.peer("c.test"), here.peer("e.test", (*ALL, "LIMITS RCPTMAX=2"))
+        # With waits of hours, only what goes on at once arrives.
+        here.start(more=TIMERS.replace('"1s"]', '"4h"]'))
+        names = ("ann", "bob", "cy", "dan", "eve")
+        for peer in (surplus, limits):
+            to = [f"{name}@{peer.domain}" for name in names]
+            subject = token()
+            if peer is surplus:
+                for address in to[2:]:
+                    peer.rule(f"RCPT {address}", "452 4.5.3 too many recipients")
+            message = here.alice.submit(to, here.alice.message(to[0], subject))
+            for address in to:
+                here.alice.wait_sent(message, address, "relayed")
+            count = 2 if peer is surplus else 3
+            assert sorted(path for found in taken(peer, subject, count) for path in found["rcpt"]) == [f"TO:<{name}>" for name in to]
+
+
+@CASES.add
+def routes_without_a_question():
+    """`notices = "never"` asks nobody for the extension; `tls = "implicit"`, and a host by its name, for single domains."""
+    with stage() as here:
+        authority, *identity = certificate(here.folder, "inside.test")
+        inside = here.peer("inside.test", publish=False, host="inside.test")
+        inside.speak_tls_at_once(*identity)
+        here.dns.publish("inside.test", "A", inside.server_address[0])
+        direct = here.peer("c.test")
+        tables = (
+            f'[tls]\nextra_ca = "{authority}"\n[routes]\n'
+            f'"c.test" = {{ host = "inside.test:{inside.port}", tls = "implicit", notices = "never" }}\n'
+        )
+        here.start(tables)
+        found, row = passes(here, "bob@c.test", inside)
+        assert found["tls"] and "inside.test" in row["detail"], (found, row)
+        assert not direct.connections and "STARTTLS" not in inside.verbs(), (direct.commands, inside.commands)
+
+
+@CASES.add
+def four_connections_to_one_destination():
+    """However many messages wait for a destination, it has four connections of ours at most."""
+    with stage() as here:
+        peer = here.peer("c.test")
+        here.start(more=TIMERS.replace('data_end = "4s"', 'data_end = "60s"'))
+        passes(here, "bob@c.test", peer)
+        peer.gate.clear()
+        sent = []
+        for number in range(24):
+            sent.append(here.alice.write(f"b{number}@c.test"))
+            wait_for("one more at the end of its content", lambda: peer.at_the_gate >= min(number + 1, 4))
+        wait_for("all to be relayed", lambda: all(TO_BE_RELAYED in row["detail"] for row in rows(here, sent)))
+        wait_for("no connection beside these", lambda: peer.open_now == 4)
+        assert peer.at_the_gate == 4, peer.at_the_gate
+        peer.gate.set()
+        for number, (_, message) in enumerate(sent):
+            here.alice.wait_sent(message, f"b{number}@c.test", "relayed")
+
+
+TO_BE_RELAYED = "the message goes there by ordinary SMTP"
+
+
+def rows(here, sent):
+    """The rows of these messages, one recipient each."""
+    return [row for _, message in sent for row in here.alice.transfers(message).values()]

@@ -31,6 +31,10 @@ class PlainPeer(socketserver.ThreadingTCPServer):
         self.commands = []
         self.messages = []
         self.connections = 0
+        self.open_now = 0
+        self.gate, self.at_the_gate = threading.Event(), 0
+        self.gate.set()
+        self.tls_at_once = False
         self.rules = {}
         self.lock = threading.Lock()
         self.port = self.server_address[1]
@@ -39,6 +43,11 @@ class PlainPeer(socketserver.ThreadingTCPServer):
         """From now on STARTTLS is offered, with this certificate."""
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate, key)
+
+    def speak_tls_at_once(self, certificate, key):
+        """From now on TLS begins with the first octet."""
+        self.offer_starttls(certificate, key)
+        self.tls_at_once = True
 
     def rule(self, verb, *answers, forever=False):
         """The next times this verb (or `GREETING`, `END` after the content, `RCPT bob@c.test`) is answered like this; `None` as usual."""
@@ -87,11 +96,15 @@ class PlainSession(socketserver.BaseRequestHandler):
         """Answers every command until QUIT."""
         self.encrypted = False
         self.user = None
-        self.begin()
-        self.forget()
         with self.server.lock:
             self.server.connections += 1
+            self.server.open_now += 1
         try:
+            if self.server.tls_at_once:
+                self.request = self.server.context.wrap_socket(self.request, server_side=True)
+                self.encrypted = True
+            self.begin()
+            self.forget()
             self.reply("GREETING", f"220 {self.server.hostname} ESMTP")
             while line := self.stream.readline():
                 command = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
@@ -99,6 +112,9 @@ class PlainSession(socketserver.BaseRequestHandler):
                 self.command(command)
         except (Gone, OSError, ssl.SSLError):
             pass  # the test looks at what was recorded
+        finally:
+            with self.server.lock:
+                self.server.open_now -= 1
 
     def begin(self):
         """Reads from whatever the connection is now."""
@@ -220,6 +236,11 @@ class PlainSession(socketserver.BaseRequestHandler):
 
     def end(self, content):
         """The message is here: it counts as taken before the reply, as it does in every server."""
+        with self.server.lock:
+            self.server.at_the_gate += 1
+        self.server.gate.wait(60)
+        with self.server.lock:
+            self.server.at_the_gate -= 1
         answer = self.server.answer_to("END")
         taken = {"mail": self.sender, "rcpt": self.recipients, "content": content, "tls": self.encrypted, "user": self.user}
         if answer is None or answer in (DROP, STALL) or answer[:1] in ("2", b"2"):
