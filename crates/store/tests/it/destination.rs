@@ -57,6 +57,17 @@ on_both_engines! {
         assert_eq!(it.store.deliver(delivery).await.unwrap(), Delivered::Stored);
     }
 
+    async fn of_a_crowd_that_comes_at_once_the_first_are_shown(it: &mut Fixture) {
+        let bob = it.account("bob@b.test", Screening::On).await;
+        let notices: Vec<_> = (0..20).map(|number| it.notice(bob, &format!("stranger{number}@a.test"), "bob@b.test")).collect();
+        it.store.record_notices(notices.clone()).await.unwrap();
+        let lease = it.lease().await;
+        for notice in &notices {
+            it.store.decide(&key_of(notice), &lease, it.now(), delivery::schedule::Jitter::NONE).await.unwrap().unwrap();
+        }
+        assert_eq!(it.store.contacts(bob, it.now()).await.unwrap().len(), 5);
+    }
+
     /// A commit that writes nothing needs no sync, and is answered sooner: who repeats a notice would learn what became of it.
     async fn a_repeated_notice_is_written_whatever_became_of_it(it: &mut Fixture) {
         let bob = it.account("bob@b.test", Screening::On).await;
