@@ -15,6 +15,7 @@ use ipnet::IpNet;
 use mail::address::Mailbox;
 use mail::time::Timestamp;
 
+use crate::authority::Rule;
 use crate::consent::registered;
 
 /// Rows of one mailbox: more than a person will look through, few enough to show whole.
@@ -53,6 +54,15 @@ impl Proof {
             Self::Dmarc => "dmarc",
             Self::Tls => "tls",
             Self::Assert => "assert",
+        }
+    }
+
+    /// What a notifier has proved by this rule.
+    pub const fn by(rule: Rule) -> Self {
+        match rule {
+            Rule::Address => Self::Ip,
+            Rule::Certificate => Self::Tls,
+            Rule::Assertion => Self::Assert,
         }
     }
 

@@ -161,3 +161,11 @@ fn in_a_flood_from_ten_thousand_domains_a_real_contact_stays_in_the_first_twenty
         }
     }
 }
+
+#[test]
+fn what_every_rule_of_authority_proves_is_read_back_from_where_it_was_written() {
+    for (rule, proof) in [(Rule::Address, Proof::Ip), (Rule::Certificate, Proof::Tls), (Rule::Assertion, Proof::Assert)] {
+        assert_eq!(Proof::by(rule), proof);
+        assert_eq!(Proof::parse(proof.as_str()), proof);
+    }
+}

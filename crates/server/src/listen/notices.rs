@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use delivery::authority::{Role, Verdict};
+use delivery::contacts::Proof;
 use delivery::discovery::{self, Route};
 use mail::notice::Notice;
 use mail::status::Status;
@@ -97,7 +98,7 @@ async fn admit(
     inquirer.begin(&*node.world);
     let evidence = match authority(conversation, inquirer, Role::Send, &notice.from).await? {
         Verdict::Authorised { by, evidence } => {
-            Evidence { rule: by.to_string(), detail: evidence.to_string(), address: Some(conversation.peer_ip()) }
+            Evidence { rule: Proof::by(by).as_str().to_owned(), detail: evidence.to_string(), address: Some(conversation.peer_ip()) }
         }
         Verdict::Refused(_) | Verdict::Temporary(_) => return Err(dns_trouble()),
     };
@@ -149,7 +150,7 @@ fn arrival(conversation: &Conversation, mut notice: Notice, account: &Account, e
     let [chance] = node.world.random::<1>();
     let decide_at = now + DECISION_DELAY_MAX * u32::from(chance) / 255;
     // NAME and SUBJECT are claims: kept only where rule (b) or (c) vouches for the notifier.
-    if evidence.rule == delivery::authority::Rule::Address.to_string() {
+    if evidence.rule == Proof::Ip.as_str() {
         notice.name = None;
         notice.subject = None;
     }
