@@ -168,7 +168,7 @@ fn request(command: Command) -> Result<Request, AdminError> {
         Command::Allow { address, what } => entries(address, List::Allow, what),
         Command::Block { address, what } => entries(address, List::Block, what),
         Command::Expected { address, what } => match what {
-            Expected::Add { who, until, count } => Request::ExpectedAdd { address, who, until, count },
+            Expected::Add { who, until, count, reference } => Request::ExpectedAdd { address, who, until, count, reference },
             Expected::Remove { who } => Request::EntryRemove { address, list: List::Expected, who },
             Expected::List => Request::EntryList { address, list: List::Expected },
         },

@@ -45,7 +45,10 @@ pub async fn run_with(desk: &Desk, request: Request, incoming: &mut dyn Incoming
         Request::AccountDelete { address } => accounts::delete(desk, &address).await,
         Request::Mode { address, screening, legacy } => accounts::mode(desk, &address, screening, legacy).await,
         Request::EntryAdd { address, list, who } => entries::add(desk, &address, list, who).await,
-        Request::ExpectedAdd { address, who, until, count } => entries::expect(desk, &address, who, until.as_deref(), count).await,
+        Request::ExpectedAdd { address, who, until, count, reference } => {
+            let terms = entries::Terms { until: until.as_deref(), count, reference };
+            entries::expect(desk, &address, who, terms).await
+        }
         Request::EntryRemove { address, list, who } => entries::remove(desk, &address, list, who).await,
         Request::EntryList { address, list } => entries::list(desk, &address, list).await,
         Request::HistoryList { address } => history::list(desk, &address).await,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use delivery::consent::{Legacy, Screening, Who};
 use mail::address::{Domain, Mailbox};
-use mail::id::{EntryId, MailId};
+use mail::id::{EntryId, MailId, NoticeId};
 use mail::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +84,8 @@ pub enum Request {
         until: Option<String>,
         /// How many messages; 3 if none.
         count: Option<u32>,
+        /// The REF that a notice must carry, if any.
+        reference: Option<NoticeId>,
     },
     /// `allow ADDR remove`, `block ADDR remove`, `expected ADDR remove`
     EntryRemove {

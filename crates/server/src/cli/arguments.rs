@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use delivery::consent::{Legacy, Screening, Who};
 use mail::address::{Domain, Mailbox};
-use mail::id::{EntryId, MailId};
+use mail::id::{EntryId, MailId, NoticeId};
 
 use super::operator::{DomainCommand, Man, Queue};
 
@@ -154,7 +154,7 @@ pub struct Demo {
     #[arg(long, value_name = "FILE")]
     pub describe: Option<PathBuf>,
     /// Publish a third party in DNS, who then can take part.
-    #[arg(long = "peer", value_name = "DOMAIN,IP,EXCHANGE_PORT,RETRIEVAL_PORT[,CA_PEM]")]
+    #[arg(long = "peer", value_name = "DOMAIN,IP,EXCHANGE_PORT,RETRIEVAL_PORT[,CA_PEM[,RECORD]]")]
     pub peers: Vec<Peer>,
 }
 
@@ -167,19 +167,21 @@ pub struct Peer {
     pub address: IpAddr,
     /// Its port in place of 25.
     pub exchange_port: u16,
-    /// Its port in place of 2626.
+    /// Its port in place of 2626; 0 for a domain without a retrieval service.
     pub retrieval_port: u16,
     /// The authority of its certificate, PEM.
     pub ca_pem: Option<PathBuf>,
+    /// What it says in `_twoway.DOMAIN`, where it says anything.
+    pub record: Option<String>,
 }
 
 impl FromStr for Peer {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parts: Vec<&str> = text.splitn(5, ',').collect();
-        let [domain, address, exchange_port, retrieval_port, ca_pem @ ..] = parts.as_slice() else {
-            return Err("expected DOMAIN,IP,EXCHANGE_PORT,RETRIEVAL_PORT[,CA_PEM]".to_owned());
+        let parts: Vec<&str> = text.splitn(6, ',').collect();
+        let [domain, address, exchange_port, retrieval_port, rest @ ..] = parts.as_slice() else {
+            return Err("expected DOMAIN,IP,EXCHANGE_PORT,RETRIEVAL_PORT[,CA_PEM[,RECORD]]".to_owned());
         };
         let port = |text: &str| text.parse().map_err(|_syntax| format!("not a port: {text:?}"));
         Ok(Self {
@@ -187,7 +189,8 @@ impl FromStr for Peer {
             address: address.parse().map_err(|_syntax| format!("not an IP address: {address:?}"))?,
             exchange_port: port(exchange_port)?,
             retrieval_port: port(retrieval_port)?,
-            ca_pem: ca_pem.first().map(PathBuf::from),
+            ca_pem: rest.first().filter(|file| !file.is_empty()).map(PathBuf::from),
+            record: rest.get(1).map(|record| (*record).to_owned()),
         })
     }
 }
@@ -282,6 +285,9 @@ pub(super) enum Expected {
         /// How many messages; 3 if not given.
         #[arg(long, value_name = "N")]
         count: Option<u32>,
+        /// Only notices that carry this REF, as the sign-up names it.
+        #[arg(long = "ref", value_name = "REF")]
+        reference: Option<NoticeId>,
     },
     /// Removes it.
     Remove {

@@ -87,6 +87,8 @@ fn a_peer_of_the_demo_is_written_with_commas() {
     assert_eq!((peer.exchange_port, peer.retrieval_port), (2525, 2626));
     assert_eq!(peer.ca_pem.as_deref(), Some(Path::new("/tmp/ca.pem")));
     assert_eq!("c.test,127.0.0.4,2525,2626".parse::<Peer>().unwrap().ca_pem, None);
+    let strict: Peer = "c.test,127.0.0.4,2525,0,,v=TWM1; mode=enforce; x=1,2".parse().unwrap();
+    assert_eq!((strict.ca_pem, strict.record.as_deref()), (None, Some("v=TWM1; mode=enforce; x=1,2")));
     for wrong in ["", "c.test", "c.test,127.0.0.4,2525", "c.test,localhost,1,2", "c.test,127.0.0.4,25,99999", "-,127.0.0.4,1,2"] {
         assert!(wrong.parse::<Peer>().is_err(), "{wrong}");
     }

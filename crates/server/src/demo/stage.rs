@@ -108,6 +108,9 @@ impl Stage {
         for peer in peers {
             let exchange = zones::publish(&mut published, &peer.domain, peer.address, peer.retrieval_port);
             mx_ports.push((exchange, peer.exchange_port));
+            if let Some(record) = &peer.record {
+                zones::publish_record(&mut published, &peer.domain, record);
+            }
         }
         let dns = DnsServer::start(SocketAddr::new(DNS_ADDRESS, 0), published).await.map_err(|error| DemoError::Dns(error.to_string()))?;
         let (sender, events) = unbounded_channel();

@@ -22,7 +22,7 @@ pub fn exchange_of(domain: &Domain) -> Domain {
     format!("mx.{domain}").parse().unwrap_or_else(|_too_long| domain.clone())
 }
 
-/// Publishes a domain whose one host has this address. Returns the host.
+/// Publishes a domain whose one host has this address. Returns the host. Port 0: the domain has no retrieval service.
 pub fn publish(zones: &mut Zones, domain: &Domain, address: IpAddr, retrieval_port: u16) -> Domain {
     let host = exchange_of(domain);
     let host_name = Name::from(&host);
@@ -34,10 +34,19 @@ pub fn publish(zones: &mut Zones, domain: &Domain, address: IpAddr, retrieval_po
     let name = Name::from(domain);
     zones.add(name.clone(), Record::Mx(Mx { preference: 10, exchange: Some(host_name.clone()) }));
     zones.add(name, Record::Txt(format!("v=spf1 {mechanism}:{address} -all").into_bytes()));
-    if let Some(service) = retrieval_service(domain) {
+    if retrieval_port != 0
+        && let Some(service) = retrieval_service(domain)
+    {
         zones.add(service, Record::Srv(Srv { priority: 0, weight: 10, port: retrieval_port, target: Some(host_name) }));
     }
     host
+}
+
+/// Publishes what a domain says about itself (protocol section 2).
+pub fn publish_record(zones: &mut Zones, domain: &Domain, record: &str) {
+    if let Some(name) = Name::below("_twoway", domain) {
+        zones.add(name, Record::Txt(record.as_bytes().to_vec()));
+    }
 }
 
 /// Where a domain's retrieval service is published.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use delivery::consent::{Entry, EntryList, Who};
 use mail::address::Mailbox;
+use mail::id::NoticeId;
 use mail::time::Timestamp;
 use serde::Serialize;
 use store::{Account, ConsentAct, ConsentChange};
@@ -26,6 +27,27 @@ struct Row {
     through: String,
     reason: String,
     proof: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
+}
+
+/// For how long, how often and for what somebody is expected.
+pub(super) struct Terms<'a> {
+    /// RFC 3339, or a length of time from now; an hour from now if none.
+    pub(super) until: Option<&'a str>,
+    /// How many messages; 3 if none.
+    pub(super) count: Option<u32>,
+    /// The REF that a notice must carry, if any.
+    pub(super) reference: Option<NoticeId>,
+}
+
+/// An entry to be.
+struct New {
+    list: List,
+    who: Who,
+    until: Option<Timestamp>,
+    remaining: Option<u32>,
+    reference: Option<NoticeId>,
 }
 
 #[derive(Serialize)]
@@ -56,16 +78,11 @@ impl List {
 
 pub(super) async fn add(desk: &Desk, address: &Mailbox, list: List, who: Who) -> Result<Response, AdminError> {
     let account = desk.account(address).await?;
-    insert(desk, &account, list, who, None, None).await
+    insert(desk, &account, New { list, who, until: None, remaining: None, reference: None }).await
 }
 
-pub(super) async fn expect(
-    desk: &Desk,
-    address: &Mailbox,
-    who: Who,
-    until: Option<&str>,
-    count: Option<u32>,
-) -> Result<Response, AdminError> {
+pub(super) async fn expect(desk: &Desk, address: &Mailbox, who: Who, terms: Terms<'_>) -> Result<Response, AdminError> {
+    let Terms { until, count, reference } = terms;
     let now = desk.means.now();
     let until = match until {
         None => now + EXPECTED_FOR,
@@ -81,7 +98,7 @@ pub(super) async fn expect(
         return Err(AdminError::usage("count", "expected at least 1 message"));
     }
     let account = desk.account(address).await?;
-    insert(desk, &account, List::Expected, who, Some(until), Some(count)).await
+    insert(desk, &account, New { list: List::Expected, who, until: Some(until), remaining: Some(count), reference }).await
 }
 
 /// A point in time, or a length of time from now.
@@ -89,14 +106,8 @@ fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
     text.parse().ok().or_else(|| Some(now + parse_duration(text)?))
 }
 
-async fn insert(
-    desk: &Desk,
-    account: &Account,
-    list: List,
-    who: Who,
-    until: Option<Timestamp>,
-    remaining: Option<u32>,
-) -> Result<Response, AdminError> {
+async fn insert(desk: &Desk, account: &Account, new: New) -> Result<Response, AdminError> {
+    let New { list, who, until, remaining, reference } = new;
     let caution = match list {
         List::Allow | List::Expected => who.may_be_let_in().map_err(|error| AdminError::refused("public-suffix", error.to_string()))?,
         // Keeping out a whole public suffix is the owner's right.
@@ -108,7 +119,7 @@ async fn insert(
         who: who.clone(),
         until,
         remaining,
-        reference: None,
+        reference: reference.map(|reference| reference.to_string()),
         list_domain: None,
         made: desk.means.now(),
         through: "cli".to_owned(),
@@ -180,6 +191,7 @@ pub(super) async fn list(desk: &Desk, address: &Mailbox, list: List) -> Result<R
         through: entry.through,
         reason: entry.reason,
         proof: entry.proof,
+        reference: entry.reference,
     };
     Ok(Response::of(entries.into_iter().map(row).collect::<Vec<_>>()))
 }
