@@ -32,7 +32,7 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
         /// A domain to play: `DOMAIN,IP[,EXCHANGE_PORT,RETRIEVAL_PORT]`. The first is honest, the second another domain, the third
-        /// hostile, the fourth forges its certificate.
+        /// hostile, the fourth forges its certificate, the fifth does not know the extension.
         #[arg(long = "peer", required = true)]
         peers: Vec<String>,
     },
@@ -96,6 +96,9 @@ struct Run {
     /// How to call its command line, for cases that need it: 'twoway --config FILE'.
     #[arg(long)]
     command: Option<String>,
+    /// The server's DNS has the records of subdomains that the README names.
+    #[arg(long)]
+    records: bool,
     #[command(flatten)]
     shown: Shown,
     #[command(flatten)]
@@ -149,8 +152,8 @@ fn carry_out(command: Command) -> Result<ExitCode> {
         Command::MakeCa { out, peers } => {
             let peers = peers.iter().map(|peer| planned_peer(peer)).collect::<Result<Vec<_>>>()?;
             certificates::write(&out, &peers)?;
-            for peer in &peers {
-                println!("--peer {}", demo::published(peer, &out));
+            for peer in demo::published(&peers, &out) {
+                println!("--peer '{peer}'");
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -193,7 +196,8 @@ impl Run {
     fn target(&self) -> Result<Target> {
         let bounds = self.waits.bounds();
         if let (Some(describe), Some(domain)) = (&self.describe, &self.domain) {
-            return target::from_describe(describe, domain, self.program.as_deref(), bounds);
+            let target = target::from_describe(describe, domain, self.program.as_deref(), bounds)?;
+            return Ok(Target { has_records: self.records, ..target });
         }
         let missing = "--describe, or --server with all that it needs";
         Ok(Target {
@@ -205,6 +209,7 @@ impl Run {
             ca_pem: read_file(self.server_ca.as_ref().context(missing)?)?,
             accounts: target::accounts(self.account.as_ref().context(missing)?)?,
             command: self.command.as_deref().map(CommandLine::from_words),
+            has_records: self.records,
             bounds,
         })
     }

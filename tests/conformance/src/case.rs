@@ -21,6 +21,8 @@ pub(crate) enum Stance {
 pub(crate) enum Need {
     /// The server's command line.
     Command,
+    /// Records for subdomains of the first peer in the DNS that the server asks.
+    Records,
     /// A server that tries a retrieval or confirmation again while we watch.
     RetrieveAgain,
     /// A server that tries a notice again while we watch.
@@ -132,6 +134,7 @@ fn run_one(case: &'static Case, target: &Target, peers: &Peers) -> Outcome {
 fn missing(case: &Case, target: &Target) -> Option<&'static str> {
     case.needs.iter().find_map(|need| match need {
         Need::Command => target.command.is_none().then_some("needs --command"),
+        Need::Records => (!target.has_records).then_some("needs --records"),
         Need::RetrieveAgain => target.bounds.retrieve_again.is_none().then_some("needs --retrieve-again"),
         Need::NoticeAgain => target.bounds.notice_again.is_none().then_some("needs --notice-again"),
         Need::Everything => None,

@@ -1,6 +1,6 @@
 //! The server's command line, where the checker may use it: what cannot be seen on any wire.
 
-use std::io::Read as _;
+use std::io::{self, Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -24,17 +24,23 @@ impl CommandLine {
 
     /// Runs a command to its end and gives what it printed; fails if it says anything but 0.
     pub(crate) fn run(&self, words: &[&str], within: Duration) -> Result<Vec<u8>> {
+        self.run_with(words, b"", within)
+    }
+
+    /// The same with this, which is short, on standard input.
+    pub(crate) fn run_with(&self, words: &[&str], input: &[u8], within: Duration) -> Result<Vec<u8>> {
         let shown = words.join(" ");
         let (program, first) = self.before.split_first().context("an empty --command")?;
         let mut child = Command::new(program)
             .args(first)
             .args(words)
             .args(&self.after)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("starting {program}"))?;
+        child.stdin.take().context("no stdin")?.write_all(input).or_else(already_ended)?;
         let (mut stdout, mut stderr) = (child.stdout.take().context("no stdout")?, child.stderr.take().context("no stderr")?);
         let (done, ended) = mpsc::channel();
         let complaints = thread::spawn(move || {
@@ -64,6 +70,11 @@ impl CommandLine {
         let output = self.run(&words, within)?;
         serde_json::from_slice(&output).with_context(|| format!("{}: not JSON: {}", words.join(" "), String::from_utf8_lossy(&output)))
     }
+}
+
+/// A program that does not read its standard input says more by what it prints.
+fn already_ended(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
 
 #[cfg(test)]

@@ -11,22 +11,41 @@ use anyhow::{Context as _, Result, bail};
 use crate::arguments::{Shown, check};
 use crate::certificates::{self, PeerFile, planned_peer};
 use crate::crypto::fresh_word;
-use crate::lab::Peers;
-use crate::target::{self, Bounds};
+use crate::lab::{ORDINARY, Peers};
+use crate::target::{self, Bounds, Target};
 
 /// How long the demonstration may take to be ready.
 const READY_WITHIN: Duration = Duration::from_mins(1);
 /// How long it may take to stop when asked.
 const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// Honest, other, hostile, forger: see the README.
-const PEERS: [&str; 4] = ["c.test,127.0.0.4", "d.test,127.0.0.5", "e.test,127.0.0.6", "f.test,127.0.0.7"];
+/// Honest, other, hostile, forger, ordinary: see the README.
+const PEERS: [&str; 5] = ["c.test,127.0.0.4", "d.test,127.0.0.5", "e.test,127.0.0.6", "f.test,127.0.0.7", "g.test,127.0.0.10"];
+/// What subdomains of the first peer publish, each at the first peer's address.
+pub(crate) const RECORDS: [(&str, &str); 7] = [
+    ("enforce", "v=TWM1; mode=enforce"),
+    ("testing", "v=TWM1; mode=testing"),
+    ("none", "v=TWM1; mode=none"),
+    ("silent", "v=TWM1; send=none"),
+    ("broken", "v=TWM1; mode=perhaps"),
+    ("newer", "v=TWM1; colour=red; send=pigeon:7 spf"),
+    ("foreign", "v=TWM9; send=none; mode=enforce"),
+];
 const STRANGER: [u8; 4] = [127, 0, 0, 9];
 
-/// A peer as the demonstration's `--peer` wants it.
-pub(crate) fn published(peer: &PeerFile, directory: &Path) -> String {
-    let ca = directory.join(&peer.ca);
-    format!("{},{},{},{},{}", peer.domain, peer.address, peer.exchange_port, peer.retrieval_port, ca.display())
+/// The peers and the records, as the demonstration's `--peer` wants them.
+pub(crate) fn published(peers: &[PeerFile], directory: &Path) -> Vec<String> {
+    let peer = |(number, file): (usize, &PeerFile)| {
+        // A domain of ordinary mail has no retrieval service.
+        let retrieval_port = if number == ORDINARY { 0 } else { file.retrieval_port };
+        let ca = directory.join(&file.ca);
+        format!("{},{},{},{retrieval_port},{}", file.domain, file.address, file.exchange_port, ca.display())
+    };
+    let record = |file: &PeerFile, (label, record): (&str, &str)| {
+        format!("{label}.{},{},{},{},,{record}", file.domain, file.address, file.exchange_port, file.retrieval_port)
+    };
+    let records = peers.first().into_iter().flat_map(|file| RECORDS.map(|pair| record(file, pair)));
+    peers.iter().enumerate().map(peer).chain(records).collect()
 }
 
 /// Starts `program demo`, checks one of its domains, and stops it.
@@ -39,13 +58,13 @@ pub(crate) fn run(program: &Path, domain: &str, shown: &Shown, bounds: Bounds) -
     let log = fs::File::create(directory.0.join("demo.log"))?;
     let mut command = Command::new(program);
     command.args(["demo", "--quiet", "--describe"]).arg(&describe);
-    for file in &files {
-        command.arg("--peer").arg(published(file, &directory.0));
+    for peer in published(&files, &directory.0) {
+        command.arg("--peer").arg(peer);
     }
     let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn();
     let mut running = Running(child.with_context(|| format!("starting {}", program.display()))?);
     running.wait_for(&describe, &directory.0.join("demo.log"))?;
-    let target = target::from_describe(&describe, domain, program.to_str(), bounds)?;
+    let target = Target { has_records: true, ..target::from_describe(&describe, domain, program.to_str(), bounds)? };
     check(&target, &peers, shown)
 }
 

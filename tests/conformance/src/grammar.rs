@@ -16,6 +16,7 @@ pub(crate) struct Noticed {
     pub(crate) date: i64,
     pub(crate) expires: i64,
     pub(crate) body: Option<String>,
+    pub(crate) require_tls: bool,
 }
 
 /// The server under test acts on a message we keep.
@@ -56,6 +57,7 @@ pub(crate) fn notice(line: &str) -> Result<Noticed, String> {
         date: stamp::read(&required("DATE")?).ok_or("DATE is no stamp")?,
         expires: stamp::read(&required("EXPIRES")?).ok_or("EXPIRES is no stamp")?,
         body: value("BODY"),
+        require_tls: value("REQUIRETLS").is_some(),
     })
 }
 

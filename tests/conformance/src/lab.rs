@@ -17,7 +17,7 @@ use crate::crypto::{client_config, fresh_word};
 use crate::grammar::Noticed;
 use crate::message::message;
 use crate::offered::Offered;
-use crate::peer::{Answer, Certificate, Offer, Peer, Seen};
+use crate::peer::{Answer, Certificate, Offer, Peer, Seen, Speaks};
 use crate::session::Session;
 use crate::submit::{Submission, submit};
 use crate::target::{Account, Bounds, Target};
@@ -27,7 +27,10 @@ use crate::wire::Wire;
 /// Between two looks at something that only a command can tell.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Our domains, by the part they play: honest, other, hostile, forger.
+/// The place of the domain that does not know the extension.
+pub(crate) const ORDINARY: usize = 4;
+
+/// Our domains, by the part they play: honest, other, hostile, forger, ordinary.
 pub(crate) struct Peers {
     domains: Vec<Peer>,
     /// An address that no domain publishes.
@@ -38,8 +41,9 @@ impl Peers {
     /// Starts the servers of every domain; the fourth shows a forged certificate at its retrieval service.
     pub(crate) fn start(files: &[PeerFile], directory: &Path, stranger: IpAddr) -> Result<Self> {
         let certificate = |number: usize| if number == 3 { Certificate::Forged } else { Certificate::Vouched };
-        let domains =
-            files.iter().enumerate().map(|(number, file)| Peer::start(file, directory, certificate(number))).collect::<Result<_>>()?;
+        let speaks = |number: usize| if number == ORDINARY { Speaks::OrdinaryMail } else { Speaks::Extension };
+        let start = |(number, file)| Peer::start(file, directory, certificate(number), speaks(number));
+        let domains = files.iter().enumerate().map(start).collect::<Result<_>>()?;
         Ok(Self { domains, stranger })
     }
 
@@ -95,6 +99,11 @@ impl<'a> Lab<'a> {
         self.peers.nth(3)
     }
 
+    /// The domain that has never heard of the extension, and takes what is pushed.
+    pub(crate) fn ordinary(&self) -> Result<&'a Peer> {
+        self.peers.nth(ORDINARY)
+    }
+
     /// All of them.
     pub(crate) fn domains(&self) -> &'a [Peer] {
         &self.peers.domains
@@ -123,6 +132,16 @@ impl<'a> Lab<'a> {
     pub(crate) fn json(&self, words: &[&str]) -> Result<Value> {
         self.trace.note(format!("command: {}", words.join(" ")));
         self.command()?.json(words, self.bounds.patience)
+    }
+
+    /// A mailbox with screening on that was made for this case: nothing is known to it, and nothing lies there.
+    pub(crate) fn fresh_screened(&self) -> Result<Account> {
+        let account = Account { address: format!("w{}@{}", fresh_word()?, self.target.domain), password: fresh_word()? };
+        let words = ["account", "add", &account.address, "--password-stdin"];
+        self.trace.note(format!("command: {}", words.join(" ")));
+        self.command()?.run_with(&words, account.password.as_bytes(), self.bounds.patience)?;
+        self.order(&["mode", &account.address, "--screening", "on"])?;
+        Ok(account)
     }
 
     /// Runs a command for what it does.
@@ -345,8 +364,19 @@ impl<'a> Lab<'a> {
 
     /// The row of `contacts list` for this sender.
     pub(crate) fn contact(&self, sender: &str) -> Result<Option<Value>> {
-        let list = self.json(&["contacts", &self.screened()?.address, "list"])?;
-        Ok(rows(&list)?.iter().find(|row| row.get("sender").and_then(Value::as_str) == Some(sender)).cloned())
+        self.contact_of(self.screened()?, sender)
+    }
+
+    /// The same at another mailbox.
+    pub(crate) fn contact_of(&self, account: &Account, sender: &str) -> Result<Option<Value>> {
+        let found = self.contacts(account)?;
+        Ok(found.into_iter().find(|row| row.get("sender").and_then(Value::as_str) == Some(sender)))
+    }
+
+    /// All rows of `contacts list`, in its order.
+    pub(crate) fn contacts(&self, account: &Account) -> Result<Vec<Value>> {
+        let list = self.json(&["contacts", &account.address, "list"])?;
+        Ok(rows(&list)?.clone())
     }
 
     /// Looks again and again until something is found, at most for the usual time.

@@ -1,8 +1,9 @@
 //! Messages of our own domains: kept by us, noticed to the server under test, and served as the case wants.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::crypto::fresh_word;
+use crate::lab::Lab;
 use crate::message::message;
 use crate::notice::Notice;
 use crate::peer::{Peer, Serving};
@@ -44,6 +45,13 @@ impl Peer {
 }
 
 impl Offered<'_> {
+    /// Fails if the message is asked for.
+    pub(crate) fn is_not_fetched(&self, lab: &Lab<'_>) -> Result<()> {
+        let seen = self.peer.wait_seen(&self.notice.id, lab.bounds.quiet, |seen| !seen.is_empty());
+        ensure!(seen.is_none(), "without consent: {seen:?}");
+        Ok(())
+    }
+
     /// With these octets, and the size noticed accordingly.
     pub(crate) fn content(mut self, octets: Vec<u8>) -> Self {
         self.notice = self.notice.but("SIZE", &octets.len().to_string());

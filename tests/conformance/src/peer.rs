@@ -75,6 +75,7 @@ pub(crate) struct Mailbox {
     pub(crate) answers: VecDeque<Answer>,
     pub(crate) lines: Vec<String>,
     pub(crate) released: bool,
+    pub(crate) pushed: Vec<Pushed>,
 }
 
 /// All that our servers of one domain share.
@@ -90,6 +91,8 @@ pub(crate) struct Pages {
     pub(crate) secured_ehlos: usize,
     /// The exchange port does not offer the extension at present.
     pub(crate) keyword_stripped: bool,
+    /// Nor at any time; and it takes what is pushed.
+    pub(crate) takes_mail: bool,
     pub(crate) collecting: usize,
     pub(crate) collecting_now: usize,
     pub(crate) collecting_at_once_max: usize,
@@ -137,6 +140,21 @@ pub(crate) enum Certificate {
     Forged,
 }
 
+/// What a domain's servers have heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    Extension,
+    OrdinaryMail,
+}
+
+/// A message that the server under test pushed to a mailbox of ours.
+#[derive(Debug, Clone)]
+pub(crate) struct Pushed {
+    /// The MAIL command.
+    pub(crate) mail: String,
+    pub(crate) octets: Vec<u8>,
+}
+
 /// One domain of ours, its servers running.
 pub(crate) struct Peer {
     pub(crate) domain: String,
@@ -147,7 +165,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// Listens on the peer's address; the files are looked for in `directory`.
-    pub(crate) fn start(file: &PeerFile, directory: &Path, certificate: Certificate) -> Result<Self> {
+    pub(crate) fn start(file: &PeerFile, directory: &Path, certificate: Certificate, speaks: Speaks) -> Result<Self> {
         let vouched = server_config(&read_file(&directory.join(&file.cert))?, &read_file(&directory.join(&file.key))?)?;
         let at_retrieval = match certificate {
             Certificate::Vouched => Arc::clone(&vouched),
@@ -157,6 +175,7 @@ impl Peer {
             }
         };
         let book = Arc::new(Book::default());
+        book.write(|pages| pages.takes_mail = speaks == Speaks::OrdinaryMail);
         let services =
             Arc::new(Services { host: file.host.clone(), exchange_tls: vouched, retrieval_tls: at_retrieval, book: Arc::clone(&book) });
         for (port, number) in [(Port::Exchange, file.exchange_port), (Port::Retrieval, file.retrieval_port)] {
@@ -200,7 +219,8 @@ impl Peer {
 
     /// Opens a mailbox whose notices are answered so.
     pub(crate) fn open_mailbox(&self, address: &str, trace: &Trace, answers: &[Answer]) {
-        let mailbox = Mailbox { trace: trace.clone(), answers: answers.iter().copied().collect(), lines: Vec::new(), released: false };
+        let answers = answers.iter().copied().collect();
+        let mailbox = Mailbox { trace: trace.clone(), answers, lines: Vec::new(), released: false, pushed: Vec::new() };
         self.book.write(|pages| pages.mailboxes.insert(address.to_owned(), mailbox));
     }
 
@@ -208,6 +228,11 @@ impl Peer {
     pub(crate) fn wait_notice(&self, address: &str, count: usize, within: Duration) -> Option<Result<grammar::Noticed, String>> {
         let line = self.book.wait(within, |pages| pages.mailboxes.get(address)?.lines.get(count.checked_sub(1)?).cloned())?;
         Some(grammar::notice(&line))
+    }
+
+    /// Waits for the first message that is pushed to a mailbox.
+    pub(crate) fn wait_pushed(&self, address: &str, within: Duration) -> Option<Pushed> {
+        self.book.wait(within, |pages| pages.mailboxes.get(address)?.pushed.first().cloned())
     }
 
     /// How many notices a mailbox had so far.

@@ -65,6 +65,7 @@ fn stance(case: &Case) -> &'static str {
 fn need(need: Need) -> Option<&'static str> {
     match need {
         Need::Command => Some("command"),
+        Need::Records => Some("records"),
         Need::RetrieveAgain => Some("retrieve-again"),
         Need::NoticeAgain => Some("notice-again"),
         Need::Everything => None,

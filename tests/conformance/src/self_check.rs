@@ -46,6 +46,7 @@ impl Bench {
             ca_pem: read_file(&directory.join("ca.pem")).unwrap(),
             accounts: BTreeMap::from([("open".to_owned(), account.clone()), ("screened".to_owned(), account)]),
             command: None,
+            has_records: false,
             bounds: Bounds {
                 patience: Duration::from_secs(5),
                 quiet: Duration::from_millis(100),

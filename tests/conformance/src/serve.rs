@@ -9,7 +9,7 @@ use rustls::ServerConfig;
 
 use crate::crypto::digest;
 use crate::grammar::{self, COMMAND_OCTETS_MAX, Collecting};
-use crate::peer::{Answer, Book, Pages, Seen, Serving};
+use crate::peer::{Answer, Book, Pages, Pushed, Seen, Serving};
 use crate::trace::{Trace, Voice, legible};
 use crate::wire::{Wire, WireError};
 
@@ -17,6 +17,9 @@ use crate::wire::{Wire, WireError};
 const IDLE: Duration = Duration::from_mins(5);
 /// How long an answer is held if its case forgets it.
 const HELD_MAX: Duration = Duration::from_mins(1);
+
+/// RFC 5321 section 4.5.3.1.6, with room for whoever sends more.
+const CONTENT_LINE_OCTETS_MAX: usize = 10_000;
 
 /// Which of our two doors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,13 +143,13 @@ impl Attending<'_> {
             "RETRIEVE" | "CONFIRM" | "DECLINE" => return self.collecting(line, &octets),
             _ => {
                 self.dialogue.said(Voice::Client, &octets);
-                return self.ordinary(&verb);
+                return self.ordinary(&verb, line);
             }
         }
         Ok(Next::Command)
     }
 
-    fn ordinary(&mut self, verb: &str) -> Result<Next, WireError> {
+    fn ordinary(&mut self, verb: &str, line: &str) -> Result<Next, WireError> {
         match verb {
             "EHLO" => self.ehlo()?,
             "STARTTLS" if !self.secured => {
@@ -158,8 +161,15 @@ impl Attending<'_> {
                 return Ok(Next::End);
             }
             "MAIL" => {
-                self.services.book.write(|pages| pages.pushes += 1);
-                self.say("550 5.7.1 nothing is pushed here")?;
+                let takes_mail = self.services.book.write(|pages| {
+                    pages.pushes += 1;
+                    pages.takes_mail
+                });
+                if takes_mail {
+                    self.take(line)?;
+                } else {
+                    self.say("550 5.7.1 nothing is pushed here")?;
+                }
             }
             "HELO" | "RSET" | "NOOP" => self.say("250 2.0.0 ok")?,
             "ASSERT" => self.say("550 5.7.1 decided by address here")?,
@@ -171,11 +181,11 @@ impl Attending<'_> {
     fn ehlo(&mut self) -> Result<(), WireError> {
         let mut offers = vec!["PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"];
         if self.secured {
-            let stripped = self.services.book.write(|pages| {
+            let (stripped, takes_mail) = self.services.book.write(|pages| {
                 pages.secured_ehlos += 1;
-                pages.keyword_stripped
+                (pages.keyword_stripped, pages.takes_mail)
             });
-            if !stripped {
+            if !stripped && !takes_mail {
                 offers.push("XTWOWAY 1 SIZE=52428800 NOTICEMAX=500 KEEPMAX=2592000");
             }
         } else {
@@ -187,6 +197,34 @@ impl Attending<'_> {
             self.say(&format!("250-{offer}"))?;
         }
         self.say(&format!("250 {last}"))
+    }
+
+    /// A transaction of ordinary mail, from MAIL to the final dot, to one recipient.
+    fn take(&mut self, mail: &str) -> Result<(), WireError> {
+        self.say("250 2.1.0 ok")?;
+        let octets = self.wire.line(COMMAND_OCTETS_MAX, IDLE)?;
+        let line = String::from_utf8_lossy(&octets).into_owned();
+        let to = line.split(['<', '>']).nth(1).unwrap_or_default();
+        let trace = self.services.book.read().mailboxes.get(to).map(|mailbox| mailbox.trace.clone());
+        let Some(trace) = trace else { return self.say("550 5.1.1 no such mailbox") };
+        self.dialogue.belongs_to(&trace, &octets);
+        self.say("250 2.1.5 ok")?;
+        let data = self.wire.line(COMMAND_OCTETS_MAX, IDLE)?;
+        if !data.eq_ignore_ascii_case(b"DATA\r\n") {
+            return Err(WireError::BadLine(legible(&data)));
+        }
+        self.say("354 go ahead")?;
+        let mut octets = Vec::new();
+        loop {
+            let line = self.wire.line(CONTENT_LINE_OCTETS_MAX, IDLE)?;
+            if line == b".\r\n" {
+                break;
+            }
+            octets.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
+        }
+        let pushed = Pushed { mail: mail.to_owned(), octets };
+        self.services.book.write(|pages| pages.mailboxes.get_mut(to).map(|mailbox| mailbox.pushed.push(pushed)));
+        self.say("250 2.0.0 taken")
     }
 
     fn notice(&mut self, line: &str, octets: &[u8]) -> Result<(), WireError> {

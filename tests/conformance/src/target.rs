@@ -31,6 +31,8 @@ pub(crate) struct Target {
     /// By screening: `open` or `screened`.
     pub(crate) accounts: BTreeMap<String, Account>,
     pub(crate) command: Option<CommandLine>,
+    /// Whether its DNS has the [`RECORDS`](crate::demo::RECORDS).
+    pub(crate) has_records: bool,
     pub(crate) bounds: Bounds,
 }
 
@@ -98,6 +100,7 @@ fn from_described(described: &Value, domain: &str, program: Option<&str>, bounds
         ca_pem,
         accounts,
         command,
+        has_records: false,
         bounds,
     })
 }

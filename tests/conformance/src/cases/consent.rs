@@ -26,16 +26,9 @@ fn unasked<'a>(lab: &Lab<'a>) -> Result<Offered<'a>> {
     lab.other()?.offer(lab.screened()?)
 }
 
-/// Fails if the message is asked for.
-fn is_not_fetched(lab: &Lab<'_>, offered: &Offered<'_>) -> Result<()> {
-    let seen = offered.peer.wait_seen(&offered.notice.id, lab.bounds.quiet, |seen| !seen.is_empty());
-    ensure!(seen.is_none(), "without consent: {seen:?}");
-    Ok(())
-}
-
 /// Fails if the message is asked for, or its domain's retrieval service dialled at all.
 fn is_left_alone(lab: &Lab<'_>, offered: &Offered<'_>, connections_before: usize) -> Result<()> {
-    is_not_fetched(lab, offered)?;
+    offered.is_not_fetched(lab)?;
     let connections = offered.peer.collecting_connections() - connections_before;
     ensure!(connections == 0, "{connections} connections to the origin without consent");
     lab.trace.note(format!("no connection to {} within {:?}", offered.peer.host, lab.bounds.quiet));
@@ -126,5 +119,5 @@ fn dismissed(lab: &Lab<'_>) -> Result<()> {
     lab.until("the contact attempt", || lab.contact(&offered.sender))?;
     lab.order(&["contacts", &account.address, "dismiss", &offered.sender])?;
     lab.until("the attempt gone", || Ok(lab.contact(&offered.sender)?.is_none().then_some(())))?;
-    is_not_fetched(lab, &offered)
+    offered.is_not_fetched(lab)
 }

@@ -1,11 +1,11 @@
 //! Who is let in: the rules of section 5 and their order, as the mailbox owner sets them and as origins see them.
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 
 use crate::case::{Case, Need};
 use crate::crypto::fresh_word;
 use crate::lab::Lab;
-use crate::offered::Offered;
 use crate::target::Account;
 
 pub(crate) const CASES: &[Case] = &[
@@ -19,10 +19,10 @@ pub(crate) const CASES: &[Case] = &[
     )
     .needing(&[Need::Command]),
     Case::honest(
-        "order-block-address-before-allow-address",
+        "order-block-and-allow-one-address",
         "5",
-        "An address both blocked and allowed is blocked, or its last decision holds: never both",
-        order_block_address_before_allow_address,
+        "Whoever is on the block list stays out, also if allowed; and is there once blocked last",
+        order_block_and_allow_one_address,
     )
     .needing(&[Need::Command]),
     Case::honest(
@@ -122,7 +122,7 @@ fn order_block_address_first(lab: &Lab<'_>) -> Result<()> {
     let _one = Entry::add(lab, account, "block", &offered.sender)?;
     let _other = Entry::add(lab, account, "allow", &format!("@{}", peer.domain))?;
     lab.give(&offered)?;
-    is_not_fetched(lab, &offered)
+    offered.is_not_fetched(lab)
 }
 
 fn order_allow_address_before_block_domain(lab: &Lab<'_>) -> Result<()> {
@@ -134,13 +134,29 @@ fn order_allow_address_before_block_domain(lab: &Lab<'_>) -> Result<()> {
     lab.see_confirmed(&offered).map(|_seen| ())
 }
 
-fn order_block_address_before_allow_address(lab: &Lab<'_>) -> Result<()> {
-    let (peer, account) = (lab.other()?, lab.screened()?);
-    let offered = peer.offer(account)?;
-    let _one = Entry::add(lab, account, "allow", &offered.sender)?;
-    let _other = Entry::add(lab, account, "block", &offered.sender)?;
-    lab.give(&offered)?;
-    is_not_fetched(lab, &offered)
+/// A server may keep both decisions, or only the later one: its own lists say which, and it has to act by them.
+fn order_block_and_allow_one_address(lab: &Lab<'_>) -> Result<()> {
+    let (peer, account) = (lab.other()?, &lab.fresh_screened()?);
+    for [first, last] in [["allow", "block"], ["block", "allow"]] {
+        let offered = peer.offer(account)?;
+        for list in [first, last] {
+            lab.order(&[list, &account.address, "add", &offered.sender])?;
+        }
+        ensure!(is_on(lab, account, last, &offered.sender)?, "{last} came last, and is not on that list");
+        lab.give(&offered)?;
+        if is_on(lab, account, "block", &offered.sender)? {
+            offered.is_not_fetched(lab)?;
+        } else {
+            lab.see_confirmed(&offered)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_on(lab: &Lab<'_>, account: &Account, list: &str, who: &str) -> Result<bool> {
+    let rows = lab.json(&[list, &account.address, "list"])?;
+    let rows = rows.as_array().context("a list of entries")?;
+    Ok(rows.iter().any(|row| row.get("who").and_then(Value::as_str) == Some(who)))
 }
 
 fn order_block_domain_before_allow_domain(lab: &Lab<'_>) -> Result<()> {
@@ -149,7 +165,7 @@ fn order_block_domain_before_allow_domain(lab: &Lab<'_>) -> Result<()> {
     let _one = Entry::add(lab, account, "allow", &format!("@.{}", peer.domain))?;
     let _other = Entry::add(lab, account, "block", &format!("@{}", peer.domain))?;
     lab.give(&offered)?;
-    is_not_fetched(lab, &offered)
+    offered.is_not_fetched(lab)
 }
 
 fn order_allow_domain(lab: &Lab<'_>) -> Result<()> {
@@ -174,7 +190,7 @@ fn order_other_domain(lab: &Lab<'_>) -> Result<()> {
     let _one = Entry::add(lab, account, "allow", &format!("@{}", lab.honest()?.domain))?;
     let _other = Entry::add(lab, account, "allow", &format!("@x{}", peer.domain))?;
     lab.give(&offered)?;
-    is_not_fetched(lab, &offered)
+    offered.is_not_fetched(lab)
 }
 
 fn order_removed(lab: &Lab<'_>) -> Result<()> {
@@ -182,7 +198,7 @@ fn order_removed(lab: &Lab<'_>) -> Result<()> {
     let offered = peer.offer(account)?;
     drop(Entry::add(lab, account, "allow", &offered.sender)?);
     lab.give(&offered)?;
-    is_not_fetched(lab, &offered)
+    offered.is_not_fetched(lab)
 }
 
 fn order_sender_case(lab: &Lab<'_>) -> Result<()> {
@@ -200,7 +216,7 @@ fn order_sender_tag(lab: &Lab<'_>) -> Result<()> {
     let (local, domain) = offered.sender.split_once('@').context("an address")?;
     offered.notice = offered.notice.claiming_from(&format!("<{local}+tag@{domain}>"));
     lab.give(&offered)?;
-    is_not_fetched(lab, &offered)
+    offered.is_not_fetched(lab)
 }
 
 fn order_recipient_tag(lab: &Lab<'_>) -> Result<()> {
@@ -223,7 +239,7 @@ fn order_expected(lab: &Lab<'_>) -> Result<()> {
     let mut second = peer.offer(account)?;
     second.notice = second.notice.claiming_from(&offered.notice.from);
     lab.give(&second)?;
-    is_not_fetched(lab, &second)
+    second.is_not_fetched(lab)
 }
 
 fn order_block_before_expected(lab: &Lab<'_>) -> Result<()> {
@@ -232,7 +248,7 @@ fn order_block_before_expected(lab: &Lab<'_>) -> Result<()> {
     let _one = Entry::add(lab, account, "block", &offered.sender)?;
     lab.order(&["expected", &account.address, "add", &offered.sender])?;
     lab.give(&offered)?;
-    is_not_fetched(lab, &offered)
+    offered.is_not_fetched(lab)
 }
 
 fn order_expected_not_by_notice(lab: &Lab<'_>) -> Result<()> {
@@ -261,7 +277,7 @@ fn order_vacation(lab: &Lab<'_>) -> Result<()> {
     let offered = peer.offer(account)?;
     write(lab, account, &offered.sender, &account.address, "Auto-Submitted: auto-replied\r\n")?;
     lab.give(&offered)?;
-    is_not_fetched(lab, &offered)
+    offered.is_not_fetched(lab)
 }
 
 fn order_null_reverse_path(lab: &Lab<'_>) -> Result<()> {
@@ -269,7 +285,7 @@ fn order_null_reverse_path(lab: &Lab<'_>) -> Result<()> {
     let offered = peer.offer(account)?;
     write(lab, account, &offered.sender, "", "")?;
     lab.give(&offered)?;
-    is_not_fetched(lab, &offered)
+    offered.is_not_fetched(lab)
 }
 
 fn order_read_receipt(lab: &Lab<'_>) -> Result<()> {
@@ -283,7 +299,7 @@ fn order_read_receipt(lab: &Lab<'_>) -> Result<()> {
         "Content-Type: multipart/report; report-type=disposition-notification; boundary=x\r\n",
     )?;
     lab.give(&offered)?;
-    is_not_fetched(lab, &offered)
+    offered.is_not_fetched(lab)
 }
 
 fn order_block_before_replied_to(lab: &Lab<'_>) -> Result<()> {
@@ -292,7 +308,7 @@ fn order_block_before_replied_to(lab: &Lab<'_>) -> Result<()> {
     let _one = Entry::add(lab, account, "block", &offered.sender)?;
     write(lab, account, &offered.sender, &account.address, "")?;
     lab.give(&offered)?;
-    is_not_fetched(lab, &offered)
+    offered.is_not_fetched(lab)
 }
 
 fn order_list_id(lab: &Lab<'_>) -> Result<()> {
@@ -302,7 +318,7 @@ fn order_list_id(lab: &Lab<'_>) -> Result<()> {
     let mut offered = offered;
     offered.notice = offered.notice.with("KIND=list").with("LIST=news.list.test");
     lab.give(&offered)?;
-    is_not_fetched(lab, &offered)
+    offered.is_not_fetched(lab)
 }
 
 fn order_block_without_screening(lab: &Lab<'_>) -> Result<()> {
@@ -310,7 +326,7 @@ fn order_block_without_screening(lab: &Lab<'_>) -> Result<()> {
     let offered = peer.offer(account)?;
     let _blocked = Entry::add(lab, account, "block", &offered.sender)?;
     lab.give(&offered)?;
-    is_not_fetched(lab, &offered)
+    offered.is_not_fetched(lab)
 }
 
 fn order_allowing_after_blocking(lab: &Lab<'_>) -> Result<()> {
@@ -318,7 +334,7 @@ fn order_allowing_after_blocking(lab: &Lab<'_>) -> Result<()> {
     let offered = peer.offer(account)?;
     let blocked = Entry::add(lab, account, "block", &offered.sender)?;
     lab.give(&offered)?;
-    is_not_fetched(lab, &offered)?;
+    offered.is_not_fetched(lab)?;
     drop(blocked);
     lab.order(&["allow", &account.address, "add", &offered.sender])?;
     lab.see_confirmed(&offered).map(|_seen| ())
@@ -337,7 +353,7 @@ fn order_switching_off_releases(lab: &Lab<'_>) -> Result<()> {
     let (peer, account) = (lab.other()?, lab.screened()?);
     let offered = peer.offer(account)?;
     lab.give(&offered)?;
-    is_not_fetched(lab, &offered)?;
+    offered.is_not_fetched(lab)?;
     lab.order(&["mode", &account.address, "--screening", "off"])?;
     let arrived = lab.see_confirmed(&offered);
     lab.order(&["mode", &account.address, "--screening", "on"])?;
@@ -385,15 +401,8 @@ impl Drop for Entry<'_, '_> {
     }
 }
 
-/// Fails if the message is asked for.
-fn is_not_fetched(lab: &Lab<'_>, offered: &Offered<'_>) -> Result<()> {
-    let seen = offered.peer.wait_seen(&offered.notice.id, lab.bounds.quiet, |seen| !seen.is_empty());
-    ensure!(seen.is_none(), "without consent: {seen:?}");
-    Ok(())
-}
-
 /// Sends a message of an account's.
-fn write(lab: &Lab<'_>, account: &Account, to: &str, reverse_path: &str, field: &str) -> Result<()> {
+pub(super) fn write(lab: &Lab<'_>, account: &Account, to: &str, reverse_path: &str, field: &str) -> Result<()> {
     let mut session = lab.submission_as(account)?;
     session.address(reverse_path, to)?;
     let message = format!("From: {}\r\nTo: {to}\r\nSubject: {}\r\n{field}\r\nText.\r\n", account.address, fresh_word()?);
