@@ -41,6 +41,15 @@ def must_be(stored, sent):
     return stored[: len(stored) - len(sent)]
 
 
+def every_body(cross):
+    """Every kind of body crosses; says which one did not."""
+    for name, body in BODIES.items():
+        try:
+            cross(body, mail_params="BODY=8BITMIME")
+        except AssertionError as error:
+            raise AssertionError(f"{name}: {error}") from error
+
+
 def must_be_in_maildir(stored, sent):
     """The same of a message in a Maildir, where lines end with LF alone."""
     return must_be(stored.replace(b"\n", b"\r\n"), sent)

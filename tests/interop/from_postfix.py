@@ -3,7 +3,7 @@
 import re
 
 from cases import Cases
-from crossing import BODIES, large, message, must_be
+from crossing import BODIES, every_body, large, message, must_be
 from outcomes import Report
 from server import token, wait_for
 
@@ -49,11 +49,7 @@ def without_tls(pair, postfix):
 def bodies(pair, postfix):
     """Every kind of body: octets above 127, control characters, dot lines, empty lines, none at all, lines of 998 octets."""
     reader = pair.a.new_account()
-    for name, body in BODIES.items():
-        try:
-            sends(postfix, reader, body, mail_params="BODY=8BITMIME")
-        except AssertionError as error:
-            raise AssertionError(f"{name}: {error}") from error
+    every_body(lambda body, **options: sends(postfix, reader, body, **options))
 
 
 @CASES.add

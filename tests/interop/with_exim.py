@@ -1,7 +1,7 @@
 """Exim, both ways by ordinary SMTP: it sends by BDAT, and takes BDAT."""
 
 from cases import Cases
-from crossing import BODIES, large, message, must_be, must_be_in_maildir
+from crossing import BODIES, every_body, large, message, must_be, must_be_in_maildir
 from outcomes import Report, reports, wait_report
 from server import token, wait_for
 
@@ -31,22 +31,14 @@ def to_exim(pair, exim, body=b"Hello.\r\n", seconds=30, to=None, **options):
 def bodies_from(pair, exim):
     """It sends every kind of body to us."""
     reader = pair.a.new_account()
-    for name, body in BODIES.items():
-        try:
-            from_exim(exim, reader, body, mail_params="BODY=8BITMIME")
-        except AssertionError as error:
-            raise AssertionError(f"{name}: {error}") from error
+    every_body(lambda body, **options: from_exim(exim, reader, body, **options))
 
 
 @IN_THE_CLEAR.add
 @CASES.add
 def bodies_to(pair, exim):
     """We send every kind of body to it."""
-    for name, body in BODIES.items():
-        try:
-            to_exim(pair, exim, body, mail_params="BODY=8BITMIME")
-        except AssertionError as error:
-            raise AssertionError(f"{name}: {error}") from error
+    every_body(lambda body, **options: to_exim(pair, exim, body, **options))
 
 
 @CASES.add

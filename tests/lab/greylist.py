@@ -1,14 +1,12 @@
 """Greylisting, as Postfix asks a policy service about it (SMTPD_POLICY_README): refused at first, let in when tried again."""
 
-import contextlib
 import socketserver
-import threading
+
+from threads import ThreadedServer
 
 
-class Greylist(socketserver.ThreadingTCPServer):
+class Greylist(ThreadedServer):
     """Puts off every recipient whose name begins with `grey`, once."""
-
-    daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), GreylistSession)
@@ -21,18 +19,6 @@ class Greylist(socketserver.ThreadingTCPServer):
             return "DUNNO"
         self.seen.add(recipient)
         return "DEFER_IF_PERMIT greylisted, try again later"
-
-    @contextlib.contextmanager
-    def running(self):
-        """Serves for as long as the `with` block runs."""
-        thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.shutdown()
-            self.server_close()
-            thread.join()
 
 
 class GreylistSession(socketserver.StreamRequestHandler):

@@ -1,23 +1,23 @@
 """A plain SMTP server, as most of the world runs them, without the extension: with what it offers, and how it misbehaves."""
 
 import base64
-import contextlib
 import ssl
 import socket
 import socketserver
 import threading
 import time
 
+from threads import ThreadedServer
+
 # What `Peer.rules` may answer besides the text of a reply.
 DROP = "drop"  # closes the connection
 STALL = "stall"  # says nothing for as long as the client waits
 
 
-class PlainPeer(socketserver.ThreadingTCPServer):
+class PlainPeer(ThreadedServer):
     """Listens on an address of its own; remembers every command, and every message it took."""
 
     allow_reuse_address = True
-    daemon_threads = True
 
     def __init__(self, address, hostname, offers=("PIPELINING", "SIZE 104857600", "8BITMIME"), port=0):
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -71,19 +71,6 @@ class PlainPeer(socketserver.ThreadingTCPServer):
 
     def handle_error(self, request, client_address):
         """A client that goes away in the middle is the client's affair."""
-
-    @contextlib.contextmanager
-    def running(self):
-        """Serves for as long as the `with` block runs."""
-        thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.shutdown()
-            self.server_close()
-            thread.join()
-
 
 class Gone(Exception):
     """The session is over."""
