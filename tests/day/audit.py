@@ -9,6 +9,8 @@ from letters import ELSEWHERE, EXPECTED
 SETTLING_SECONDS = 120
 # Who died may be seen to have acted so much later: clocks of files and of this test are not read at the same moment.
 DEATH_SECONDS = 2.0
+# What is taken back while it is being passed on by ordinary mail may have arrived, so long before, without our having heard the reply.
+REPLY_SECONDS = 10.0
 
 
 class Audit:
@@ -136,9 +138,15 @@ class Audit:
         if status == "relayed":
             if fails_later == bool(at):
                 self.fault(letter, recipient, f"relayed, and it is there {len(at)} times")
-        elif status != "withdrawn" or at and not self.book.died_between(servers, letter.begun, at[0] + DEATH_SECONDS):
+        elif status != "withdrawn" or at and not self.was_on_its_way(letter, at, servers):
             self.fault(letter, recipient, f"{status}, and it is there {len(at)} times")
+        elif at:
+            self.tally["taken back while it was passed on, and it arrived"] += 1
         self.doubled(letter, recipient, at, servers)
+
+    def was_on_its_way(self, letter, at, servers):
+        """Whether what was taken back may have arrived nevertheless: its reply was not heard yet, or whoever heard it died."""
+        return at[0] >= letter.regretted - REPLY_SECONDS or self.book.died_between(servers, letter.begun, at[0] + DEATH_SECONDS)
 
     def doubled(self, letter, recipient, at, servers):
         """A death explains each copy after the first: one since it was handed in, as the first may have waited in a queue meanwhile."""
@@ -153,7 +161,8 @@ class Audit:
         for action, wish, reported in (("delivered", "SUCCESS", "delivered"), ("failed", "FAILURE", "failed")):
             owed = int(status == reported and letter.wishes(recipient, wish))
             self.owed(letter, recipient, action, ours, owed, owed)
-        if status != "relayed":
+        is_passed_on = recipient.elsewhere and not recipient.elsewhere.startswith("nobody") and not letter.is_two_way_only and not letter.is_binary
+        if status not in ("relayed", "withdrawn") or not is_passed_on:
             return
         # A report is ordinary mail to its author, who may take none.
         is_heard = self.book.people[letter.author].legacy != "refuse"
@@ -162,7 +171,7 @@ class Audit:
         action, wish = ("failed", "FAILURE") if fails_later else ("delivered", "SUCCESS")
         owed = int(is_heard and letter.wishes(recipient, wish))
         deaths = len(self.book.deaths.get(letter.server, [])) + len(self.book.deaths.get(ELSEWHERE, []))
-        self.owed(letter, recipient, action, f"mx.{ELSEWHERE}", owed, owed * (deaths + max(1, copies)))
+        self.owed(letter, recipient, action, f"mx.{ELSEWHERE}", owed * (status == "relayed"), owed * (deaths + max(1, copies)))
 
     def owed(self, letter, recipient, action, reporter, least, most):
         """So many of these reports are owed."""
