@@ -1,0 +1,42 @@
+//! Content made fit for a server without 8BITMIME is ASCII, has short lines in what was encoded, and does not depend on the pieces
+//! it came in.
+#![no_main]
+
+use mail::downgrade::{Downgrade, Survey};
+use mail::message::HeaderSection;
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
+    // Whatever we relay begins with a field of ours.
+    let content = &[b"Received: by mx.a.test\r\n".as_slice(), octets].concat();
+    let Some(whole) = convert(content, usize::MAX) else {
+        assert_eq!(convert(content, 3), None);
+        return;
+    };
+    assert_eq!(convert(content, 1).as_ref(), Some(&whole));
+    assert_eq!(convert(content, 7).as_ref(), Some(&whole));
+    let body = HeaderSection::read(&whole).body_start();
+    if !is_nested(content) {
+        assert!(whole[body..].is_ascii());
+    }
+    // A second time there is nothing left to do.
+    if whole.is_ascii() {
+        assert_eq!(convert(&whole, usize::MAX).as_ref(), Some(&whole));
+    }
+});
+
+/// Fields of parts may hold other octets, which stay (they need SMTPUTF8, not 8BITMIME).
+fn is_nested(content: &[u8]) -> bool {
+    let lower = content.to_ascii_lowercase();
+    lower.windows(9).any(|window| window == b"multipart") || lower.windows(7).any(|window| window == b"message")
+}
+
+fn convert(content: &[u8], piece_octets: usize) -> Option<Vec<u8>> {
+    let pieces = || content.chunks(piece_octets.min(content.len().max(1)));
+    let mut survey = Survey::default();
+    pieces().for_each(|piece| survey.take(piece));
+    let plan = survey.finish().ok()?;
+    let (mut downgrade, mut out) = (Downgrade::new(&plan), Vec::new());
+    pieces().for_each(|piece| downgrade.take(piece, &mut out));
+    downgrade.finish(&mut out);
+    Some(out)
+}
