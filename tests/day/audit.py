@@ -9,8 +9,6 @@ from letters import ELSEWHERE, EXPECTED
 SETTLING_SECONDS = 120
 # Who died may be seen to have acted so much later: clocks of files and of this test are not read at the same moment.
 DEATH_SECONDS = 2.0
-# What is taken back while it is being passed on by ordinary mail may have arrived, so long before, without our having heard the reply.
-REPLY_SECONDS = 10.0
 
 
 class Audit:
@@ -138,15 +136,9 @@ class Audit:
         if status == "relayed":
             if fails_later == bool(at):
                 self.fault(letter, recipient, f"relayed, and it is there {len(at)} times")
-        elif status != "withdrawn" or at and not self.was_on_its_way(letter, at, servers):
+        elif status != "withdrawn" or at:
             self.fault(letter, recipient, f"{status}, and it is there {len(at)} times")
-        elif at:
-            self.tally["taken back while it was passed on, and it arrived"] += 1
         self.doubled(letter, recipient, at, servers)
-
-    def was_on_its_way(self, letter, at, servers):
-        """Whether what was taken back may have arrived nevertheless: its reply was not heard yet, or whoever heard it died."""
-        return at[0] >= letter.regretted - REPLY_SECONDS or self.book.died_between(servers, letter.begun, at[0] + DEATH_SECONDS)
 
     def doubled(self, letter, recipient, at, servers):
         """A death explains each copy after the first: one since it was handed in, as the first may have waited in a queue meanwhile."""

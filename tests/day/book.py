@@ -54,8 +54,6 @@ class Letter:
         self.kept_as = None
         # Whether each attempt to take it back was answered with success.
         self.withdrawals = []
-        # When the first attempt began.
-        self.regretted = None
 
     @property
     def subject(self):

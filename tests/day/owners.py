@@ -69,7 +69,6 @@ class Owners:
             return
         letter = self.chance.choice(known)
         account = self.town.accounts[letter.author]
-        letter.regretted = letter.regretted or time.time()
         run = account.server.run("sent", account.address, "withdraw", letter.kept_as)
         assert run.returncode in (0, 1, UNCERTAIN), run
         withdrawn = json.loads(run.stdout)["withdrawn"] if run.returncode == 0 else []

@@ -23,11 +23,12 @@ const BEGUN_MAX: usize = 64;
 /// Entries that are counted of a domain: more than any cap grows by.
 const CORRESPONDENTS_MAX: usize = 512;
 
-// BEGUN: who is not decided yet has begun no row. A crowd that comes within one decision's delay would else keep itself out whole.
+// BEGUN: a row is begun by who was not let in. Whoever is not decided yet has begun none: a crowd that comes within one decision's
+// delay would else keep itself out whole.
 statements! {
     RETRIEVED_FROM = "SELECT id FROM mail WHERE part = ?1 AND account = ?2 AND origin = ?3 LIMIT 1";
     BEGUN = "SELECT COUNT(*) FROM (SELECT DISTINCT sender_key FROM arrival WHERE part = ?1 AND account = ?2 AND origin = ?3 \
-             AND noted_at > ?4 AND sender_key <> ?5 AND stage <> 'noted' LIMIT ?6) AS begun";
+             AND noted_at > ?4 AND sender_key <> ?5 AND stage IN ('listed', 'dropped') LIMIT ?6) AS begun";
     CORRESPONDENTS = "SELECT COUNT(*) FROM (SELECT name FROM entry WHERE part = ?1 AND account = ?2 AND domain = ?3 \
                       AND list IN ('allow', 'replied-to') LIMIT ?4) AS known";
 }

@@ -68,6 +68,15 @@ on_both_engines! {
         assert_eq!(it.store.contacts(bob, it.now()).await.unwrap().len(), 5);
     }
 
+    async fn what_was_let_in_begins_no_row(it: &mut Fixture) {
+        let bob = it.account("bob@b.test", Screening::On).await;
+        for number in 0..10 {
+            let arrival = it.arrival(bob, &format!("stranger{number}@a.test"), "postmaster@b.test").await;
+            assert!(matches!(arrival.arrival.stage, Stage::Due { .. }));
+        }
+        assert_eq!(it.arrival(bob, "alice@a.test", "bob@b.test").await.arrival.stage, Stage::Listed);
+    }
+
     /// A commit that writes nothing needs no sync, and is answered sooner: who repeats a notice would learn what became of it.
     async fn a_repeated_notice_is_written_whatever_became_of_it(it: &mut Fixture) {
         let bob = it.account("bob@b.test", Screening::On).await;
