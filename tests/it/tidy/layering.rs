@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["mail", "delivery"]),
     ("server", &["mail", "proto", "delivery", "store"]),
     ("sim", &["mail", "proto", "delivery", "store", "server"]),
+    ("scale", &["mail", "proto", "delivery"]),
     ("faultdisk", &[]),
 ];
 
