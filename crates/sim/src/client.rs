@@ -53,7 +53,7 @@ pub(crate) async fn push(network: Arc<Network>, source: IpAddr, to: SocketAddr, 
 
 /// One session, line by line.
 pub(crate) struct Talk {
-    wire: Box<dyn Wire>,
+    pub(crate) wire: Box<dyn Wire>,
     unread: Vec<u8>,
     deadline: Timestamp,
 }
@@ -114,7 +114,7 @@ impl Talk {
         self.expect(code).await
     }
 
-    async fn write(&mut self, octets: &[u8]) -> Result<(), String> {
+    pub(crate) async fn write(&mut self, octets: &[u8]) -> Result<(), String> {
         self.wire.write_all(octets, self.deadline).await.map_err(|error| error.to_string())
     }
 
@@ -124,7 +124,7 @@ impl Talk {
         if line.starts_with(code) { Ok(()) } else { Err(line) }
     }
 
-    async fn line(&mut self) -> Result<String, String> {
+    pub(crate) async fn line(&mut self) -> Result<String, String> {
         loop {
             if let Some(end) = self.unread.iter().position(|octet| *octet == b'\n') {
                 let line: Vec<u8> = self.unread.drain(..=end).collect();

@@ -6,6 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use delivery::dns::{Answer, Kind, Mx, Name, Proof, Question, Record, Srv};
 
+/// What becomes of a question that nobody answers.
+pub(crate) const SILENCE: &str = "DNS: no answer";
+
 /// What all names say.
 #[derive(Default)]
 pub struct Dns(Mutex<Zones>);
@@ -15,6 +18,10 @@ struct Zones {
     records: BTreeMap<Name, Vec<(Kind, Record)>>,
     /// Names that are answered SERVFAIL, and all below them.
     failing: BTreeSet<Name>,
+    /// Names that nobody answers for, nor for any below them.
+    silent: BTreeSet<Name>,
+    /// What is answered instead of what is so; nothing: that there is no such name.
+    lies: BTreeMap<(Name, Kind), Vec<Record>>,
 }
 
 impl Dns {
@@ -53,9 +60,35 @@ impl Dns {
         self.zones().failing.insert(name);
     }
 
-    /// All names answer again.
+    /// From now on nobody answers for a name, nor for any below it.
+    pub fn silence(&self, name: Name) {
+        self.zones().silent.insert(name);
+    }
+
+    /// From now on these are answered, whatever is so; none: that there is no such name.
+    pub fn lie(&self, question: Question, records: Vec<Record>) {
+        self.zones().lies.insert((question.name, question.kind), records);
+    }
+
+    /// What is wrong with the answer to a question, if anything.
+    pub(crate) fn trouble_with(&self, question: &Question) -> Option<&'static str> {
+        let zones = self.zones();
+        let is_below = |names: &BTreeSet<Name>| names.iter().any(|name| question.name.is_within(name));
+        if is_below(&zones.failing) {
+            return Some("DNS: SERVFAIL");
+        }
+        if is_below(&zones.silent) {
+            return Some(SILENCE);
+        }
+        zones.lies.contains_key(&(question.name.clone(), question.kind)).then_some("DNS: a lie")
+    }
+
+    /// All names answer again, and truly.
     pub fn heal(&self) {
-        self.zones().failing.clear();
+        let mut zones = self.zones();
+        zones.failing.clear();
+        zones.silent.clear();
+        zones.lies.clear();
     }
 
     /// What is answered now.
@@ -63,6 +96,12 @@ impl Dns {
         let zones = self.zones();
         if zones.failing.iter().any(|failing| question.name.is_within(failing)) {
             return Answer::Temporary(format!("{question}: SERVFAIL"));
+        }
+        if zones.silent.iter().any(|silent| question.name.is_within(silent)) {
+            return Answer::Temporary(format!("{question}: timed out"));
+        }
+        if let Some(lie) = zones.lies.get(&(question.name.clone(), question.kind)) {
+            return if lie.is_empty() { Answer::NoSuchName(Proof::Insecure) } else { Answer::insecure(lie.clone()) };
         }
         let Some(found) = zones.records.get(&question.name) else {
             // A name with names below it exists (RFC 8020).
@@ -97,5 +136,9 @@ mod tests {
         assert!(matches!(ask(&dns, "_twoway._tcp.a.test", Kind::Srv), Answer::Temporary(_)));
         dns.heal();
         assert_eq!(ask(&dns, "_twoway._tcp.a.test", Kind::Srv).services().count(), 1);
+        dns.lie(Question { name: name("a.test"), kind: Kind::Mx }, vec![]);
+        assert_eq!(ask(&dns, "a.test", Kind::Mx), Answer::NoSuchName(Proof::Insecure));
+        dns.heal();
+        assert_eq!(ask(&dns, "a.test", Kind::Mx).exchanges().count(), 1);
     }
 }

@@ -32,6 +32,8 @@ struct Core {
     tasks: BTreeMap<u64, Task>,
     timers: BTreeMap<(Timestamp, u64), Waker>,
     numbers: u64,
+    /// Owners that die when their tasks have taken so many steps.
+    doomed: BTreeMap<Owner, u64>,
 }
 
 struct Task {
@@ -67,7 +69,7 @@ impl Ready {
 impl Executor {
     /// Nothing runs yet, and it is `now`.
     pub fn new(now: Timestamp, chance: Chance) -> Arc<Self> {
-        let core = Core { now, chance, tasks: BTreeMap::new(), timers: BTreeMap::new(), numbers: 0 };
+        let core = Core { now, chance, tasks: BTreeMap::new(), timers: BTreeMap::new(), numbers: 0, doomed: BTreeMap::new() };
         Arc::new(Self { core: Mutex::new(core), ready: Arc::default() })
     }
 
@@ -114,10 +116,35 @@ impl Executor {
         drop(ready);
         // Of a task that has ended in the meantime only the wish to run is left.
         let Some(mut task) = self.core().tasks.remove(&number) else { return };
+        let owner = task.owner;
         let waker = Waker::from(Arc::new(Waking { task: number, ready: Arc::clone(&self.ready) }));
         if task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
             self.core().tasks.insert(number, task);
         }
+        self.core().doomed.entry(owner).and_modify(|steps| *steps = steps.saturating_sub(1));
+    }
+
+    /// This owner's tasks take so many steps more, wherever they then stand.
+    pub fn doom(&self, owner: Owner, steps: u64) {
+        self.core().doomed.insert(owner, steps);
+    }
+
+    /// Nobody dies of his steps any more.
+    pub fn reprieve(&self) {
+        self.core().doomed.clear();
+    }
+
+    /// An owner that has taken its last step.
+    pub fn exhausted(&self) -> Option<Owner> {
+        let mut core = self.core();
+        let owner = core.doomed.iter().find(|(_, steps)| **steps == 0).map(|(owner, _)| *owner)?;
+        core.doomed.remove(&owner);
+        Some(owner)
+    }
+
+    /// How many tasks an owner has.
+    pub fn tasks_of(&self, owner: Owner) -> usize {
+        self.core().tasks.values().filter(|task| task.owner == owner).count()
     }
 
     /// When the next timer is due.

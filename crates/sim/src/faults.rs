@@ -1,7 +1,6 @@
 //! What goes wrong on the way, at a chosen moment: a listener at every connection that knows the verbs it waits for.
 
 use crate::network::Host;
-use crate::sim::Sim;
 
 /// Something that goes wrong once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,15 +21,8 @@ pub enum Fault {
     AlterSizeOfNotice,
 }
 
-impl Sim {
-    /// The next NOTICE says another size than its message has.
-    pub fn alter_size_of_notice(&mut self) {
-        self.0.network.plan(Fault::AlterSizeOfNotice);
-    }
-}
-
 /// Which way octets go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Way {
     /// From who dialled to who was dialled.
     ToServer,
@@ -156,7 +148,7 @@ fn served_left(front: &[u8], offset: u64) -> Option<u64> {
     if !line.starts_with("250") {
         return None;
     }
-    let whole = u64::try_from(end).ok()? + number_after(&line, "SIZE=") - offset;
+    let whole = u64::try_from(end).ok()? + number_after(&line, "SIZE=").saturating_sub(offset);
     Some(whole.saturating_sub(u64::try_from(front.len()).ok()?))
 }
 

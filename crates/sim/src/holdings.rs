@@ -13,12 +13,12 @@ use store::Alias;
 use store::content::ContentReader;
 
 use crate::host::EXCHANGE_PORT;
-use crate::network::Host;
+use crate::network::{Host, Program};
 use crate::plain::PlainHost;
 use crate::{Sim, User};
 
 /// The computer of the server without the extension.
-const PLAIN_HOST: Host = Host(1_000);
+pub(crate) const PLAIN_HOST: Host = Host(1_000);
 
 /// A message in a mailbox.
 #[derive(Debug, Clone)]
@@ -38,6 +38,8 @@ pub struct Sent {
     pub recipient: String,
     /// What became of it.
     pub status: SentStatus,
+    /// Of its notice.
+    pub id: String,
 }
 
 /// Somebody who waits to be let in.
@@ -70,7 +72,8 @@ impl Sim {
         self.0.dns.add(name, Record::Mx(Mx { preference: 10, exchange: Some(host.clone()) }));
         self.0.dns.add(host, Record::A(Ipv4Addr::new(10, 9, 9, 9)));
         let plain = PlainHost::new(Arc::clone(&self.0.executor));
-        self.0.network.listen_plain(SocketAddr::new(address, EXCHANGE_PORT), PLAIN_HOST, &plain);
+        let program: Arc<dyn Program> = Arc::clone(&plain) as Arc<dyn Program>;
+        self.0.network.listen_program(SocketAddr::new(address, EXCHANGE_PORT), PLAIN_HOST, program);
         plain
     }
 
@@ -142,16 +145,25 @@ impl User {
                 subject: record.subject,
                 recipient: record.recipient.mailbox.to_string(),
                 status: SentStatus::of(&record.transfer),
+                id: record.id.to_string(),
             })
             .collect()
     }
 
     /// Who waits to be let in, and with how much.
     pub fn contacts(&self) -> Vec<Contact> {
+        self.sim.sure(self.try_contacts())
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// The server is down or dies.
+    pub fn try_contacts(&self) -> Result<Vec<Contact>, String> {
         let account = self.account;
-        let contacts = self.ask(move |node| Box::pin(async move { node.store.contacts(account, node.world.now()).await }));
+        let contacts = self.ask(move |node| Box::pin(async move { node.store.contacts(account, node.world.now()).await }))?;
         let contact =
             |found: store::Contact| Contact { sender: found.sender, count: found.count, is_pushed: found.kind == ContactKind::Legacy };
-        self.sim.sure(contacts).into_iter().map(contact).collect()
+        Ok(contacts.into_iter().map(contact).collect())
     }
 }

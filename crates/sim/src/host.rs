@@ -1,7 +1,9 @@
 //! One simulated server: what survives a crash of it, and what does not.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use delivery::dialling::Dialling;
@@ -9,8 +11,6 @@ use delivery::dns::Name;
 use delivery::schedule::Timers;
 use mail::address::Domain;
 use mail::time::Timestamp;
-use object_store::ObjectStore;
-use object_store::memory::InMemory;
 use proto::limits::Limits;
 use server::absences::Absences;
 use server::budgets::Budgets;
@@ -24,9 +24,10 @@ use server::rates::Rates;
 use server::retrievals::Retrievals;
 use server::world::World;
 use store::queue::{Boundary, Fate};
-use store::sqlite::Sqlite;
 use store::{Store, Surroundings};
 
+use crate::chance::Chance;
+use crate::disk::{Backup, Disk};
 use crate::dns::Dns;
 use crate::network::{Host, Network, owner_of};
 use crate::world::SimWorld;
@@ -50,14 +51,18 @@ pub(crate) struct Server {
     pub(crate) timers: Timers,
     pub(crate) limits: Limits,
     /// What was committed.
-    backend: Sqlite,
-    objects: Arc<dyn ObjectStore>,
+    pub(crate) disk: Disk,
     /// What runs; nothing of it survives.
     running: Option<Arc<Node>>,
     /// When what waits in the store's queues is carried out.
     drain_at: Option<Timestamp>,
     /// Until when at the latest, after it was put there.
     pub(crate) commit_delay: Duration,
+    commit_delays: Chance,
+    /// Each until it is restored.
+    backups: Vec<Option<Backup>>,
+    /// From a backup, and not started since.
+    is_restored: bool,
     /// Transactions that wrote, ever.
     pub(crate) commits: u64,
     /// The transaction to die at.
@@ -79,8 +84,6 @@ impl Server {
         let hostname: Domain = format!("mx.{domain}").parse().map_err(|error| format!("{error}"))?;
         dns.add_mail_domain(&Name::from(&domain), &Name::from(&hostname), address, RETRIEVAL_PORT);
         network.certify(host, [hostname.to_string()]);
-        let mut backend = Sqlite::in_memory().map_err(|error| error.to_string())?;
-        store::schema::migrate(&mut backend).map_err(|error| error.to_string())?;
         Ok(Self {
             host,
             domain,
@@ -88,8 +91,10 @@ impl Server {
             address,
             timers,
             limits: Limits::default(),
-            backend,
-            objects: Arc::new(InMemory::new()),
+            disk: Disk::new()?,
+            backups: vec![],
+            is_restored: false,
+            commit_delays: network.own_chance(host),
             running: None,
             drain_at: None,
             commit_delay: Duration::from_millis(5),
@@ -105,7 +110,7 @@ impl Server {
         let surroundings = Surroundings {
             clock: Arc::new(move || clock.now()),
             entropy: Arc::new(move || entropy.random()),
-            objects: Arc::clone(&self.objects),
+            objects: self.disk.objects(),
             host: self.hostname.clone(),
             timers: Arc::new(self.timers.clone()),
         };
@@ -147,6 +152,9 @@ impl Server {
         for (port, service) in ports {
             network.listen(SocketAddr::new(self.address, port), self.host, &node, service);
         }
+        if std::mem::take(&mut self.is_restored) {
+            self.renew(&node);
+        }
         server::work::start(&node);
         self.running = Some(node);
     }
@@ -161,17 +169,41 @@ impl Server {
         self.drain_at = None;
     }
 
+    /// Copies all that is durable.
+    pub(crate) fn back_up(&mut self) -> Result<usize, String> {
+        self.backups.push(Some(self.disk.backup()?));
+        Ok(self.backups.len() - 1)
+    }
+
+    /// Puts a backup in place of all that is durable; the server is down. It can be restored once.
+    pub(crate) fn restore(&mut self, backup: usize) {
+        if let Some(backup) = self.backups.get_mut(backup).and_then(Option::take) {
+            self.disk.restore(backup);
+            self.is_restored = true;
+        }
+    }
+
+    /// What a restore does to the store before anything works with it.
+    fn renew(&mut self, node: &Node) {
+        let mut renewing = pin!(node.store.renew_after_restore());
+        let mut context = Context::from_waker(Waker::noop());
+        // One transaction after another: each is answered when it is drained.
+        while renewing.as_mut().poll(&mut context).is_pending() && !node.store.is_idle() {
+            node.store.drain(&mut self.disk, &mut store::queue::live);
+        }
+    }
+
     /// The running program.
     pub(crate) fn node(&self) -> Option<&Arc<Node>> {
         self.running.as_ref()
     }
 
-    /// When the store's queues are to be drained, if something waits there. `delay` is how long it takes for what
-    /// has just been put there.
-    pub(crate) fn drain_at(&mut self, now: Timestamp, delay: impl FnOnce(Duration) -> Duration) -> Option<Timestamp> {
+    /// When the store's queues are to be drained, if something waits there: a while after it was put there.
+    pub(crate) fn drain_at(&mut self, now: Timestamp) -> Option<Timestamp> {
         let waits = self.running.as_ref().is_some_and(|node| !node.store.is_idle());
         if waits && self.drain_at.is_none() {
-            self.drain_at = Some(now + delay(self.commit_delay));
+            let most = u64::try_from(self.commit_delay.as_millis()).unwrap_or(0);
+            self.drain_at = Some(now + Duration::from_millis(self.commit_delays.below(most + 1)));
         }
         self.drain_at
     }
@@ -192,7 +224,7 @@ impl Server {
             }
             Fate::Live
         };
-        node.store.drain(&mut self.backend, &mut hook);
+        node.store.drain(&mut self.disk, &mut hook);
         if condition == Condition::Crashed {
             self.crash_at = None;
         }

@@ -8,10 +8,13 @@ pub mod chance;
 pub mod dns;
 pub mod executor;
 pub mod faults;
+pub mod net;
 pub mod network;
 
 mod check;
 mod client;
+mod clock;
+mod disk;
 mod holdings;
 mod host;
 mod journal;
@@ -19,10 +22,13 @@ mod pipe;
 mod plain;
 mod post;
 mod sim;
+mod tap;
+mod trouble;
 mod user;
 mod wire;
 mod world;
 
+pub use disk::FailedSync;
 pub use faults::Fault;
 pub use holdings::{Contact, Mail, Sent};
 pub use network::Weather;

@@ -8,13 +8,15 @@ use std::time::Duration;
 use mail::time::Timestamp;
 use server::listen::Service;
 use server::node::Node;
-use server::world::{Wire, WireError};
+use server::world::{Boxed, Wire, WireError};
 
+use crate::chance::Chance;
+use crate::clock::Clock;
 use crate::executor::{Executor, Owner};
-use crate::faults::Fault;
+use crate::faults::{Fault, Listener};
 use crate::journal::Journal;
 use crate::pipe::{Break, Connection};
-use crate::plain::PlainHost;
+use crate::tap::Tap;
 use crate::wire::SimWire;
 
 /// A computer on the network, by number.
@@ -25,7 +27,7 @@ pub struct Host(pub usize);
 pub(crate) const DESK: Host = Host(usize::MAX);
 
 /// A packet takes up to so long.
-const DELAY_MILLIS_MAX: u64 = 20;
+pub(crate) const DELAY_MILLIS_MAX: u64 = 20;
 
 /// How bad the network is.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,6 +36,10 @@ pub struct Weather {
     pub breaks_once_in: u64,
     /// One dial in so many reaches nobody; 0: none does.
     pub unreachable_once_in: u64,
+    /// A packet takes up to so much longer than usual.
+    pub late_millis_max: u64,
+    /// Connections of people's programs break, too; else only those between servers.
+    pub spares_nobody: bool,
 }
 
 /// The network.
@@ -41,6 +47,8 @@ pub struct Network {
     pub(crate) executor: Arc<Executor>,
     pub(crate) journal: Journal,
     pub(crate) state: Mutex<State>,
+    /// What the delays of connections are drawn from: each draws by itself.
+    delays: Chance,
 }
 
 #[derive(Default)]
@@ -54,6 +62,17 @@ pub(crate) struct State {
     pub(crate) dying: BTreeSet<Host>,
     pub(crate) weather: Weather,
     pub(crate) last_activity: Timestamp,
+    clocks: BTreeMap<Host, Clock>,
+    /// Listens, if anybody wants to know.
+    pub(crate) tap: Option<Tap>,
+    /// How often which fault has struck.
+    pub(crate) struck: BTreeMap<&'static str, u64>,
+}
+
+/// A program that is none of ours, on a computer of the network.
+pub(crate) trait Program: Send + Sync {
+    /// Talks to one who dialled.
+    fn serve(self: Arc<Self>, wire: Box<dyn Wire>) -> Boxed<'static, ()>;
 }
 
 #[derive(Clone)]
@@ -66,13 +85,14 @@ struct Listening {
 #[derive(Clone)]
 enum Who {
     Node(Arc<Node>, Service),
-    Plain(Arc<PlainHost>),
+    Program(Arc<dyn Program>),
 }
 
 impl Network {
     /// Nobody is there yet.
     pub fn new(executor: Arc<Executor>, journal: Journal) -> Arc<Self> {
-        Arc::new(Self { executor, journal, state: Mutex::default() })
+        let delays = executor.draw(Chance::fork);
+        Arc::new(Self { executor, journal, state: Mutex::default(), delays })
     }
 
     /// From now on who dials this address talks to this node.
@@ -80,9 +100,48 @@ impl Network {
         self.state().listeners.insert(at, Listening { host, who: Who::Node(Arc::clone(node), service) });
     }
 
-    /// From now on who dials this address talks to a server without the extension.
-    pub(crate) fn listen_plain(&self, at: SocketAddr, host: Host, plain: &Arc<PlainHost>) {
-        self.state().listeners.insert(at, Listening { host, who: Who::Plain(Arc::clone(plain)) });
+    /// From now on who dials this address talks to a program that is none of ours.
+    pub(crate) fn listen_program(&self, at: SocketAddr, host: Host, program: Arc<dyn Program>) {
+        self.state().listeners.insert(at, Listening { host, who: Who::Program(program) });
+    }
+
+    /// A host's own clock.
+    pub(crate) fn clock(&self, host: Host) -> Clock {
+        let clock = || Clock::new(Arc::clone(&self.executor));
+        self.state().clocks.entry(host).or_insert_with(clock).clone()
+    }
+
+    /// A sequence that only this host draws from.
+    pub(crate) fn own_chance(&self, host: Host) -> Chance {
+        let number = u64::try_from(host.0).unwrap_or(u64::MAX);
+        Chance::new(self.delays.clone().draw() ^ number.wrapping_add(1).wrapping_mul(0xd6e8_feb8_6659_fd93))
+    }
+
+    /// All clocks are right again.
+    pub(crate) fn set_clocks_right(&self) {
+        self.state().clocks.values().for_each(|clock| clock.set_ahead(0));
+    }
+
+    /// From now on everything that leaves is listened to.
+    pub(crate) fn listen_in(&self) {
+        self.state().tap.get_or_insert_with(Tap::default);
+    }
+
+    /// A fault has struck.
+    pub(crate) fn strike(&self, fault: &'static str) {
+        *self.state().struck.entry(fault).or_default() += 1;
+    }
+
+    /// How often which fault has struck.
+    pub(crate) fn struck(&self) -> BTreeMap<&'static str, u64> {
+        self.state().struck.clone()
+    }
+
+    /// Connections that are open since before this, and between whom.
+    pub(crate) fn open_since(&self, before: Timestamp) -> Vec<(u64, [Host; 2])> {
+        let state = self.state();
+        let old = state.connections.iter().filter(|(_, connection)| connection.since < before);
+        old.map(|(number, connection)| (*number, connection.hosts)).collect()
     }
 
     /// The host listens no more, and nothing it still has to say leaves it.
@@ -141,7 +200,17 @@ impl Network {
 
     /// No planned fault strikes any more.
     pub fn forget_faults(&self) {
-        self.state().faults.clear();
+        let mut state = self.state();
+        state.faults.clear();
+        for connection in state.connections.values_mut() {
+            connection.listener = Listener::default();
+            connection.breaks = None;
+        }
+    }
+
+    /// A host must not take another step.
+    pub(crate) fn doom(&self, host: Host) {
+        self.state().dying.insert(host);
     }
 
     /// Hosts that must not take another step.
@@ -182,7 +251,14 @@ impl Network {
         let reached = match &listening {
             // A computer that is off or away does not even refuse.
             None => Err(unreachable("connection refused")),
-            Some(listening) if self.is_parted(from, listening.host) || self.is_lost_today() => Err(WireError::TimedOut),
+            Some(listening) if self.is_parted(from, listening.host) => {
+                self.strike("dial behind a partition");
+                Err(WireError::TimedOut)
+            }
+            Some(_) if self.is_lost_today() => {
+                self.strike("dial that reaches nobody");
+                Err(WireError::TimedOut)
+            }
             Some(listening) => Ok(listening.clone()),
         };
         self.state().last_activity = self.executor.now();
@@ -202,7 +278,7 @@ impl Network {
             Who::Node(node, service) => {
                 self.executor.spawn(owner_of(listening.host), Box::pin(server::listen::serve(node, service, server)));
             }
-            Who::Plain(plain) => self.executor.spawn(owner_of(listening.host), Box::pin(plain.serve(server))),
+            Who::Program(program) => self.executor.spawn(owner_of(listening.host), program.serve(server)),
         }
         Ok(Box::new(client))
     }
@@ -215,18 +291,20 @@ impl Network {
         let (breaks, after) = self.executor.draw(|chance| (chance.once_in(weather.breaks_once_in), Break::somewhere(chance)));
         let between_servers = !matches!(listening.who, Who::Node(_, Service::Submission | Service::Submissions));
         // People try again by themselves, and the test would have to.
-        let breaks = (breaks && between_servers).then_some(after);
-        state.connections.insert(number, Connection::new([from, listening.host], between_servers, breaks));
+        let breaks = (breaks && (between_servers || weather.spares_nobody)).then_some(after);
+        let delays = Chance::new(self.delays.clone().draw() ^ number.wrapping_mul(0x9e37_79b9));
+        state.connections.insert(number, Connection::new([from, listening.host], self.executor.now(), between_servers, breaks, delays));
         drop(state);
         self.journal.note(self.executor.now(), || format!("connection {number}: {source} to {to}"));
         let port = u16::try_from(number % 20_000).unwrap_or(0) + 40_000;
-        let client = SimWire::new(Arc::clone(self), number, crate::faults::Way::ToServer, to);
-        let server = SimWire::new(Arc::clone(self), number, crate::faults::Way::ToClient, SocketAddr::new(source, port));
+        let (here, there) = (self.clock(from), self.clock(listening.host));
+        let client = SimWire::new(Arc::clone(self), number, crate::faults::Way::ToServer, to, here);
+        let server = SimWire::new(Arc::clone(self), number, crate::faults::Way::ToClient, SocketAddr::new(source, port), there);
         (client, server)
     }
 
-    /// How long a packet takes.
-    pub(crate) fn delay(&self) -> Duration {
+    /// How long the first packet takes.
+    fn delay(&self) -> Duration {
         Duration::from_millis(self.executor.draw(|chance| 1 + chance.below(DELAY_MILLIS_MAX)))
     }
 

@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::task::Waker;
+use std::time::Duration;
 
 use mail::time::Timestamp;
 use server::world::WireError;
 
 use crate::chance::Chance;
 use crate::faults::{Listener, Way};
-use crate::network::Host;
+use crate::network::{DELAY_MILLIS_MAX, Host, Weather};
 
 /// Octets a connection holds that nobody has read; beyond it the writer waits.
 const WINDOW_OCTETS: usize = 64 * 1024;
@@ -18,6 +19,8 @@ const WINDOW_OCTETS: usize = 64 * 1024;
 pub(crate) struct Connection {
     /// Who dialled, and who was dialled.
     pub(crate) hosts: [Host; 2],
+    /// When it began.
+    pub(crate) since: Timestamp,
     /// Whether faults listen.
     pub(crate) between_servers: bool,
     pub(crate) listener: Listener,
@@ -25,6 +28,8 @@ pub(crate) struct Connection {
     pub(crate) breaks: Option<Break>,
     /// Ends that somebody holds.
     pub(crate) open_ends: u8,
+    /// What its delays are drawn from.
+    pub(crate) delays: Chance,
     to_server: Pipe,
     to_client: Pipe,
 }
@@ -76,9 +81,15 @@ impl Break {
 }
 
 impl Connection {
-    pub(crate) fn new(hosts: [Host; 2], between_servers: bool, breaks: Option<Break>) -> Self {
+    pub(crate) fn new(hosts: [Host; 2], since: Timestamp, between_servers: bool, breaks: Option<Break>, delays: Chance) -> Self {
         let (listener, to_server, to_client) = Default::default();
-        Self { hosts, between_servers, listener, breaks, open_ends: 2, to_server, to_client }
+        Self { hosts, since, between_servers, listener, breaks, open_ends: 2, delays, to_server, to_client }
+    }
+
+    /// How long its next packet takes.
+    pub(crate) fn delay(&mut self, weather: Weather) -> Duration {
+        let late = if self.delays.once_in(4) { self.delays.below(weather.late_millis_max) } else { 0 };
+        Duration::from_millis(1 + self.delays.below(DELAY_MILLIS_MAX) + late)
     }
 
     /// Where octets going this way are written to.

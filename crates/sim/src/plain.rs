@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mail::time::Timestamp;
-use server::world::{Wire, WireError};
+use server::world::{Boxed, Wire, WireError};
 
 use crate::executor::Executor;
+use crate::network::Program;
 
 /// How long it waits for a command.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -81,7 +82,7 @@ impl PlainHost {
     }
 
     /// One session. Users whose names begin with `nobody` do not exist.
-    pub(crate) async fn serve(self: Arc<Self>, wire: Box<dyn Wire>) {
+    async fn run(self: Arc<Self>, wire: Box<dyn Wire>) {
         self.state().connections += 1;
         let mut session = Session { host: self, wire, unread: vec![], unheard: None };
         // However it ends: what was taken is written down.
@@ -114,6 +115,12 @@ impl PlainHost {
         }
         transaction.recipients.push(recipient);
         "250 2.1.5 ok"
+    }
+}
+
+impl Program for PlainHost {
+    fn serve(self: Arc<Self>, wire: Box<dyn Wire>) -> Boxed<'static, ()> {
+        Box::pin(self.run(wire))
     }
 }
 

@@ -8,23 +8,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use delivery::consent::Screening;
-use delivery::dns::Name;
 use delivery::schedule::Timers;
 use mail::address::{Domain, Mailbox};
 use mail::time::Timestamp;
 use proto::limits::Limits;
 use server::node::Node;
 use server::world::Boxed;
-use store::queue::Boundary;
 use store::{Added, NewAccount, ScramVerifier, StoreError};
 
 use crate::chance::Chance;
 use crate::dns::Dns;
 use crate::executor::{Executor, Owner};
-use crate::faults::Fault;
 use crate::host::{Condition, PASSWORD_HASH, Server};
 use crate::journal::Journal;
-use crate::network::{Network, Weather};
+use crate::network::{Host, Network, Weather};
 use crate::user::{Handed, User};
 
 /// Steps of one simulation; more means that something goes round in circles.
@@ -65,6 +62,10 @@ pub(crate) struct Inner {
     limits: Cell<Limits>,
     steps: Cell<u64>,
     pub(crate) steps_max: Cell<u64>,
+    /// A restore from a backup has taken back what was durable.
+    pub(crate) has_lost_data: Cell<bool>,
+    /// Whoever runs it says what is wrong with it.
+    pub(crate) is_judged: Cell<bool>,
     /// Since the clock last moved.
     steps_at_once: Cell<u64>,
 }
@@ -73,8 +74,7 @@ impl Sim {
     /// An empty simulation. The same seed and the same calls make the same run.
     pub fn seeded(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
-        // A time like any other: 2026-11-21T09:30:00Z.
-        let executor = Executor::new(Timestamp::from_millis(1_795_253_400_000), chance.fork());
+        let executor = Executor::new(start(), chance.fork());
         let journal = Journal::default();
         Self(Rc::new(Inner {
             seed,
@@ -90,6 +90,8 @@ impl Sim {
             limits: Cell::new(Limits::default()),
             steps: Cell::new(0),
             steps_max: Cell::new(STEPS_MAX),
+            has_lost_data: Cell::new(false),
+            is_judged: Cell::new(false),
             steps_at_once: Cell::new(0),
         }))
     }
@@ -192,11 +194,6 @@ impl Sim {
         self.0.with_server(&self.0.domain(domain), |server| server.node().is_some())
     }
 
-    /// The server dies at its n-th commit from now, before or after it.
-    pub fn crash_at_commit(&mut self, domain: &str, nth: u64, boundary: Boundary) {
-        self.0.with_server(&self.0.domain(domain), |server| server.crash_at = Some((server.commits + nth, boundary)));
-    }
-
     /// How often a server has committed.
     pub fn commits(&self, domain: &str) -> u64 {
         self.0.with_server(&self.0.domain(domain), |server| server.commits)
@@ -207,74 +204,9 @@ impl Sim {
         self.0.with_server(&self.0.domain(domain), |server| server.commit_delay = delay);
     }
 
-    /// The next reply to this verb is lost with its connection.
-    pub fn lose_reply_to(&mut self, verb: &'static str) {
-        self.0.network.plan(Fault::LoseReplyTo(verb));
-    }
-
-    /// The next command of this verb is lost with its connection.
-    pub fn lose_command(&mut self, verb: &'static str) {
-        self.0.network.plan(Fault::LoseCommand(verb));
-    }
-
-    /// The next connection that retrieves breaks after so many octets from the origin.
-    pub fn cut_retrieval_after(&mut self, octets: u64) {
-        self.0.network.plan(Fault::CutRetrievalAfter(octets));
-    }
-
-    /// A server dies when the last octet of the next RETRIEVE has left, before anything else happens.
-    pub fn die_when_served(&mut self, domain: &str) {
-        let host = self.0.with_server(&self.0.domain(domain), |server| server.host);
-        self.0.network.plan(Fault::DieWhenServed(host));
-    }
-
-    /// The origin and the destination of the next RETRIEVE lose sight of each other after so many octets.
-    pub fn part_retrieval_after(&mut self, octets: u64) {
-        self.0.network.plan(Fault::PartRetrievalAfter(octets));
-    }
-
-    /// One octet of what the next RETRIEVE brings is another than the origin sent.
-    pub fn alter_retrieval_after(&mut self, octets: u64) {
-        self.0.network.plan(Fault::AlterRetrievalAfter(octets));
-    }
-
-    /// No planned fault strikes any more.
-    pub fn forget_faults(&mut self) {
-        self.0.network.forget_faults();
-        self.0.servers.borrow_mut().iter_mut().for_each(|server| server.crash_at = None);
-    }
-
-    /// The faults that were planned and have not struck.
-    pub fn planned_faults(&self) -> Vec<Fault> {
-        self.0.network.planned()
-    }
-
     /// From now on the network is as bad as this.
     pub fn set_weather(&mut self, weather: Weather) {
         self.0.network.set_weather(weather);
-    }
-
-    /// Nothing passes between two servers any more.
-    pub fn part(&mut self, one: &str, other: &str) {
-        let host = |domain: &str| self.0.with_server(&self.0.domain(domain), |server| server.host);
-        self.0.network.part(host(one), host(other));
-    }
-
-    /// The network and DNS are well again.
-    pub fn heal(&mut self) {
-        self.0.network.heal();
-        self.0.dns.heal();
-    }
-
-    /// From now on everything below a domain answers SERVFAIL.
-    pub fn fail_dns(&mut self, domain: &str) {
-        self.0.dns.fail(Name::from(&self.0.domain(domain)));
-    }
-
-    /// From now on the certificate of a domain's server is for another name.
-    pub fn forge_certificate(&mut self, domain: &str, name: &str) {
-        let host = self.0.with_server(&self.0.domain(domain), |server| server.host);
-        self.0.network.certify(host, [name.to_owned()]);
     }
 
     /// Draws from the simulation's own chance, for a test that chooses at random.
@@ -295,7 +227,9 @@ impl Sim {
 
 impl Drop for Sim {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if self.0.is_judged.get() {
+            // Not here.
+        } else if std::thread::panicking() {
             eprintln!("{}\n(seed {})", self.0.journal.tail(SHOWN_LINES), self.0.seed);
         } else {
             let violations = self.violations();
@@ -357,6 +291,10 @@ impl Inner {
 
     /// Kills the servers that must not take another step.
     fn bury(&self) {
+        while let Some(Owner::Host(number)) = self.executor.exhausted() {
+            self.network.strike("death between two awaits");
+            self.network.doom(Host(number));
+        }
         while let Some(host) = self.network.dying() {
             let domain = self.servers.borrow().iter().find(|server| server.host == host).map(|server| server.domain.clone());
             if let Some(domain) = domain {
@@ -369,20 +307,21 @@ impl Inner {
 
     fn drains(&self) -> Vec<(usize, Timestamp)> {
         let now = self.executor.now();
-        let delay = |most: Duration| {
-            let millis = u64::try_from(most.as_millis()).unwrap_or(0);
-            Duration::from_millis(self.executor.draw(|chance| chance.below(millis + 1)))
-        };
         let mut servers = self.servers.borrow_mut();
         let drains = servers.iter_mut().enumerate();
-        drains.filter_map(|(place, server)| server.drain_at(now, delay).map(|at| (place, at))).collect()
+        drains.filter_map(|(place, server)| server.drain_at(now).map(|at| (place, at))).collect()
     }
 
     fn drain(&self, place: usize) {
         let crashed = self.servers.borrow_mut().get_mut(place).and_then(|server| {
             let condition = server.drain();
+            let failures = server.disk.take_failures();
+            (0..failures).for_each(|_| self.network.strike("write that failed"));
             (condition == Condition::Crashed).then(|| server.domain.clone())
         });
+        if crashed.is_some() {
+            self.network.strike("death at a commit");
+        }
         if let Some(domain) = crashed {
             self.crash(&domain);
         }
@@ -474,9 +413,16 @@ impl Inner {
     /// Fails the test.
     pub(crate) fn fail(&self, what: &str) -> ! {
         let what = format!("seed {}: {what}", self.seed);
-        eprintln!("{what}");
+        if !self.is_judged.get() {
+            eprintln!("{what}");
+        }
         std::panic::resume_unwind(Box::new(what))
     }
+}
+
+/// A time like any other: 2026-11-21T09:30:00Z.
+pub(crate) fn start() -> Timestamp {
+    Timestamp::from_millis(1_795_253_400_000)
 }
 
 /// The protocol's timers in seconds: a test of minutes shows what takes days.

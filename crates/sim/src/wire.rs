@@ -9,6 +9,8 @@ use mail::time::Timestamp;
 use server::world::{Boxed, First, TlsFacts, TlsVersion, Wire, WireError, first};
 use sha2::{Digest as _, Sha256};
 
+use crate::chance::Chance;
+use crate::clock::Clock;
 use crate::faults::{Fate, Way};
 use crate::network::{Host, Network, State};
 use crate::pipe::{Found, Parcel, lost};
@@ -23,11 +25,13 @@ pub(crate) struct SimWire {
     /// Which way octets written here go.
     way: Way,
     peer: SocketAddr,
+    /// Of who holds this end.
+    clock: Clock,
 }
 
 impl SimWire {
-    pub(crate) fn new(network: Arc<Network>, connection: u64, way: Way, peer: SocketAddr) -> Self {
-        Self { network, connection, way, peer }
+    pub(crate) fn new(network: Arc<Network>, connection: u64, way: Way, peer: SocketAddr, clock: Clock) -> Self {
+        Self { network, connection, way, peer, clock }
     }
 
     fn incoming(&self) -> Way {
@@ -38,7 +42,7 @@ impl SimWire {
     }
 
     async fn within<T>(&self, deadline: Timestamp, work: impl Future<Output = Result<T, WireError>>) -> Result<T, WireError> {
-        match first(work, self.network.executor.sleep_until(deadline)).await {
+        match first(work, self.network.executor.sleep_until(self.clock.moment_of(deadline))).await {
             First::Left(outcome) => outcome,
             First::Right(()) => Err(WireError::TimedOut),
         }
@@ -55,7 +59,7 @@ impl SimWire {
     fn send(&self, state: &mut State, parcel: &Parcel, waker: &Waker) -> (Poll<Result<(), WireError>>, Vec<Waker>) {
         let now = self.network.executor.now();
         state.last_activity = now;
-        let State { connections, faults, dying, partitions, .. } = state;
+        let State { connections, faults, dying, partitions, weather, tap, struck, .. } = state;
         let Some(connection) = connections.get_mut(&self.connection) else { return (Poll::Ready(Err(lost())), vec![]) };
         if dying.contains(&self.own_host(connection.hosts)) {
             return (Poll::Pending, vec![]);
@@ -68,7 +72,7 @@ impl SimWire {
         }
         let mut wakers = vec![];
         let Parcel::Octets(octets) = parcel else {
-            let arrives = now + self.network.delay();
+            let arrives = now + connection.delay(*weather);
             wakers.extend(connection.pipe(self.way).push(arrives, parcel.clone()));
             return (Poll::Ready(Ok(())), wakers);
         };
@@ -89,40 +93,34 @@ impl SimWire {
                 &altered
             }
         };
-        for piece in self.pieces(arriving) {
-            let arrives = now + self.network.delay();
+        if let Some(tap) = tap {
+            let [client, server] = connection.hosts;
+            let hosts = if self.way == Way::ToServer { [client, server] } else { [server, client] };
+            tap.hear(now, self.connection, self.way, hosts, arriving);
+        }
+        for piece in pieces(arriving, &mut connection.delays) {
+            let arrives = now + connection.delay(*weather);
             wakers.extend(connection.pipe(self.way).push(arrives, Parcel::Octets(piece)));
         }
         match fate {
-            Fate::Arrive | Fate::Altered(_) => {}
+            Fate::Arrive => {}
+            Fate::Altered(_) => *struck.entry("octet altered").or_default() += 1,
             Fate::CutAfter(_) => {
                 self.network.journal.note(now, || format!("connection {} breaks", self.connection));
+                *struck.entry("connection cut").or_default() += 1;
                 wakers.extend(connection.cut(now));
             }
             Fate::ThenDie(host) => {
+                *struck.entry("death when served").or_default() += 1;
                 dying.insert(host);
             }
             Fate::ThenPart => {
+                *struck.entry("partition in mid-stream").or_default() += 1;
                 let [one, other] = connection.hosts;
                 partitions.insert((one.min(other), one.max(other)));
             }
         }
         (Poll::Ready(Ok(())), wakers)
-    }
-
-    fn pieces(&self, octets: &[u8]) -> Vec<Vec<u8>> {
-        let mut rest = octets;
-        let mut pieces = vec![];
-        let count = self.network.executor.draw(|chance| 1 + chance.below(PIECES_MAX));
-        for _ in 1..count {
-            let at = self.network.executor.draw(|chance| chance.index(rest.len()));
-            let (front, back) = rest.split_at(at);
-            pieces.push(front.to_vec());
-            rest = back;
-        }
-        pieces.push(rest.to_vec());
-        pieces.retain(|piece| !piece.is_empty());
-        pieces
     }
 
     fn poll_take(&self, octets_max: usize, context: &Context<'_>) -> Poll<Parcel> {
@@ -248,8 +246,23 @@ impl Drop for SimWire {
         connection.open_ends -= 1;
         if connection.open_ends == 0 {
             state.connections.remove(&self.connection);
+            state.tap.iter_mut().for_each(|tap| tap.end(self.connection));
         }
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
     }
+}
+
+/// A write, as it arrives.
+fn pieces(octets: &[u8], chance: &mut Chance) -> Vec<Vec<u8>> {
+    let mut rest = octets;
+    let mut pieces = vec![];
+    for _ in 0..chance.below(PIECES_MAX) {
+        let (front, back) = rest.split_at(chance.index(rest.len()));
+        pieces.push(front.to_vec());
+        rest = back;
+    }
+    pieces.push(rest.to_vec());
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
 }

@@ -9,17 +9,22 @@ use mail::time::Timestamp;
 use server::world::{Boxed, Wire, WireError, World};
 
 use crate::chance::Chance;
-use crate::dns::Dns;
+use crate::clock::Clock;
+use crate::dns::{Dns, SILENCE};
 use crate::executor::Executor;
 use crate::network::{Host, Network, owner_of};
 
 /// An answer of DNS takes up to so long.
 const ANSWER_MILLIS_MAX: u64 = 10;
 
+/// How long a resolver waits for one.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+
 /// The outside of one server.
 pub(crate) struct SimWorld {
     host: Host,
     address: IpAddr,
+    clock: Clock,
     executor: Arc<Executor>,
     network: Arc<Network>,
     dns: Arc<Dns>,
@@ -32,13 +37,14 @@ impl SimWorld {
     pub(crate) fn new(host: Host, address: IpAddr, network: &Arc<Network>, dns: &Arc<Dns>) -> Self {
         let executor = Arc::clone(&network.executor);
         let chance = Mutex::new(executor.draw(Chance::fork));
-        Self { host, address, executor, network: Arc::clone(network), dns: Arc::clone(dns), chance }
+        let clock = network.clock(host);
+        Self { host, address, clock, executor, network: Arc::clone(network), dns: Arc::clone(dns), chance }
     }
 }
 
 impl World for SimWorld {
     fn now(&self) -> Timestamp {
-        self.executor.now()
+        self.clock.now()
     }
 
     fn fill_random(&self, octets: &mut [u8]) {
@@ -46,7 +52,7 @@ impl World for SimWorld {
     }
 
     fn sleep_until(&self, at: Timestamp) -> Boxed<'static, ()> {
-        Box::pin(self.executor.sleep_until(at))
+        Box::pin(self.clock.clone().sleep_until(at))
     }
 
     fn spawn(&self, _name: &'static str, task: Boxed<'static, ()>) {
@@ -62,12 +68,17 @@ impl World for SimWorld {
     fn ask(&self, question: Question) -> Boxed<'_, Answer> {
         Box::pin(async move {
             let delay = Duration::from_millis(self.executor.draw(|chance| chance.below(ANSWER_MILLIS_MAX)));
-            self.executor.sleep_until(self.executor.now() + delay).await;
+            let trouble = self.dns.trouble_with(&question);
+            if let Some(trouble) = trouble {
+                self.network.strike(trouble);
+            }
+            let patience = if trouble == Some(SILENCE) { ANSWER_PATIENCE } else { delay };
+            self.executor.sleep_until(self.executor.now() + patience).await;
             self.dns.answer(&question)
         })
     }
 
     fn dial(&self, to: SocketAddr, deadline: Timestamp) -> Boxed<'_, Result<Box<dyn Wire>, WireError>> {
-        Box::pin(self.network.dial(self.host, self.address, to, deadline))
+        Box::pin(self.network.dial(self.host, self.address, to, self.clock.moment_of(deadline)))
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -77,6 +78,22 @@ impl Sqlite {
         let connection = Connection::open_in_memory().map_err(failed)?;
         keep_statements(&connection)?;
         Ok(Self { connection, _lock: None })
+    }
+
+    /// A copy of what is committed, in memory.
+    ///
+    /// # Errors
+    /// It cannot be read, or there is no memory for it.
+    pub fn copied(&self) -> Result<Self, OpenError> {
+        let mut copy = Self::in_memory()?;
+        let backup = Backup::new(&self.connection, &mut copy.connection).map_err(failed)?;
+        // All pages at once.
+        let copied = backup.step(-1).map_err(failed)?;
+        drop(backup);
+        match copied {
+            StepResult::Done => Ok(copy),
+            _ => Err(StoreError::Unavailable("a transaction is under way".to_owned()).into()),
+        }
     }
 
     pub(crate) fn connect(file: &SqliteFile, flags: OpenFlags) -> Result<Connection, StoreError> {

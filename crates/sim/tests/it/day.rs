@@ -246,7 +246,7 @@ impl Day {
             5 => self.sim.lose_command(["NOTICE", "RETRIEVE", "CONFIRM"][self.chance.index(3)]),
             6 => self.sim.die_when_served(domain),
             7 => self.sim.cut_retrieval_after(self.chance.below(3_000)),
-            _ => self.sim.set_weather(Weather { breaks_once_in: 10, unreachable_once_in: 20 }),
+            _ => self.sim.set_weather(Weather { breaks_once_in: 10, unreachable_once_in: 20, ..Weather::default() }),
         }
     }
 

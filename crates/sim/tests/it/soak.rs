@@ -75,7 +75,8 @@ impl Day {
             }
             14 => self.sim.die_when_served(domain),
             _ => {
-                let weather = self.sim.draw(|chance| Weather { breaks_once_in: chance.below(6), unreachable_once_in: chance.below(12) });
+                let [breaks_once_in, unreachable_once_in] = self.sim.draw(|chance| [chance.below(6), chance.below(12)]);
+                let weather = Weather { breaks_once_in, unreachable_once_in, ..Weather::default() };
                 self.sim.set_weather(weather);
             }
         }

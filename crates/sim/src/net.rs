@@ -1,0 +1,86 @@
+//! The network of a seed: servers, people with habits, spammers, forgers, peers of every kind, and what goes wrong; run,
+//! and judged by what was seen from outside.
+//!
+//! [`run`] makes everything from the seed, so that a seed that fails can be run again, and shown.
+
+pub mod campaign;
+pub mod regressions;
+
+mod acts;
+mod book;
+mod cast;
+mod forger;
+mod hostile;
+mod judge;
+mod life;
+mod oracle;
+mod trace;
+mod trouble;
+mod utter;
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
+
+use crate::Sim;
+use life::Life;
+
+/// What came of one seed.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// Messages that were handed in or pushed.
+    pub messages: u64,
+    /// How often which fault has struck.
+    pub struck: BTreeMap<&'static str, u64>,
+    /// How long it lasted, in its own time.
+    pub lasted: Duration,
+    /// SHA-256 of everything that happened, in order.
+    pub digest: String,
+    /// The same, line by line.
+    pub journal: Vec<String>,
+}
+
+/// Something wrong.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// In a sentence.
+    pub what: String,
+    /// What happened to the messages concerned.
+    pub trace: Vec<String>,
+}
+
+/// Runs the network of a seed.
+pub fn run(seed: u64) -> Outcome {
+    let sim = Sim::seeded(seed);
+    sim.0.is_judged.set(true);
+    let inner = std::rc::Rc::clone(&sim.0);
+    let lived = catch_unwind(AssertUnwindSafe(|| {
+        let mut life = Life::begin(sim, seed);
+        life.pass();
+        life.judge()
+    }));
+    let (messages, findings) = match lived {
+        Ok(found) => found,
+        Err(panic) => {
+            let what = format!("it panicked: {}", words(&*panic));
+            (0, vec![Finding { what, trace: inner.journal.tail(trace::LINES_MAX).lines().map(str::to_owned).collect() }])
+        }
+    };
+    let mut findings = findings;
+    findings.extend(oracle::compare(seed));
+    let journal = inner.journal.read();
+    let digest = HEXLOWER.encode(&Sha256::digest(journal.join("\n")));
+    let lasted = inner.executor.now().since(crate::sim::start());
+    Outcome { findings, messages, struck: inner.network.struck(), lasted, digest, journal }
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+}

@@ -1,0 +1,230 @@
+//! The account book of a network: what was handed in, what was answered, who decided what; kept from outside.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use delivery::consent::{EntryList, Legacy, Screening};
+use mail::time::Timestamp;
+
+use crate::{Answer, User};
+
+/// How somebody treats those who wait to be let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Habit {
+    /// Lets everybody in as soon as they are seen.
+    AtOnce,
+    /// Looks now and then, lets some in, blocks and dismisses others.
+    Daily,
+    /// Never looks.
+    Never,
+}
+
+/// Somebody with an account.
+pub(crate) struct Person {
+    pub(crate) user: User,
+    pub(crate) address: String,
+    /// Which server is theirs.
+    pub(crate) server: usize,
+    pub(crate) screening: Screening,
+    pub(crate) legacy: Legacy,
+    pub(crate) habit: Habit,
+}
+
+/// Who wrote a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Author {
+    /// Of this number.
+    Person(usize),
+    /// Somebody whose server has no extension.
+    Elsewhere,
+}
+
+/// Where a recipient's mail should go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Into the mailbox of the person of this number.
+    Mailbox(usize),
+    /// To the server without the extension.
+    Elsewhere,
+    /// To the peer that misbehaves.
+    Hostile,
+    /// Nowhere: nobody has that address.
+    Nowhere,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Recipient {
+    pub(crate) address: String,
+    pub(crate) place: Place,
+    /// The final reply was 250, so often.
+    pub(crate) taken: u32,
+    /// Refused for good.
+    pub(crate) is_refused: bool,
+}
+
+/// One message.
+pub(crate) struct Letter {
+    pub(crate) subject: String,
+    pub(crate) author: Author,
+    /// From, as an address.
+    pub(crate) from: String,
+    pub(crate) recipients: Vec<Recipient>,
+    pub(crate) content: Vec<u8>,
+    /// The server that it was handed to.
+    pub(crate) server: usize,
+    /// When it was first handed in.
+    pub(crate) begun: Timestamp,
+    /// When the last word on it came.
+    pub(crate) answered: Timestamp,
+    /// Times that it may have been taken, and nobody said so.
+    pub(crate) maybe: u32,
+    /// What came of taking it back.
+    pub(crate) withdrawals: Vec<Result<bool, String>>,
+    pub(crate) attempts: u32,
+}
+
+impl Letter {
+    /// What the client heard.
+    pub(crate) fn hear(&mut self, answer: &Answer, at: Timestamp) {
+        self.answered = at;
+        match answer {
+            Answer::Unknown(_) => self.maybe += 1,
+            // Somebody may have it: the disk failed when it was kept, or the other recipients did.
+            Answer::Refused(reply) if reply.starts_with('4') => self.maybe += 1,
+            Answer::Taken | Answer::Refused(_) | Answer::NotSent(_) => {}
+        }
+    }
+}
+
+/// An act of the owner of a mailbox about somebody.
+#[derive(Debug, Clone)]
+pub(crate) struct Act {
+    pub(crate) what: What,
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+    pub(crate) is_certain: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    Entry(EntryList),
+    WroteThere,
+}
+
+/// A server that was put back to what a backup held.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Restore {
+    pub(crate) server: usize,
+    /// When the backup was made.
+    pub(crate) from: Timestamp,
+    /// When it was restored.
+    pub(crate) at: Timestamp,
+}
+
+/// What may be about somebody's being let in.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Possible {
+    pub(crate) is_in: bool,
+    pub(crate) is_listed: bool,
+    pub(crate) is_blocked: bool,
+}
+
+impl Possible {
+    pub(crate) fn surely_in(self) -> bool {
+        self.is_in && !self.is_listed && !self.is_blocked
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Book {
+    pub(crate) people: Vec<Person>,
+    pub(crate) letters: Vec<Letter>,
+    pub(crate) restores: Vec<Restore>,
+    acts: BTreeMap<(usize, String), Vec<Act>>,
+}
+
+impl Book {
+    pub(crate) fn of(people: Vec<Person>) -> Self {
+        Self { people, ..Self::default() }
+    }
+
+    pub(crate) fn person(&self, address: &str) -> Option<usize> {
+        self.people.iter().position(|person| person.address == address)
+    }
+
+    /// The letter of a Subject.
+    pub(crate) fn letter_of(&self, subject: &str) -> Option<usize> {
+        let number = subject.strip_prefix('m')?.parse().ok()?;
+        (number < self.letters.len()).then_some(number)
+    }
+
+    pub(crate) fn act(&mut self, whose: usize, who: String, act: Act) {
+        self.acts.entry((whose, who)).or_default().push(act);
+    }
+
+    /// A server is put back: what its people decided since its backup may be forgotten.
+    pub(crate) fn note_restore(&mut self, restore: Restore) {
+        for ((whose, _), acts) in &mut self.acts {
+            if self.people.get(*whose).is_some_and(|person| person.server == restore.server) {
+                acts.iter_mut().filter(|act| act.to >= restore.from).for_each(|act| act.is_certain = false);
+            }
+        }
+        self.restores.push(restore);
+    }
+
+    /// Whether the origin of this letter may have forgotten something of it: it was put back to before its last word.
+    pub(crate) fn may_be_forgotten(&self, letter: &Letter) -> bool {
+        self.restores.iter().any(|restore| restore.server == letter.server && letter.begun <= restore.at)
+    }
+
+    /// Whether a server may have forgotten that it stored this letter: it was put back since it was written.
+    pub(crate) fn may_be_missing(&self, letter: &Letter, server: usize) -> bool {
+        self.restores.iter().any(|restore| restore.server == server && letter.begun <= restore.at)
+    }
+
+    /// How somebody may have stood with the owner of a mailbox at any moment between these two.
+    pub(crate) fn standing(&self, whose: usize, who: &str, from: Timestamp, to: Timestamp) -> Possible {
+        let acts = self.acts.get(&(whose, who.to_owned())).map_or(&[][..], Vec::as_slice);
+        let mut now = BTreeSet::from([None]);
+        let mut entries = BTreeSet::new();
+        let mut since = Timestamp::EPOCH;
+        for act in acts {
+            let What::Entry(list) = act.what else { continue };
+            let name = if list == EntryList::Allow { "allow" } else { "block" };
+            if since <= to && act.from >= from {
+                entries.extend(now.iter().copied());
+            }
+            let during: BTreeSet<_> = now.iter().copied().chain([Some(name)]).collect();
+            if act.from <= to && act.to >= from {
+                entries.extend(during.iter().copied());
+            }
+            now = if act.is_certain { BTreeSet::from([Some(name)]) } else { during };
+            since = act.to;
+        }
+        if since <= to {
+            entries.extend(now);
+        }
+        let is_open = self.people.get(whose).is_none_or(|person| person.screening != Screening::On);
+        let wrote = || acts.iter().filter(|act| act.what == What::WroteThere);
+        let may_have_written = wrote().any(|act| act.from <= to);
+        let surely_wrote = wrote().any(|act| act.is_certain && act.to <= from);
+        let mut possible = Possible::default();
+        for entry in entries {
+            match entry {
+                Some("allow") => possible.is_in = true,
+                Some(_) => possible.is_blocked = true,
+                None if is_open || surely_wrote => possible.is_in = true,
+                None => {
+                    possible.is_listed = true;
+                    possible.is_in |= may_have_written;
+                }
+            }
+        }
+        possible
+    }
+
+    /// Whether the owner may have let somebody in between these two moments.
+    pub(crate) fn may_have_released(&self, whose: usize, who: &str, from: Timestamp, to: Timestamp) -> bool {
+        let acts = self.acts.get(&(whose, who.to_owned())).map_or(&[][..], Vec::as_slice);
+        acts.iter().any(|act| act.what == What::Entry(EntryList::Allow) && act.to >= from && act.from <= to)
+    }
+}
