@@ -360,7 +360,10 @@ impl Disk {
     }
 
     /// Makes the names beside a file durable.
-    pub(crate) fn sync_parent(&self, path: &str) -> Result<(), Fault> {
+    ///
+    /// # Errors
+    /// As the disk is.
+    pub fn sync_parent(&self, path: &str) -> Result<(), Fault> {
         self.sync_directory(parent(path))
     }
 }

@@ -1,9 +1,11 @@
 //! The disk as an `object_store`: one file an object, written sync by sync as a server's own are.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -25,7 +27,7 @@ const STORE: &str = "faultdisk";
 pub enum Syncs {
     /// The file before its name is set, the directory after; and after a removal.
     All,
-    /// All but removals: as `LocalFileSystem` does alone.
+    /// All but removals, and a directory only by whoever makes it: as `LocalFileSystem` does alone.
     Writes,
     /// Nothing.
     None,
@@ -42,6 +44,8 @@ pub struct Objects {
     directory: String,
     syncs: Syncs,
     staged: AtomicU64,
+    /// Directories that are known to be durable: one that is there may not be.
+    durable: Arc<Mutex<BTreeSet<String>>>,
 }
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -49,7 +53,12 @@ type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 impl Objects {
     /// In this directory, which is there.
     pub fn new(disk: &Disk, directory: &str, syncs: Syncs) -> Self {
-        Self { disk: disk.clone(), directory: directory.to_owned(), syncs, staged: AtomicU64::new(0) }
+        let durable = Arc::default();
+        Self { disk: disk.clone(), directory: directory.to_owned(), syncs, staged: AtomicU64::new(0), durable }
+    }
+
+    fn another(&self) -> Self {
+        Self { durable: Arc::clone(&self.durable), ..Self::new(&self.disk, &self.directory, self.syncs) }
     }
 
     /// Removes what uploads that were cut short have left, as a server does when it starts.
@@ -75,13 +84,19 @@ impl Objects {
 
     fn make_parent(&self, path: &str) -> std::result::Result<(), Fault> {
         let directory = parent(path);
-        if directory == self.directory || self.disk.is_directory(directory) {
+        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_there = self.disk.is_directory(directory);
+        if directory == self.directory || durable.contains(directory) || is_there && self.syncs != Syncs::All {
             return Ok(());
         }
-        self.disk.make_directory(directory)?;
+        if !is_there {
+            self.disk.make_directory(directory)?;
+        }
         if self.names_are_synced() {
-            self.disk.sync_directory(directory)?;
             self.disk.sync_parent(directory)?;
+        }
+        if self.syncs == Syncs::All {
+            durable.insert(directory.to_owned());
         }
         Ok(())
     }
@@ -205,7 +220,7 @@ impl ObjectStore for Objects {
         'b: 'c,
         Self: 'c,
     {
-        let objects = Self::new(&self.disk, &self.directory, self.syncs);
+        let objects = self.another();
         let upload = Upload { objects, staged: Some(self.stage(location)), location: location.clone(), octets: 0 };
         Box::pin(ready(Ok(Box::new(upload) as Box<dyn MultipartUpload>)))
     }
@@ -220,7 +235,7 @@ impl ObjectStore for Objects {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        let objects = Self::new(&self.disk, &self.directory, self.syncs);
+        let objects = self.another();
         let delete = move |location: Result<Path>| {
             let location = location?;
             let path = objects.file_of(&location);

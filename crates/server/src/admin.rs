@@ -160,7 +160,9 @@ impl From<StoreError> for AdminError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Damaged(_) => Self::refused("store-damaged", error.to_string()),
-            StoreError::Unavailable(_) | StoreError::LeaseLost => Self::temporary("store-unavailable", error.to_string()),
+            StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::LeaseLost => {
+                Self::temporary("store-unavailable", error.to_string())
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The octets of messages: small ones in rows, large ones as objects; written and read as streams.
 
+mod local;
 mod partial;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt as _};
 use crate::backend::Sql;
 use crate::{Result, Store, StoreError};
 
+pub use local::LocalContent;
 pub use partial::PartialContent;
 
 pub(crate) const STATEMENTS: &[Sql] = partial::STATEMENTS;
@@ -50,8 +52,15 @@ pub enum Place {
 fn failed(error: object_store::Error) -> StoreError {
     match error {
         object_store::Error::NotFound { path, .. } => StoreError::Damaged(format!("the object {path} is not there")),
+        other if is_full(&other) => StoreError::Full(format!("objects: {other}")),
         other => StoreError::Unavailable(format!("objects: {other}")),
     }
+}
+
+/// Whether an error goes back to a disk that is full.
+fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let is_here = error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::StorageFull);
+    is_here || error.source().is_some_and(is_full)
 }
 
 impl Store {

@@ -65,6 +65,9 @@ pub enum StoreError {
     /// recorded, unless the connection broke during the commit; a repeat is right in both cases.
     #[error("the store is not available: {0}")]
     Unavailable(String),
+    /// There is no room. The same succeeds when there is; nothing was recorded.
+    #[error("the store is full: {0}")]
+    Full(String),
     /// Another node has taken over this partition: whoever asked must stop.
     #[error("the lease of the partition has passed to another")]
     LeaseLost,
@@ -146,6 +149,12 @@ impl Store {
     pub fn drain(&self, backend: &mut dyn Backend, hook: &mut Hook<'_>) -> usize {
         let reads = queue::drain(&self.inner.reads, backend, hook);
         self.inner.writes.iter().fold(reads, |count, queue| count + queue::drain(queue, backend, hook))
+    }
+
+    /// Why the last transaction that wrote could not be committed; none, if it was. Then responsibility is refused, and what
+    /// was recorded can be read.
+    pub fn write_trouble(&self) -> Option<StoreError> {
+        self.inner.writes.iter().find_map(|queue| queue.trouble())
     }
 
     /// Whether nothing waits to be drained.

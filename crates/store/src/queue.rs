@@ -70,6 +70,8 @@ pub struct Queue {
     access: Access,
     waiting: Mutex<Waiting>,
     arrived: Condvar,
+    /// Why the last transaction failed; none, if it was committed.
+    trouble: Mutex<Option<StoreError>>,
 }
 
 #[derive(Default)]
@@ -82,7 +84,7 @@ struct Waiting {
 impl Queue {
     /// Of operations that need this access.
     pub fn new(access: Access) -> Self {
-        Self { access, waiting: Mutex::default(), arrived: Condvar::new() }
+        Self { access, waiting: Mutex::default(), arrived: Condvar::new(), trouble: Mutex::default() }
     }
 
     /// What its operations need.
@@ -140,6 +142,29 @@ impl Queue {
         let nothing = |waiting: &mut Waiting| waiting.operations.is_empty() && !waiting.closed;
         let waiting = self.arrived.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner);
         !waiting.operations.is_empty()
+    }
+
+    /// Why the last transaction failed; none, if it was committed.
+    pub(crate) fn trouble(&self) -> Option<StoreError> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How a transaction ended; logged when that is not how the last one did.
+    fn ended(&self, outcome: &Attempt) {
+        let now = match outcome {
+            Attempt::Committed => None,
+            Attempt::Away(error) => Some(error.clone()),
+            Attempt::Crashed | Attempt::Spoiled | Attempt::Conflicted => return,
+        };
+        let mut before = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*before, &now, self.access) {
+            (None, Some(error), Access::Write) => {
+                tracing::error!(%error, "nothing can be recorded; what would need it is refused until it can");
+            }
+            (Some(_), None, Access::Write) => tracing::info!("the store records again"),
+            _ => {}
+        }
+        *before = now;
     }
 
     fn take_batch(&self) -> Vec<Box<dyn Operation>> {
@@ -207,7 +232,9 @@ pub fn drain(queue: &Queue, backend: &mut dyn Backend, hook: &mut Hook<'_>) -> u
         return 0;
     }
     let count = batch.len();
-    match attempt(&mut batch, queue.access, backend, hook) {
+    let outcome = attempt(&mut batch, queue.access, backend, hook);
+    queue.ended(&outcome);
+    match outcome {
         Attempt::Committed => {}
         Attempt::Crashed => return count,
         Attempt::Away(error) => fail_all(&mut batch, &error),
@@ -215,7 +242,9 @@ pub fn drain(queue: &Queue, backend: &mut dyn Backend, hook: &mut Hook<'_>) -> u
         Attempt::Spoiled if count == 1 => {}
         Attempt::Spoiled | Attempt::Conflicted => {
             for operation in &mut batch {
-                match attempt(std::slice::from_mut(operation), queue.access, backend, hook) {
+                let outcome = attempt(std::slice::from_mut(operation), queue.access, backend, hook);
+                queue.ended(&outcome);
+                match outcome {
                     Attempt::Committed | Attempt::Spoiled => {}
                     Attempt::Crashed => return count,
                     Attempt::Away(error) => operation.fail(error),

@@ -1,12 +1,14 @@
 //! SQLite, in this process: one file (and its journal), one writer, any number of readers.
 
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use crate::backend::{Access, Backend, Row, Sql, Trouble, Tx, Value};
 use crate::{OpenError, StoreError};
@@ -20,6 +22,8 @@ const WRITER_CACHE_KIB: i64 = 65_536;
 const READER_CACHE_KIB: i64 = 16_384;
 /// Statements kept prepared for each connection; more than we have.
 const STATEMENTS_MAX: usize = 256;
+/// Octets of the journal that are written again at once.
+const REWRITTEN_AT_ONCE: usize = 1 << 20;
 
 /// A connection to a SQLite database.
 pub struct Sqlite {
@@ -33,14 +37,34 @@ pub struct Sqlite {
 pub struct SqliteFile {
     /// The database; its lock and journal stand beside it.
     pub path: PathBuf,
-    /// A file layer registered with SQLite, instead of the system's own: for tests that lose what was not synced.
-    pub vfs: Option<String>,
+    /// Instead of the system's own files: for tests that lose what was not synced.
+    pub layer: Option<FileLayer>,
+}
+
+/// Something done to a file.
+pub type Act = dyn Fn(&Path) -> std::io::Result<()> + Send + Sync;
+
+/// A file layer registered with SQLite.
+#[derive(Clone)]
+pub struct FileLayer {
+    /// Its name.
+    pub vfs: String,
+    /// Writes all octets of a file again, if it is there, and syncs it.
+    pub rewrite: Arc<Act>,
+    /// Syncs the directory of a file.
+    pub sync_names: Arc<Act>,
+}
+
+impl std::fmt::Debug for FileLayer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.vfs)
+    }
 }
 
 impl SqliteFile {
     /// At this path, in the system's files.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), vfs: None }
+        Self { path: path.into(), layer: None }
     }
 }
 
@@ -51,6 +75,7 @@ impl Sqlite {
     /// Another process has it open, or it cannot be opened.
     pub fn open(file: &SqliteFile) -> Result<Self, OpenError> {
         let lock = lock(&file.path)?;
+        rewrite_journal(file)?;
         let connection = Self::connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         // page_size first: it counts only before the file has a page. FULL: a commit returns when it is on the disk.
         let settings = "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;";
@@ -98,8 +123,8 @@ impl Sqlite {
 
     pub(crate) fn connect(file: &SqliteFile, flags: OpenFlags) -> Result<Connection, StoreError> {
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let opened = match &file.vfs {
-            Some(vfs) => Connection::open_with_flags_and_vfs(&file.path, flags, vfs.as_str()),
+        let opened = match &file.layer {
+            Some(layer) => Connection::open_with_flags_and_vfs(&file.path, flags, layer.vfs.as_str()),
             None => Connection::open_with_flags(&file.path, flags),
         };
         let connection = opened.map_err(failed)?;
@@ -122,8 +147,42 @@ pub(crate) fn sync_names(file: &SqliteFile) -> Result<(), StoreError> {
         Some(folder) if folder != Path::new("") => folder,
         Some(_) | None => Path::new("."),
     };
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    let synced = match &file.layer {
+        Some(layer) => (layer.sync_names)(&file.path),
+        None => File::open(folder).and_then(|folder| folder.sync_all()),
+    };
     synced.map_err(|error| StoreError::Unavailable(format!("{}: {error}", folder.display())))
+}
+
+/// Writes again what the last process left in the journal, and syncs it. If a sync of that process failed, Linux has dropped
+/// what it could not write and still shows it to whoever reads: recovery would take a transaction for durable that no disk
+/// has, and the next ones would be lost with it. Nothing was acknowledged on it, and it must be there or not.
+fn rewrite_journal(file: &SqliteFile) -> Result<(), StoreError> {
+    let mut name = file.path.as_os_str().to_owned();
+    name.push("-wal");
+    let journal = Path::new(&name);
+    let rewritten = match &file.layer {
+        Some(layer) => (layer.rewrite)(journal),
+        None => rewrite(journal),
+    };
+    rewritten.map_err(|error| StoreError::Unavailable(format!("{}: {error}", journal.display())))
+}
+
+fn rewrite(path: &Path) -> std::io::Result<()> {
+    let file = match File::options().read(true).write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let mut piece = vec![0; REWRITTEN_AT_ONCE];
+    let mut offset = 0;
+    loop {
+        let count = file.read_at(&mut piece, offset)?;
+        let Some(octets) = piece.get(..count).filter(|octets| !octets.is_empty()) else { break };
+        file.write_all_at(octets, offset)?;
+        offset += count as u64;
+    }
+    if offset == 0 { Ok(()) } else { file.sync_all() }
 }
 
 /// Takes the lock beside the database. The system frees it when the process ends, however it ends.
@@ -163,6 +222,18 @@ fn value(found: ValueRef<'_>) -> Result<Value<'static>, StoreError> {
     })
 }
 
+/// What the disk would not do, where SQLite says only that it is a "disk I/O error".
+fn in_words(error: &rusqlite::Error) -> String {
+    let extended = error.sqlite_error().map_or(ffi::SQLITE_OK, |error| error.extended_code);
+    let what = match extended {
+        ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ => "reading",
+        ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_TRUNCATE => "writing",
+        ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => "making it durable",
+        _ => return error.to_string(),
+    };
+    format!("{error}: {what} failed")
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(crate) fn failed(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
@@ -170,7 +241,8 @@ pub(crate) fn failed(error: rusqlite::Error) -> StoreError {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation | ErrorCode::Unknown) | None => {
             StoreError::Damaged(error.to_string())
         }
-        Some(_busy_full_or_away) => StoreError::Unavailable(error.to_string()),
+        Some(ErrorCode::DiskFull) => StoreError::Full(error.to_string()),
+        Some(_busy_or_away) => StoreError::Unavailable(in_words(&error)),
     }
 }
 

@@ -36,6 +36,8 @@ replies! {
 
     /// To MAIL that a driver can't decide on now.
     storage_trouble = 451 Temporary(3, 0), "local trouble, try again later";
+    /// The same, for want of room (RFC 5321 section 4.2.2, RFC 3463 section 3.4).
+    storage_full = 452 Temporary(3, 1), "no room for mail now, try again later";
     /// More recipients than RCPTMAX.
     too_many_recipients = 452 Temporary(5, 3), "too many recipients, send the rest in another transaction";
     /// More notices than NOTICEMAX, or more assertions than we look up.

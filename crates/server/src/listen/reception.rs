@@ -315,7 +315,10 @@ fn refused(refusal: &Refusal) -> Reply {
 
 fn trouble(error: &StoreError) -> Reply {
     tracing::warn!(%error, "the store did not answer");
-    replies::storage_trouble()
+    match error {
+        StoreError::Full(_) => replies::storage_full(),
+        StoreError::Unavailable(_) | StoreError::LeaseLost | StoreError::Damaged(_) => replies::storage_trouble(),
+    }
 }
 
 fn relaying_denied() -> Reply {

@@ -198,5 +198,8 @@ fn not_yours(mailbox: &Mailbox) -> Reply {
 
 fn trouble(error: &StoreError) -> Reply {
     tracing::warn!(%error, "the store did not answer");
-    replies::storage_trouble()
+    match error {
+        StoreError::Full(_) => replies::storage_full(),
+        StoreError::Unavailable(_) | StoreError::LeaseLost | StoreError::Damaged(_) => replies::storage_trouble(),
+    }
 }

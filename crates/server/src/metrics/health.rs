@@ -46,6 +46,9 @@ pub(super) async fn troubles(watched: &Watched) -> Vec<String> {
     if let Err(reason) = in_time(watched, node.store.last_seen()).await {
         troubles.push(format!("store: {reason}"));
     }
+    if let Some(error) = node.store.write_trouble() {
+        troubles.push(format!("store: nothing can be recorded: {error}"));
+    }
     let listening = node.metrics.ports_listening.get();
     if listening < watched.ports {
         troubles.push(format!("ports: {listening} of {} take connections", watched.ports));

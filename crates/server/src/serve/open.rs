@@ -5,8 +5,8 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use object_store::local::LocalFileSystem;
 use store::backend::Access;
+use store::content::LocalContent;
 use store::sqlite::SqliteFile;
 use store::threads::{self, Threads};
 use store::{OpenError, Store, StoreError, Surroundings};
@@ -48,7 +48,7 @@ pub async fn open(config: &Config, machine: &Machine) -> Result<Opened, StartErr
     private(&objects).map_err(unusable)?;
     // The lock says that nobody else writes there.
     store::content::remove_staged(&objects).map_err(unusable)?;
-    let objects = LocalFileSystem::new_with_prefix(&objects).map_err(|error| unusable(std::io::Error::other(error)))?;
+    let objects = LocalContent::open(&objects).map_err(|error| unusable(std::io::Error::other(error)))?;
     let (clock, chance) = (machine.clone(), machine.clone());
     let surroundings = Surroundings {
         clock: Arc::new(move || clock.now()),
@@ -58,8 +58,7 @@ pub async fn open(config: &Config, machine: &Machine) -> Result<Opened, StartErr
             octets
         }),
         host: config.hostname.clone(),
-        // Its default is not to sync, and what is acknowledged must be durable.
-        objects: Arc::new(objects.with_fsync(true)),
+        objects: Arc::new(objects),
         timers: Arc::new(config.timers.clone()),
     };
     let database = match &config.store {

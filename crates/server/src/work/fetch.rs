@@ -315,7 +315,7 @@ fn altered(record: ArrivalRecord, host: &str) -> Fetched {
 fn put_off(record: ArrivalRecord, error: StoreError) -> Result<Fetched, StoreError> {
     match error {
         StoreError::LeaseLost => Err(StoreError::LeaseLost),
-        StoreError::Unavailable(detail) | StoreError::Damaged(detail) => {
+        StoreError::Unavailable(detail) | StoreError::Full(detail) | StoreError::Damaged(detail) => {
             let event = Some(ArrivalEvent::Deferred { received: Received::Octets });
             Ok(Fetched::Ended { record, event, detail })
         }

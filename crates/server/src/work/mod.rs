@@ -167,11 +167,11 @@ async fn wait(node: &Node, next: Option<Timestamp>) {
     first(node.world.sleep_until(until), first(node.due.raised(), node.stop.raised())).await;
 }
 
-/// The lease, renewed in its second half.
+/// The lease, renewed in its second half; and at once while nothing can be recorded, to learn when something can.
 async fn renew(node: &Node, owner: &str, held: Option<Lease>) -> Result<Lease, StoreError> {
     let now = node.world.now();
     match held {
-        Some(lease) if now + LEASE_LENGTH / 2 < lease.until => Ok(lease),
+        Some(lease) if now + LEASE_LENGTH / 2 < lease.until && node.store.write_trouble().is_none() => Ok(lease),
         _ => {
             let lease = node.store.lease(owner, now, now + LEASE_LENGTH).await?;
             node.metrics.leased(lease.until);

@@ -90,19 +90,27 @@ impl Fixture {
             Engine::Sqlite => Database::Sqlite(SqliteFile::new(directory.path().join("store.sqlite"))),
             Engine::Postgres => Database::Postgres { url: engines::fresh_schema(), lanes: 3 },
         };
+        let objects = Arc::new(InMemory::new());
+        let mut fixture = Self::closed(database, directory, Arc::clone(&objects) as Arc<dyn object_store::ObjectStore>);
+        fixture.objects = objects;
+        fixture.start();
+        fixture
+    }
+
+    /// A store that is not open yet.
+    pub(crate) fn closed(database: Database, directory: tempfile::TempDir, objects: Arc<dyn object_store::ObjectStore>) -> Self {
         let clock = Arc::new(AtomicI64::new("2026-11-21T09:30:00Z".parse::<Timestamp>().unwrap().as_millis()));
         let chance = Arc::new(AtomicU64::new(0));
-        let objects = Arc::new(InMemory::new());
         let (the_clock, the_chance) = (Arc::clone(&clock), Arc::clone(&chance));
         let surroundings = Surroundings {
             clock: Arc::new(move || Timestamp::from_millis(the_clock.load(Ordering::SeqCst))),
             entropy: Arc::new(move || octets(&the_chance)),
             host: "mx.here.test".parse().unwrap(),
-            objects: Arc::clone(&objects) as Arc<dyn object_store::ObjectStore>,
+            objects,
             timers: Arc::new(Timers::default()),
         };
-        let (store, threads) = threads::open(&database, surroundings.clone()).unwrap();
-        Self { store, database, surroundings, objects, threads: Some(threads), clock, chance, _directory: directory }
+        let store = Store::new(1, surroundings.clone());
+        Self { store, database, surroundings, objects: Arc::default(), threads: None, clock, chance, _directory: directory }
     }
 
     /// The store is closed and opened again, as a restart would.
@@ -116,9 +124,14 @@ impl Fixture {
     }
 
     pub(crate) fn start(&mut self) {
-        let (store, threads) = threads::open(&self.database, self.surroundings.clone()).unwrap();
+        self.try_start().unwrap();
+    }
+
+    pub(crate) fn try_start(&mut self) -> Result<(), OpenError> {
+        let (store, threads) = threads::open(&self.database, self.surroundings.clone())?;
         self.store = store;
         self.threads = Some(threads);
+        Ok(())
     }
 
     /// How much SQLite has written to its journal. PostgreSQL writes a row that is updated, whatever it says.
@@ -178,7 +191,7 @@ impl Fixture {
         self.clock.fetch_add(millis, Ordering::SeqCst);
     }
 
-    fn entropy<const N: usize>(&self) -> [u8; N] {
+    pub(crate) fn entropy<const N: usize>(&self) -> [u8; N] {
         octets(&self.chance)
     }
 
@@ -220,7 +233,11 @@ impl Fixture {
 
     /// The lease of everything, for an hour.
     pub(crate) async fn lease(&self) -> Lease {
-        self.store.lease("here", self.now(), self.now() + Duration::from_hours(1)).await.unwrap()
+        self.try_lease().await.unwrap()
+    }
+
+    pub(crate) async fn try_lease(&self) -> Result<Lease, StoreError> {
+        self.store.lease("here", self.now(), self.now() + Duration::from_hours(1)).await
     }
 
     /// A message to keep.
@@ -303,6 +320,10 @@ impl Fixture {
 
     /// What was retrieved for an arrival.
     pub(crate) async fn delivery(&self, key: &ArrivalKey, content: StoredContent) -> Deliver {
+        self.delivery_with(key, content, self.lease().await)
+    }
+
+    pub(crate) fn delivery_with(&self, key: &ArrivalKey, content: StoredContent, lease: Lease) -> Deliver {
         Deliver {
             key: key.clone(),
             mail: self.mail_id(),
@@ -314,7 +335,7 @@ impl Fixture {
             target: "mx.a.test".to_owned(),
             now: self.now(),
             jitter: Jitter::NONE,
-            lease: self.lease().await,
+            lease,
         }
     }
 

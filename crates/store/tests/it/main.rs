@@ -18,6 +18,7 @@ mod engines;
 mod import;
 mod nodes;
 mod origin;
+mod power_cuts;
 mod queue;
 mod reception;
 mod repair;

@@ -15,7 +15,7 @@ use store::{ConsentAct, Pusher, Receive, Received, Room};
 use crate::fixture::{Fixture, in_a_row, mailbox};
 
 /// A message pushed by somebody who says to be `from`.
-fn pushed(it: &Fixture, account: AccountId, from: &str, to: &str, content: StoredContent) -> Receive {
+pub(crate) fn pushed(it: &Fixture, account: AccountId, from: &str, to: &str, content: StoredContent) -> Receive {
     Receive {
         account,
         mail: it.mail_id(),
