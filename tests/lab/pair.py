@@ -29,6 +29,8 @@ class Pair:
         self.mx_ports = {node.hostname: node.ports["exchange"] for node in self.nodes()}
         # Further lines of both configurations.
         self.limits = ""
+        # And of where one listens, by domain.
+        self.listen = {}
         self.authorities = os.path.join(folder, "ca.pem")
         self.exchange_certificates()
         self.configure()
@@ -52,7 +54,9 @@ class Pair:
         ports = "".join(f'"{host}" = {port}\n' for host, port in self.mx_ports.items())
         lab = f'[tls]\nextra_ca = "{self.authorities}"\n[lab]\nenabled = true\n[lab.mx_ports]\n{ports}'
         for node in self.nodes():
-            node.configure(self.tops[node.domain], TIMERS + lab + self.limits)
+            # They come first: the table of [listen] goes on here.
+            listen = self.listen.get(node.domain, "")
+            node.configure(self.tops[node.domain], listen + TIMERS + lab + self.limits)
 
     @contextlib.contextmanager
     def running(self):
@@ -65,9 +69,9 @@ class Pair:
 
 
 @contextlib.contextmanager
-def a_pair(stores=("sqlite", "sqlite")):
+def a_pair(stores=("sqlite", "sqlite"), kind=Node):
     """A pair with these stores that is not running; whatever runs of it in the end is killed."""
     with tempfile.TemporaryDirectory(prefix="twoway-crash-") as folder, Dns() as dns:
-        pair = Pair(folder, dns, stores)
+        pair = Pair(folder, dns, stores, kind)
         with pair.a, pair.b:
             yield pair
