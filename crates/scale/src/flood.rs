@@ -42,6 +42,8 @@ pub enum Attack {
     OneDomain,
     /// Fifty new domains every day, from four networks, for the whole retention.
     Rotating,
+    /// A hundred new domains every day, each from a network of its own, spread over the day.
+    Paced,
     /// So many domains in a day, behind 19 networks.
     FewNetworks,
     /// So many domains in a day, behind as many networks as a botnet has.
@@ -50,23 +52,25 @@ pub enum Attack {
     BotnetWithKeys,
     /// Accounts that were taken over at domains that this mailbox knows nothing of.
     TakenOver,
-    /// Accounts that were taken over at the provider where most of the owner's friends are.
+    /// Accounts that were taken over at the provider where most of the owner's friends are, all in a day.
     AtTheGiant,
-    /// The same for the whole retention, at a provider where the owner has 240 friends: as many rows as a domain can have.
-    AtTheGiantForLong,
+    /// The same, patiently: 45 a day for the whole retention, at a provider where the owner has 240 friends. That is just below what
+    /// such a domain may begin in a day.
+    Patient,
 }
 
 /// All of them, in the order of the report.
-pub const ATTACKS: [Attack; 9] = [
+pub const ATTACKS: [Attack; 10] = [
     Attack::Ordinary,
     Attack::OneDomain,
     Attack::Rotating,
+    Attack::Paced,
     Attack::FewNetworks,
     Attack::Botnet,
     Attack::BotnetWithKeys,
     Attack::TakenOver,
     Attack::AtTheGiant,
-    Attack::AtTheGiantForLong,
+    Attack::Patient,
 ];
 
 /// Who writes for the first time, and is wanted.
@@ -177,10 +181,15 @@ impl Stream<'_> {
                 let giant = |n: u64| (format!("victim{n}@giant.test"), 50_000 + n % 10, Proof::Ip, Acquaintance::RetrievedFrom);
                 self.flood(senders, giant);
             }
-            Attack::AtTheGiantForLong => {
-                for n in 0..senders {
+            Attack::Paced => {
+                for n in 0..100 * (LAST_DAY + 1) {
+                    self.attempt(&format!("s@paced{n}.test"), n / 100, n, Proof::Ip, Acquaintance::New);
+                }
+            }
+            Attack::Patient => {
+                for n in 0..45 * (LAST_DAY + 1) {
                     let sender = format!("victim{n}@everybody.test");
-                    self.attempt(&sender, n % (LAST_DAY + 1), 50_000 + n % 10, Proof::Ip, Acquaintance::RetrievedFrom);
+                    self.attempt(&sender, n / 45, 50_000 + n % 10, Proof::Ip, Acquaintance::RetrievedFrom);
                 }
             }
             Attack::Rotating => {

@@ -71,7 +71,7 @@ impl Default for Params {
         Self {
             seed: 1,
             users: 1_000_000,
-            sample_users: 10_000,
+            sample_users: 5_000,
             days: 30,
             domains: 20_000,
             bulk_domains: 2_000,
@@ -97,7 +97,7 @@ impl Default for Params {
             attachment_share: 80,
             tls_octets: 5_000,
             dns_hours: 1,
-            flooded_mailboxes: 10,
+            flooded_mailboxes: 6,
             flood_senders: 10_000,
         }
     }

@@ -33,14 +33,6 @@ struct Section {
     plots: Vec<Figure>,
 }
 
-/// How long a run took.
-pub struct Measured {
-    /// Of the main run, on one core.
-    pub main_seconds: u64,
-    /// Of everything.
-    pub all_seconds: u64,
-}
-
 fn plot(name: &'static str, plot: &Plot) -> Figure {
     Figure { name, svg: plot.to_svg() }
 }
@@ -52,7 +44,7 @@ impl Figure {
 }
 
 /// The page and its plots. What was measured is the only part that differs from run to run.
-pub fn pages(study: &Study, measured: &Measured) -> Vec<Page> {
+pub fn pages(study: &Study) -> Vec<Page> {
     let sections = [
         octets::section(study),
         servers::section(study),
@@ -63,7 +55,7 @@ pub fn pages(study: &Study, measured: &Measured) -> Vec<Page> {
         time::outages(study),
         time::campaigns(study),
     ];
-    let mut text = format!("{}\n{}", summary::head(study), made(study, measured));
+    let mut text = format!("{}\n{}", summary::head(study), made(study));
     for section in &sections {
         text.push('\n');
         text.push_str(&section.text);
@@ -79,7 +71,8 @@ pub fn parameters(params: &Params) -> String {
     text::table(&["parameter", "value", "source"], params.table().into_iter().map(Vec::from))
 }
 
-fn made(study: &Study, measured: &Measured) -> String {
+fn made(study: &Study) -> String {
+    let measured = study.measured;
     let ledger = &study.main;
     let messages = ledger.wanted.count + ledger.local.count + ledger.spam.count;
     format!(

@@ -34,7 +34,22 @@ pub struct Study {
     pub domain_users: Vec<u64>,
     /// Every domain has adopted, screening is on, pushed mail is kept aside.
     pub main: Ledger,
-    /// The same with pushed mail refused, and with screening off; of fewer users.
+    /// What was varied.
+    pub samples: Samples,
+    /// Outages.
+    pub outages: Vec<outage::Row>,
+    /// Where requests stand.
+    pub floods: Vec<(Attack, Cap, BTreeMap<Request, Places>)>,
+    /// Campaigns: notices, clients, and how long they take.
+    pub campaigns: Vec<(u64, usize, Duration)>,
+    /// How long it took.
+    pub measured: Measured,
+}
+
+/// Runs of fewer users, each with something else.
+#[derive(Debug)]
+pub struct Samples {
+    /// Pushed mail is refused.
     pub refuse: Ledger,
     /// Screening off.
     pub off: Ledger,
@@ -46,19 +61,23 @@ pub struct Study {
     pub adoption: Vec<(Order, u64, Ledger)>,
     /// The same by chance, at a server that does not check DMARC.
     pub unproved: Vec<(u64, Ledger)>,
-    /// Outages.
-    pub outages: Vec<outage::Row>,
-    /// Where requests stand.
-    pub floods: Vec<(Attack, Cap, BTreeMap<Request, Places>)>,
-    /// Campaigns: notices, clients, and how long they take.
-    pub campaigns: Vec<(u64, usize, Duration)>,
 }
 
 /// Steps of adoption, in thousandths.
 pub const ADOPTION: [u64; 9] = [10, 50, 100, 200, 350, 500, 700, 900, 1000];
 
-/// Runs everything, and says before each part what comes. None, if an example in the code is not what it should be.
-pub fn study(params: &Params, mut say: impl FnMut(&str)) -> Option<Study> {
+/// How long runs took, in seconds of one core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measured {
+    /// The main run.
+    pub main_seconds: u64,
+    /// Everything.
+    pub all_seconds: u64,
+}
+
+/// Runs everything, in three threads that know nothing of each other; `seconds` tells how long its caller's thread has
+/// computed. None, if an example in the code is not what it should be.
+pub fn study(params: &Params, seconds: &(dyn Fn() -> u64 + Sync)) -> Option<Study> {
     let timers = Timers::default();
     let fates = Fates::new(&timers);
     let wire = Wire::new(params)?;
@@ -66,47 +85,34 @@ pub fn study(params: &Params, mut say: impl FnMut(&str)) -> Option<Study> {
     let world = World::new(params, params.users);
     let everybody = world.adopters(1000, Order::Random, &mut Chance::of(params.seed, 0));
     let setting = Setting::new(params, &world, everybody, &fates);
-    let (mean_sizes, domain_users) = (setting.mean_sizes(), world.users.clone());
-    say("main run");
-    let main = population::run(&setting);
     let sample = Sample { params, world: World::new(params, params.sample_users), fates: &fates };
-    say("modes");
-    let refuse = sample.run(params, 1000, Order::Random, |setting| setting.legacy = Legacy::Refuse);
-    let off = sample.run(params, 1000, Order::Random, |setting| {
-        setting.screening = Screening::Off;
-        setting.legacy = Legacy::Deliver;
-    });
-    say("spammers");
-    let spammers = sample.spammers();
-    say("cold start");
-    let starts = sample.starts();
-    say("adoption");
-    let (adoption, unproved) = sample.adoption();
-    say("outages");
-    let outages = outage::rows(params.seed);
-    say("floods");
-    let pairs = ATTACKS.iter().flat_map(|attack| CAPS.iter().map(|cap| (*attack, *cap)));
-    let floods = pairs.map(|(attack, cap)| (attack, cap, places(params, attack, cap))).collect();
-    say("campaigns");
+    let (main, samples, floods) = std::thread::scope(|scope| {
+        let floods = scope.spawn(|| (flooded(params), seconds()));
+        let samples = scope.spawn(|| (sample.all(), seconds()));
+        let main = scope.spawn(|| (population::run(&setting), seconds()));
+        Some((main.join().ok()?, samples.join().ok()?, floods.join().ok()?))
+    })?;
+    let measured = Measured { main_seconds: main.1, all_seconds: main.1 + samples.1 + floods.1 };
     let sizes = [(100_000, 1), (1_000_000, 1), (1_000_000, 8), (10_000_000, 1), (10_000_000, 8)];
-    let campaigns = sizes.map(|(notices, clients)| (notices, clients, campaign::duration(notices, clients))).to_vec();
     Some(Study {
         params: params.clone(),
         wire,
         questions,
-        mean_sizes,
-        domain_users,
-        main,
-        refuse,
-        off,
-        spammers,
-        starts,
-        adoption,
-        unproved,
-        outages,
-        floods,
-        campaigns,
+        mean_sizes: setting.mean_sizes(),
+        domain_users: world.users.clone(),
+        main: main.0,
+        samples: samples.0,
+        outages: outage::rows(params.seed),
+        floods: floods.0,
+        campaigns: sizes.map(|(notices, clients)| (notices, clients, campaign::duration(notices, clients))).to_vec(),
+        measured,
     })
+}
+
+/// Where requests stand in every attack under every cap.
+fn flooded(params: &Params) -> Vec<(Attack, Cap, BTreeMap<Request, Places>)> {
+    let pairs = ATTACKS.iter().flat_map(|attack| CAPS.iter().map(|cap| (*attack, *cap)));
+    pairs.map(|(attack, cap)| (attack, cap, places(params, attack, cap))).collect()
 }
 
 struct Sample<'a> {
@@ -116,6 +122,16 @@ struct Sample<'a> {
 }
 
 impl Sample<'_> {
+    fn all(&self) -> Samples {
+        let refuse = self.run(self.params, 1000, Order::Random, |setting| setting.legacy = Legacy::Refuse);
+        let off = self.run(self.params, 1000, Order::Random, |setting| {
+            setting.screening = Screening::Off;
+            setting.legacy = Legacy::Deliver;
+        });
+        let (adoption, unproved) = self.adoption();
+        Samples { refuse, off, spammers: self.spammers(), starts: self.starts(), adoption, unproved }
+    }
+
     fn run(&self, params: &Params, adoption: u64, order: Order, change: impl FnOnce(&mut Setting<'_>)) -> Ledger {
         self.run_and_share(params, adoption, order, change).1
     }

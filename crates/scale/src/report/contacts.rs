@@ -25,12 +25,13 @@ pub(super) const fn attack_name(attack: Attack) -> &'static str {
         Attack::Ordinary => "ordinary spam",
         Attack::OneDomain => "one domain, many addresses",
         Attack::Rotating => "50 new domains a day, 14 days",
+        Attack::Paced => "100 a day, each its own network",
         Attack::FewNetworks => "domains behind 19 networks",
         Attack::Botnet => "domains behind 2000 networks",
         Attack::BotnetWithKeys => "the same, with keys",
         Attack::TakenOver => "accounts at 200 unknown domains",
         Attack::AtTheGiant => "accounts at the friends' provider",
-        Attack::AtTheGiantForLong => "the same, 240 friends, 14 days",
+        Attack::Patient => "45 of them a day, 240 friends there",
     }
 }
 
@@ -54,8 +55,8 @@ const fn cap_name(cap: Cap) -> &'static str {
 
 /// The section.
 pub(super) fn section(study: &Study) -> Section {
-    let spammers = study.spammers.iter().map(|(name, ledger)| (*name, ledger));
-    let rows = [("main run, all kinds", &study.main), ("... pushed mail refused", &study.refuse)].into_iter().chain(spammers);
+    let spammers = study.samples.spammers.iter().map(|(name, ledger)| (*name, ledger));
+    let rows = [("main run, all kinds", &study.main), ("... pushed mail refused", &study.samples.refuse)].into_iter().chain(spammers);
     let attempts = rows.map(|(name, ledger)| {
         let [wanted, spam] = attempts_a_day(ledger);
         let let_in = ledger.spam_retrieved.count + ledger.spam_pushed.first().map_or(0, |mass| mass.count);
@@ -65,7 +66,7 @@ pub(super) fn section(study: &Study) -> Section {
     let mut text = format!(
         "## Contact attempts\n\nOf one user and day, with screening on everywhere; the last column is spam in the mailbox, because its author was \
          allowed (their account was taken over) or, if pushed, could name an allowed author with proof.\n\n{}\n\
-         ### Where a real request stands\n\nA mailbox with ordinary spam is flooded on one day by {} senders (rotating domains: {} in 14 days). \
+         ### Where a real request stands\n\nA mailbox with ordinary spam is flooded on one day by {} senders (rotating domains: {} in 14 days; the last attack: 45 a day for 14 days). \
          On that day twelve people write for the first time, three of each kind. The owner looks at the end of the day. The four lists differ \
          in caps and order; the last is the production code: `contacts::admit` and `contacts::rank`.\n\n{}\n",
         table(&["spammers", "attempts that are wanted", "attempts of spammers", "spam let in"], attempts),

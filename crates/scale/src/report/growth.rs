@@ -18,12 +18,12 @@ fn at_once(ledger: &Ledger, days: std::ops::Range<usize>) -> u64 {
 
 /// Of the start of this number, the wanted mail let in at once in the second week.
 pub(super) fn late(study: &Study, start: usize) -> u64 {
-    study.starts.get(start).map_or(0, |(_, ledger)| at_once(ledger, 7..14))
+    study.samples.starts.get(start).map_or(0, |(_, ledger)| at_once(ledger, 7..14))
 }
 
 /// The section about the start.
 pub(super) fn start(study: &Study) -> Section {
-    let series = study.starts.iter().map(|(name, ledger)| {
+    let series = study.samples.starts.iter().map(|(name, ledger)| {
         let points = (0..ledger.days.len()).map(|day| (float(day as u64), float(at_once(ledger, day..day + 1)) / 10.0));
         Series { name: name.clone(), points: points.collect() }
     });
@@ -39,7 +39,7 @@ pub(super) fn start(study: &Study) -> Section {
         },
     );
     let end = study.params.days.try_into().unwrap_or(usize::MAX);
-    let rows = study.starts.iter().map(|(name, ledger)| {
+    let rows = study.samples.starts.iter().map(|(name, ledger)| {
         let noticed = ledger.retrieved.count + ledger.expired.count;
         let within = |buckets: usize| share(noticed, ledger.waits.iter().take(buckets).sum());
         vec![
@@ -79,8 +79,9 @@ fn kept(ledger: &Ledger) -> u64 {
 
 /// Wanted mail by notice at this adoption by chance, and what is kept aside with DMARC checked and not.
 pub(super) fn at(study: &Study, adoption: u64) -> [u64; 3] {
-    let found = study.adoption.iter().filter(|(order, ..)| *order == Order::Random).min_by_key(|(_, share, _)| share.abs_diff(adoption));
-    let unproved = study.unproved.iter().min_by_key(|(share, _)| share.abs_diff(adoption));
+    let found =
+        study.samples.adoption.iter().filter(|(order, ..)| *order == Order::Random).min_by_key(|(_, share, _)| share.abs_diff(adoption));
+    let unproved = study.samples.unproved.iter().min_by_key(|(share, _)| share.abs_diff(adoption));
     [
         found.map_or(0, |(.., ledger)| by_notice(ledger)),
         found.map_or(0, |(.., ledger)| kept(ledger)),
@@ -93,16 +94,16 @@ pub(super) fn adoption(study: &Study) -> Section {
     let orders =
         [(Order::Random, "domains at random"), (Order::GiantsFirst, "the largest first"), (Order::SmallFirst, "the smallest first")];
     let lines = orders.iter().map(|(order, name)| {
-        let of_order = study.adoption.iter().filter(|(of, ..)| of == order);
+        let of_order = study.samples.adoption.iter().filter(|(of, ..)| of == order);
         let points = of_order.map(|(_, share, ledger)| (float(*share) / 10.0, float(by_notice(ledger)) / 10.0));
         Series { name: format!("by notice: {name}"), points: points.collect() }
     });
-    let checked = study.adoption.iter().filter(|(order, ..)| *order == Order::Random);
+    let checked = study.samples.adoption.iter().filter(|(order, ..)| *order == Order::Random);
     let checked = Series {
         name: "kept aside, DMARC checked".to_owned(),
         points: checked.map(|(_, share, ledger)| (float(*share) / 10.0, float(kept(ledger)) / 10.0)).collect(),
     };
-    let unproved = study.unproved.iter().map(|(share, ledger)| (float(*share) / 10.0, float(kept(ledger)) / 10.0));
+    let unproved = study.samples.unproved.iter().map(|(share, ledger)| (float(*share) / 10.0, float(kept(ledger)) / 10.0));
     let unproved = Series { name: "kept aside, DMARC not checked".to_owned(), points: unproved.collect() };
     let plot = plot(
         "adoption",
@@ -114,10 +115,10 @@ pub(super) fn adoption(study: &Study) -> Section {
             mark: Mark::Line,
         },
     );
-    let rows = study.adoption.iter().map(|(order, adoption, ledger)| {
+    let rows = study.samples.adoption.iter().map(|(order, adoption, ledger)| {
         let name = orders.iter().find(|(of, _)| of == order).map_or("", |(_, name)| name);
         let attempts = |ledger: &Ledger| per(attempts_a_day(ledger).into_iter().sum::<u64>(), (*adoption).max(1));
-        let unproved = study.unproved.iter().find(|(share, _)| *order == Order::Random && share == adoption);
+        let unproved = study.samples.unproved.iter().find(|(share, _)| *order == Order::Random && share == adoption);
         vec![
             name.to_owned(),
             percent(*adoption),
@@ -136,8 +137,8 @@ pub(super) fn adoption(study: &Study) -> Section {
     let text = format!(
         "## Adoption\n\nUsers at domains that speak the extension have screening on and keep pushed mail aside; spammers give notices or push as before. \
          Of bulk senders the same share has adopted. Half of a domain cannot adopt, so the largest make a quarter at once.\n\n{}\n{}\n\
-         A message goes by notice only if *both* sides speak the extension, so the first adopters see little of it: the square of the share. That two giants \
-         adopt first changes little: most of their users' mail comes from elsewhere. Until then, what an adopter with screening on mostly sees is pushed mail. Where DMARC is not checked \
+         A message goes by notice only if *both* sides speak the extension, so the first adopters see little of it: the square of the share. In which order \
+         domains adopt changes little: what the users of a giant send each other needs no notice anyway. Until then, what an adopter with screening on mostly sees is pushed mail. Where DMARC is not checked \
          nobody's pushed mail is proved, not even that of people on the allow list, and all of it waits among the contact attempts each time.\n",
         plot.link("Wanted mail by notice against adoption"),
         table(&head, rows),

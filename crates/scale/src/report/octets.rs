@@ -16,22 +16,26 @@ struct Case {
 }
 
 const CASES: [Case; 8] = [
-    Case { name: "sessions of 10, pushed spam refused", of: |study| &study.refuse, terms: |terms| Terms { per_session: 10, ..terms } },
+    Case {
+        name: "sessions of 10, pushed spam refused",
+        of: |study| &study.samples.refuse,
+        terms: |terms| Terms { per_session: 10, ..terms },
+    },
     Case { name: "sessions of 10, pushed spam kept aside", of: |study| &study.main, terms: |terms| Terms { per_session: 10, ..terms } },
     Case { name: "a session each, pushed spam kept aside", of: |study| &study.main, terms: |terms| terms },
-    Case { name: "... and spammers repeat their notices", of: |study| &study.main, terms: |terms| Terms { notices_of_spam: 4, ..terms } },
+    Case { name: "a session each, spammers repeat notices", of: |study| &study.main, terms: |terms| Terms { notices_of_spam: 4, ..terms } },
     Case {
         name: "sessions of 10, refused, spam 4 times as large",
-        of: |study| &study.refuse,
+        of: |study| &study.samples.refuse,
         terms: |terms| Terms { per_session: 10, spam_size: 4000, ..terms },
     },
     Case {
-        name: "... 80 % of spam refused by its address anyway",
-        of: |study| &study.refuse,
+        name: "sessions of 10, 80 % of spam refused early",
+        of: |study| &study.samples.refuse,
         terms: |terms| Terms { per_session: 10, refused_early: 800, ..terms },
     },
-    Case { name: "screening off, sessions of 10", of: |study| &study.off, terms: |terms| Terms { per_session: 10, ..terms } },
-    Case { name: "screening off, a session each", of: |study| &study.off, terms: |terms| terms },
+    Case { name: "screening off, sessions of 10", of: |study| &study.samples.off, terms: |terms| Terms { per_session: 10, ..terms } },
+    Case { name: "screening off, a session each", of: |study| &study.samples.off, terms: |terms| terms },
 ];
 
 const SHARES: [u64; 7] = [300, 400, 500, 600, 700, 800, 900];

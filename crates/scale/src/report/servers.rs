@@ -130,7 +130,7 @@ pub(super) fn section(study: &Study) -> Section {
          extension's records {} and {}; for pushed mail {} (SPF, the signature's key, DMARC). An origin asks {} to find the destination, \
          as for push, and {} more to serve a retrieval.\n\n{}\n{}\n\
          What grows is the number of transactions: a wanted message is a notice and a retrieval. Questions to DNS grow with the number of \
-         domains that knock in an hour, and not with messages: a cache hides most of a large server's and little of a small one's. \
+         domains that knock in an hour: a cache hides repeats at a large server, and little at a small one. \
          Publishing the extension's own records makes it cheaper than SPF.\n",
         study.params.dns_hours,
         today.for_notice,
@@ -153,7 +153,7 @@ pub(super) fn waiting_for_each_user(ledger: &Ledger) -> [u64; 2] {
 
 /// The section about disks.
 pub(super) fn storage(study: &Study) -> Section {
-    let starts = &study.starts;
+    let starts = &study.samples.starts;
     let rows = [("main run: habits as drawn, half imported", &study.main)]
         .into_iter()
         .chain(starts.iter().map(|(name, ledger)| (name.as_str(), ledger)));

@@ -14,7 +14,7 @@ fn hours(minutes: u64) -> String {
 /// The section about outages.
 pub(super) fn outages(study: &Study) -> Section {
     let series = |away: Away, name: &str, index: usize| {
-        let rows = study.outages.iter().filter(|row| row.away == away && row.delivered > 0);
+        let rows = study.outages.iter().filter(|row| row.away == away && row.delivered > 0 && row.hours <= 240);
         let points = rows.map(|row: &Row| (float(row.hours), float(row.minutes_after.get(index).copied().unwrap_or(0).max(1)) / 60.0));
         Series { name: name.to_owned(), points: points.collect() }
     };
