@@ -26,9 +26,9 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: ", self.file.display(), self.line)?;
         if !self.key.is_empty() {
-            write!(f, "{}: ", self.key)?;
+            write!(f, "{}: ", visible(&self.key))?;
         }
-        write!(f, "{}; expected {}", self.problem, self.expected)
+        write!(f, "{}; expected {}", visible(&self.problem), self.expected)
     }
 }
 
@@ -159,7 +159,7 @@ impl<'r, 'a> Section<'r, 'a> {
         let found = self.reader.text.get(value.span()).unwrap_or_default();
         let shown = found.lines().next().unwrap_or_default();
         // A URL may hold a password.
-        let problem = if shown.contains("://") { "not what it should be".to_owned() } else { format!("found {}", visible(shown)) };
+        let problem = if shown.contains("://") { "not what it should be".to_owned() } else { format!("found {shown}") };
         self.reader.fault_at(value.span().start, format!("{}{key}", self.prefix), problem, expected.to_owned());
     }
 }
@@ -174,9 +174,12 @@ fn key_near(text: &str, start: usize) -> String {
     if key.chars().all(is_key) { key.to_owned() } else { String::new() }
 }
 
-/// Control characters as escapes: the message may be for a terminal.
+/// Control characters and marks of direction as escapes: the message may be for a terminal.
 fn visible(text: &str) -> String {
-    let escaped = |character: char| if character.is_control() { character.escape_default().to_string() } else { character.to_string() };
+    let is_mark = |character| matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let escaped = |character: char| {
+        if character.is_control() || is_mark(character) { character.escape_default().to_string() } else { character.to_string() }
+    };
     text.chars().map(escaped).collect()
 }
 

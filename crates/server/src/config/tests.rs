@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod documented;
+mod mutated;
 
 use super::*;
 use std::time::Duration;
@@ -28,9 +29,8 @@ fn three_keys_are_enough_and_the_rest_are_the_protocols_defaults() {
     assert_eq!(config.dialling, Dialling::Internet { ports: BTreeSet::new() });
 }
 
-#[test]
-fn everything_can_be_said() {
-    let text = format!(
+fn everything() -> String {
+    format!(
         "{LEAST}store = \"postgresql://u:p@db/x\"\noutbound_address = [\"127.0.0.2\", \"::1\"]\ndial_ports = [26]\n\
          [dns]\nservers = [\"127.0.0.1:5300\", \"::1\"]\ntrust_anchor = \"/k\"\n\
          [tls]\ncert = \"c.pem\"\nkey = \"/k.pem\"\nextra_ca = \"ca.pem\"\n\
@@ -39,8 +39,12 @@ fn everything_can_be_said() {
          [limits]\nmessage_octets_max = 1_000_000\nconnections_max = 7\n[limits.timeouts]\ncommand = \"10s\"\n\
          [log]\nformat = \"json\"\nfilter = \"warn,server=debug\"\n\
          [lab]\nenabled = true\nmx_ports = {{ \"mx.b.test\" = 2526 }}\n"
-    );
-    let config = parse(&text).unwrap();
+    )
+}
+
+#[test]
+fn everything_can_be_said() {
+    let config = parse(&everything()).unwrap();
     assert_eq!(config.store, Database::Postgres("postgresql://u:p@db/x".to_owned()));
     assert!(!format!("{config:?}").contains("u:p"), "a password in the debug output");
     assert_eq!(config.outbound.len(), 2);
