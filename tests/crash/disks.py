@@ -1,6 +1,8 @@
 """Disks that are full, that fail, and that lose power: what a real server refuses, says, goes on with, and has afterwards."""
 
+import contextlib
 import json
+import os
 import random
 import signal
 import threading
@@ -165,25 +167,38 @@ def read_only():
 
 
 def cut_power(node):
-    """From now on nothing reaches the disk; the process ends, and the file system is mounted with what was synced."""
-    node.volume.lose_power()
-    node.stop(signal.SIGKILL)
+    """The process stands still, nothing more reaches the disk, and the file system is mounted with what was synced."""
+    switch_off(node)
     node.volume.unmount()
     node.volume.mount()
 
 
+def switch_off(node):
+    """The processor stops first: a sync that is under way as ext4 shuts down may seem to have succeeded."""
+    node.process.send_signal(signal.SIGSTOP)
+    wait_for("every thread to stand still", lambda: set(states(node.process.pid)) <= {"T", "D"})
+    node.volume.lose_power()
+    node.stop(signal.SIGKILL)
+
+
+def states(pid):
+    """The state of each thread of a process, one letter each."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/task/{thread}/stat", encoding="ascii") as stat:
+            yield stat.read().rpartition(") ")[2][0]
+
+
 def cut_once(cast, victim, delay):
     """The power of a server fails while mail flows; it starts again; all ends well."""
-    cut = threading.Timer(delay, victim.volume.lose_power)
+    cut = threading.Timer(delay, switch_off, [victim])
     cut.start()
     deadline = time.monotonic() + 20
     while cut.is_alive():
         assert time.monotonic() < deadline
         cast.round()
     cut.join()
-    # What it answers from now on, it must not have promised either.
-    cast.round()
-    cut_power(victim)
+    victim.volume.unmount()
+    victim.volume.mount()
     victim.start()
     cast.forget_anna()
     cast.settle()

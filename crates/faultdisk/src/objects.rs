@@ -240,8 +240,12 @@ impl ObjectStore for Objects {
             let location = location?;
             let path = objects.file_of(&location);
             let removed = objects.disk.remove(&path);
-            let durable = removed.and_then(|()| if objects.syncs == Syncs::All { objects.disk.sync_parent(&path) } else { Ok(()) });
-            durable.map(|()| location.clone()).map_err(|fault| failed(fault, &location))
+            // One that is not there may have been removed by an attempt whose sync failed.
+            let synced = match removed {
+                Ok(()) | Err(Fault::NotFound) if objects.syncs == Syncs::All => objects.disk.sync_parent(&path),
+                Ok(()) | Err(_) => Ok(()),
+            };
+            synced.and(removed).map(|()| location.clone()).map_err(|fault| failed(fault, &location))
         };
         locations.map(delete).boxed()
     }

@@ -97,3 +97,34 @@ fn whoever_writes_the_journal_again_before_reading_it_loses_nothing() {
     };
     assert_eq!(after_a_failed_sync(restart), 0);
 }
+
+/// A start after a good end, at which the sync of the directory fails that was to keep the new journal's name; then a commit
+/// and a cut. Seeds that lost it.
+fn with_a_nameless_journal(then: impl Fn(&Computer)) -> usize {
+    let losses = (0..40).filter(|seed| {
+        let computer = Computer::new(Sector::Octets512, *seed);
+        drop(computer.begin(WAL).unwrap());
+        let connection = computer.begin("PRAGMA synchronous = FULL").unwrap();
+        // The journal's first sync, then its directory's.
+        computer.disk.fail_sync(2);
+        insert(&connection, 1).unwrap();
+        assert_eq!(computer.disk.failed_syncs(), 1);
+        then(&computer);
+        insert(&connection, 2).unwrap();
+        computer.disk.cut();
+        drop(connection);
+        computer.disk.power_cut(*seed).unwrap();
+        lost(&computer, 2).is_some()
+    });
+    losses.count()
+}
+
+#[test]
+fn sqlite_takes_no_notice_of_a_journal_whose_name_is_not_durable() {
+    assert!(with_a_nameless_journal(|_computer| {}) > 5);
+}
+
+#[test]
+fn whoever_syncs_the_directory_again_keeps_the_journal() {
+    assert_eq!(with_a_nameless_journal(|computer| computer.disk.sync_parent(PATH).unwrap()), 0);
+}

@@ -16,8 +16,8 @@ use futures_util::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions,
-    PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 const STORE: &str = "content";
@@ -27,7 +27,7 @@ type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 /// The objects of one server, in a directory of its own.
 #[derive(Debug)]
 pub struct LocalContent {
-    files: LocalFileSystem,
+    files: Arc<LocalFileSystem>,
     directories: Arc<Directories>,
 }
 
@@ -47,7 +47,7 @@ impl LocalContent {
         // Its default is not to sync, and what is acknowledged must be durable.
         let files = LocalFileSystem::new_with_prefix(directory)?.with_fsync(true);
         let directories = Directories { root: directory.to_owned(), durable: Mutex::default() };
-        Ok(Self { files, directories: Arc::new(directories) })
+        Ok(Self { files: Arc::new(files), directories: Arc::new(directories) })
     }
 
     async fn make_durable(&self, location: &Path) -> Result<()> {
@@ -72,7 +72,10 @@ impl Directories {
     /// That an object is gone is durable.
     fn forget(&self, location: &Path) -> io::Result<()> {
         let part = location.as_ref().rsplit_once('/').map_or("", |(part, _name)| part);
-        sync(&self.root.join(part))
+        match sync(&self.root.join(part)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
     }
 }
 
@@ -131,17 +134,21 @@ impl ObjectStore for LocalContent {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        let directories = Arc::clone(&self.directories);
-        let forgotten = move |deleted: Result<Path>| {
-            let directories = Arc::clone(&directories);
+        let (files, directories) = (Arc::clone(&self.files), Arc::clone(&self.directories));
+        let delete = move |location: Result<Path>| {
+            let (files, directories) = (Arc::clone(&files), Arc::clone(&directories));
             async move {
-                let location = deleted?;
-                let of = location.clone();
-                beside(move || directories.forget(&of)).await?;
-                Ok(location)
+                let location = location?;
+                let deleted = files.delete(&location).await;
+                // One that is not there may have been removed by an attempt whose sync failed.
+                if matches!(deleted, Ok(()) | Err(Error::NotFound { .. })) {
+                    let of = location.clone();
+                    beside(move || directories.forget(&of)).await?;
+                }
+                deleted.map(|()| location)
             }
         };
-        self.files.delete_stream(locations).then(forgotten).boxed()
+        locations.then(delete).boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
