@@ -218,10 +218,10 @@ fn next_turn<K: Ord>(turns: &mut BTreeMap<K, u32>, key: K) -> u32 {
     this
 }
 
-/// How large the sender's registered domain is as this server sees it, and how much it has knocked at this mailbox.
+/// How large the sender's domain is as this mailbox sees it, and how much it has knocked at this mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DomainTally {
-    /// Addresses of the domain that accounts of this server let in or wrote to: a freemail domain has many.
+    /// Addresses of the domain that the mailbox's owner let in or wrote to: a freemail domain has many.
     pub correspondents: u32,
     /// Rows that the domain began at this mailbox within the last [`NEW_ROWS_WINDOW`], shown or not.
     pub rows_begun: u32,
