@@ -6,6 +6,9 @@
 mod decide;
 mod entry;
 mod freemail;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod sample;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,26 +1,10 @@
 //! Pushed mail, line by line: what the entries and modes make of it, proved and unproved.
 
-use mail::id::EntryId;
 use mail::time::Timestamp;
 
 use super::*;
+use crate::consent::sample::entry;
 use crate::consent::{Entry, EntryList, Screening};
-
-fn entry(list: EntryList, who: &str) -> Entry {
-    Entry {
-        id: EntryId::new(Timestamp::EPOCH, [0; 10]),
-        list,
-        who: who.parse().unwrap(),
-        until: None,
-        remaining: None,
-        reference: None,
-        list_domain: None,
-        made: Timestamp::EPOCH,
-        through: "cli".to_owned(),
-        reason: String::new(),
-        proof: None,
-    }
-}
 
 fn pushed_to(recipient: &str, entries: &[Entry], modes: (Screening, Legacy), is_proved: bool) -> Pushed {
     let (sender, recipient): (Mailbox, Mailbox) = ("alice@a.test".parse().unwrap(), recipient.parse().unwrap());
@@ -47,11 +31,11 @@ fn nobody_is_proved_as_long_as_nothing_is_checked() {
 fn the_legacy_mode_decides_about_unproved_mail_whoever_is_allowed() {
     let allowing = [
         vec![],
-        vec![entry(EntryList::Allow, "alice@a.test")],
-        vec![entry(EntryList::Allow, "@a.test")],
-        vec![entry(EntryList::Allow, "list:news.a.test")],
-        vec![entry(EntryList::Expected, "@a.test")],
-        vec![entry(EntryList::RepliedTo, "alice@a.test")],
+        vec![entry(0, EntryList::Allow, "alice@a.test")],
+        vec![entry(0, EntryList::Allow, "@a.test")],
+        vec![entry(0, EntryList::Allow, "list:news.a.test")],
+        vec![entry(0, EntryList::Expected, "@a.test")],
+        vec![entry(0, EntryList::RepliedTo, "alice@a.test")],
     ];
     for entries in &allowing {
         for screening in [Screening::Off, Screening::Observe, Screening::On] {
@@ -65,7 +49,7 @@ fn the_legacy_mode_decides_about_unproved_mail_whoever_is_allowed() {
 #[test]
 fn proved_mail_is_let_in_by_entries_and_open_mailboxes_and_else_by_the_legacy_mode() {
     for (entries, screening, legacy, pushed) in [
-        (vec![entry(EntryList::Allow, "alice@a.test")], Screening::On, Legacy::Keep, Pushed::Deliver),
+        (vec![entry(0, EntryList::Allow, "alice@a.test")], Screening::On, Legacy::Keep, Pushed::Deliver),
         (vec![], Screening::Off, Legacy::Keep, Pushed::Deliver),
         (vec![], Screening::Observe, Legacy::Refuse, Pushed::Deliver),
         (vec![], Screening::On, Legacy::Keep, Pushed::Keep),
@@ -81,19 +65,19 @@ fn a_block_is_honoured_unproved_and_an_allow_for_the_address_shields_from_that_o
     for is_proved in [false, true] {
         for legacy in [Legacy::Deliver, Legacy::Keep] {
             for who in ["alice@a.test", "@a.test", "@.test", "list:news.a.test"] {
-                let blocked = [entry(EntryList::Block, who)];
+                let blocked = [entry(0, EntryList::Block, who)];
                 assert_eq!(pushed_to("bob@b.test", &blocked, (Screening::Off, legacy), is_proved), Pushed::Discard, "{who}");
             }
         }
     }
-    let shielded = [entry(EntryList::Block, "@a.test"), entry(EntryList::Allow, "alice@a.test")];
+    let shielded = [entry(0, EntryList::Block, "@a.test"), entry(0, EntryList::Allow, "alice@a.test")];
     assert_eq!(pushed_to("bob@b.test", &shielded, (Screening::On, Legacy::Keep), false), Pushed::Keep);
     assert_eq!(pushed_to("bob@b.test", &shielded, (Screening::On, Legacy::Keep), true), Pushed::Deliver);
 }
 
 #[test]
 fn a_site_address_in_the_hands_of_another_is_shown_whatever_the_mode() {
-    let mut site = entry(EntryList::Site, "bob+shop@b.test");
+    let mut site = entry(0, EntryList::Site, "bob+shop@b.test");
     site.list_domain = Some("shop.test".parse().unwrap());
     let pushed = |legacy| pushed_to("bob+shop@b.test", std::slice::from_ref(&site), (Screening::Off, legacy), false);
     assert_eq!(pushed(Legacy::Deliver), Pushed::Keep);
@@ -102,7 +86,7 @@ fn a_site_address_in_the_hands_of_another_is_shown_whatever_the_mode() {
 
 #[test]
 fn postmaster_and_abuse_hear_from_everybody() {
-    let blocked = [entry(EntryList::Block, "alice@a.test")];
+    let blocked = [entry(0, EntryList::Block, "alice@a.test")];
     for recipient in ["postmaster@b.test", "Abuse@b.test", "postmaster+x@b.test"] {
         assert!(takes_pushed(&recipient.parse().unwrap(), Legacy::Refuse), "{recipient}");
         assert_eq!(pushed_to(recipient, &blocked, (Screening::On, Legacy::Refuse), false), Pushed::Deliver, "{recipient}");

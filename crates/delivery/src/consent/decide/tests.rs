@@ -1,9 +1,9 @@
 //! The order of section 5, line by line.
 
-use mail::id::EntryId;
 use mail::time::Timestamp;
 
 use super::*;
+use crate::consent::sample::{entry, id};
 
 const NOW: i64 = 1_000_000;
 
@@ -17,19 +17,7 @@ impl Lists {
     }
 
     fn and(mut self, list: EntryList, who: &str) -> Self {
-        self.0.push(Entry {
-            id: id(self.0.len()),
-            list,
-            who: who.parse().unwrap(),
-            until: None,
-            remaining: None,
-            reference: None,
-            list_domain: None,
-            made: Timestamp::EPOCH,
-            through: "cli".to_owned(),
-            reason: String::new(),
-            proof: None,
-        });
+        self.0.push(entry(self.0.len(), list, who));
         self
     }
 
@@ -41,10 +29,6 @@ impl Lists {
     fn bound_to(self, domain: &str) -> Self {
         self.but(|entry| entry.list_domain = Some(domain.parse().unwrap()))
     }
-}
-
-fn id(number: usize) -> EntryId {
-    EntryId::new(Timestamp::from_millis(i64::try_from(number).unwrap()), [0; 10])
 }
 
 /// A message from alice@mail.a.test for bob+shop@b.test, with screening on, unless said otherwise.
