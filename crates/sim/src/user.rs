@@ -266,6 +266,19 @@ impl User {
         })
     }
 
+    /// The second half of taking a message back: nobody held it a moment ago, when that was looked at; now it is recorded.
+    pub fn withdraw_unlooked(&self, message: &Message) -> bool {
+        let (account, subject) = (self.account, message.0.clone());
+        let recorded = self.ask(move |node| {
+            Box::pin(async move {
+                let sent = node.store.sent(account).await?;
+                let Some(record) = sent.into_iter().find(|record| record.subject == subject) else { return Ok(false) };
+                record_withdrawal(&node, &record.id).await
+            })
+        });
+        self.sim.sure(recorded)
+    }
+
     pub(crate) fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(Arc<Node>) -> Boxed<'static, Result<T, StoreError>>,
@@ -280,6 +293,10 @@ async fn take_back(node: &Node, id: NoticeId) -> Result<bool, StoreError> {
     if node.retrievals.is_held(&id, now) {
         return Ok(false);
     }
-    let settled = node.settle_event(&id, TransferEvent::WithdrawalAsked, None, Writer::Session).await?;
+    record_withdrawal(node, &id).await
+}
+
+async fn record_withdrawal(node: &Node, id: &NoticeId) -> Result<bool, StoreError> {
+    let settled = node.settle_event(id, TransferEvent::WithdrawalAsked, None, Writer::Session).await?;
     Ok(settled.is_some_and(|settled| matches!(settled.after, Transfer::Ended { outcome: Outcome::Withdrawn, .. })))
 }

@@ -21,7 +21,7 @@ use mail::envelope::Way;
 use mail::status::Status;
 use proto::smtp::command::{ForwardPath, Mail, Rcpt};
 use proto::smtp::reply::Reply;
-use store::{Lease, StoreError, TransferRecord, Writer};
+use store::{Lease, Settled, StoreError, TransferRecord, Writer};
 
 use crate::events::Event;
 use crate::inquiry::Inquirer;
@@ -30,7 +30,7 @@ use crate::outgoing::{Destination, Link};
 use crate::peer::{PeerSession, none_reached};
 use crate::world::first;
 use letter::{Batch, Letter, Source, SourceError, by_message};
-use transaction::{After, Leaving, Outcome};
+use transaction::{After, Leaving, NotLeaving, Outcome};
 
 /// Recipients of one transaction: every server takes that many (RFC 5321 section 4.5.3.1.8).
 const RECIPIENTS_MAX: usize = 100;
@@ -239,7 +239,13 @@ impl Round {
         Box::new(move |open| {
             let open = open.into_iter().filter_map(|place| records.get(place));
             let ending: Vec<_> = open.map(|record| Happened::to(record, TransferEvent::RelayEnding, None)).collect();
-            Box::pin(async move { self.node.settle_together(ending, &Writer::Job(self.lease.clone())).await.map(drop) })
+            Box::pin(async move {
+                let settled = self.node.settle_together(ending, &Writer::Job(self.lease.clone())).await?;
+                // Whoever takes it back may have looked before it was held, and recorded it only now.
+                let is_relaying =
+                    |settled: &Option<Settled>| settled.as_ref().is_some_and(|now| matches!(now.after, Transfer::Relaying { .. }));
+                if settled.iter().all(is_relaying) { Ok(()) } else { Err(NotLeaving::TakenBack) }
+            })
         })
     }
 

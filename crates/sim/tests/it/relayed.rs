@@ -55,6 +55,25 @@ fn what_a_server_may_have_taken_is_not_taken_back() {
 }
 
 #[test]
+fn what_is_taken_back_while_it_is_passed_on_does_not_arrive() {
+    let (mut taken, mut withdrawn) = (0, 0);
+    for seed in 0..150 {
+        let mut sim = Sim::seeded(seed);
+        let [alice] = sim.accounts(["alice@a.test"]);
+        let plain = sim.plain_host("legacy.test");
+        sim.run_until_idle();
+        let message = alice.submit(dave(), "Hello");
+        sim.run_for(Duration::from_millis(seed));
+        let is_withdrawn = alice.withdraw_unlooked(&message);
+        sim.run_for(crate::SOON);
+        assert!(!is_withdrawn || plain.taken_since(0).is_empty(), "{seed}: withdrawn, and taken");
+        taken += plain.taken_since(0).len();
+        withdrawn += usize::from(is_withdrawn);
+    }
+    assert!(taken > 0 && withdrawn > 0, "{taken} {withdrawn}: neither side was seen");
+}
+
+#[test]
 fn a_crash_at_any_commit_leaves_no_author_told_that_what_was_taken_is_withdrawn() {
     let (mut refused, mut withdrawn) = (0, 0);
     for (nth, boundary) in (1..8).flat_map(|nth| [(nth, Boundary::BeforeCommit), (nth, Boundary::AfterCommit)]) {

@@ -41,7 +41,18 @@ pub(super) enum After {
 }
 
 /// Records that the end of the content is about to leave, for the recipients at these places.
-pub(super) type Leaving<'a> = Box<dyn FnOnce(Vec<usize>) -> BoxFuture<'a, Result<(), StoreError>> + Send + 'a>;
+pub(super) type Leaving<'a> = Box<dyn FnOnce(Vec<usize>) -> BoxFuture<'a, Result<(), NotLeaving>> + Send + 'a>;
+
+/// Why it must not leave.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotLeaving {
+    /// For one of them the message is no longer to be passed on. The rest go in a transaction of their own.
+    #[error("the message was taken back for a recipient while it was passed on")]
+    TakenBack,
+    /// It could not be recorded.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// Why a transaction ended early.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +62,7 @@ enum Broke {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
-    Store(#[from] StoreError),
+    NotLeaving(#[from] NotLeaving),
 }
 
 /// How far it has come.
@@ -89,7 +100,7 @@ pub(super) async fn run<'a>(
         Err(error) => (After::Over, error.to_string()),
     };
     let open = || match (&ended, stage) {
-        (Err(Broke::Source(_) | Broke::Store(_)), _) => Outcome::Unreadable(reason.clone()),
+        (Err(Broke::Source(_) | Broke::NotLeaving(NotLeaving::Store(_))), _) => Outcome::Unreadable(reason.clone()),
         (_, Stage::Complete) => Outcome::Unanswered(reason.clone()),
         (_, Stage::Incomplete) => Outcome::Broken(reason.clone()),
     };
@@ -260,7 +271,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// For those who are still to be answered for.
-    fn record_leaving(&mut self) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn record_leaving(&mut self) -> BoxFuture<'a, Result<(), NotLeaving>> {
         let open = self.outcomes.iter().enumerate().filter(|(_, outcome)| outcome.is_none()).map(|(place, _)| place).collect();
         match self.leaving.take() {
             Some(leaving) => leaving(open),
