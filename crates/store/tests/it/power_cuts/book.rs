@@ -9,7 +9,7 @@ use mail::digest::ContentDigest;
 use mail::id::{AccountId, MailId, NoticeId};
 use store::check::Depth;
 use store::content::{ContentReader, PartialContent, Place, StoredContent};
-use store::{ArrivalKey, Store};
+use store::{ArrivalKey, Store, StoreError};
 
 use crate::fixture::Fixture;
 
@@ -50,33 +50,34 @@ impl Book {
     }
 
     /// Everything in which the store differs from what it has answered; and what its own check finds.
-    pub(super) async fn compare(&mut self, it: &Fixture) -> Vec<String> {
+    pub(super) async fn compare(&mut self, it: &Fixture) -> Result<Vec<String>, StoreError> {
         let store = &it.store;
-        let mut wrong = store.check_to(Depth::Digest).await.unwrap();
-        self.compare_accounts(store, &mut wrong).await;
-        self.compare_transfers(store, &mut wrong).await;
-        self.compare_arrivals(store, &mut wrong).await;
-        self.compare_mail(it, &mut wrong).await;
-        wrong
+        let mut wrong = store.check_to(Depth::Digest).await?;
+        self.compare_accounts(store, &mut wrong).await?;
+        self.compare_transfers(store, &mut wrong).await?;
+        self.compare_arrivals(store, &mut wrong).await?;
+        self.compare_mail(it, &mut wrong).await?;
+        Ok(wrong)
     }
 
-    async fn compare_accounts(&self, store: &Store, wrong: &mut Vec<String>) {
+    async fn compare_accounts(&self, store: &Store, wrong: &mut Vec<String>) -> Result<(), StoreError> {
         for (account, address) in &self.accounts {
-            if store.account(&address.parse().unwrap()).await.unwrap().is_none_or(|found| found.id != *account) {
+            if store.account(&address.parse().unwrap()).await?.is_none_or(|found| found.id != *account) {
                 wrong.push(format!("the account {address} is gone"));
             }
         }
         for (account, who) in &self.allowed {
-            let entries = store.entries(*account, EntryList::Allow).await.unwrap();
+            let entries = store.entries(*account, EntryList::Allow).await?;
             if !entries.iter().any(|entry| entry.who.to_string() == *who) {
                 wrong.push(format!("{who} is not allowed any more"));
             }
         }
+        Ok(())
     }
 
-    async fn compare_transfers(&mut self, store: &Store, wrong: &mut Vec<String>) {
+    async fn compare_transfers(&mut self, store: &Store, wrong: &mut Vec<String>) -> Result<(), StoreError> {
         for (id, (known, digest)) in &mut self.transfers {
-            let Some(record) = store.transfer(id).await.unwrap() else {
+            let Some(record) = store.transfer(id).await? else {
                 wrong.push(format!("the transfer {id} is gone"));
                 continue;
             };
@@ -90,11 +91,12 @@ impl Book {
                 wrong.push(format!("the content of the transfer {id} is not what it was"));
             }
         }
+        Ok(())
     }
 
-    async fn compare_arrivals(&mut self, store: &Store, wrong: &mut Vec<String>) {
+    async fn compare_arrivals(&mut self, store: &Store, wrong: &mut Vec<String>) -> Result<(), StoreError> {
         for (key, known) in &mut self.arrivals {
-            let Some(record) = store.arrival(key).await.unwrap() else {
+            let Some(record) = store.arrival(key).await? else {
                 wrong.push(format!("the arrival {} is gone", key.id));
                 continue;
             };
@@ -106,16 +108,17 @@ impl Book {
             }
         }
         for (key, octets) in &self.parts {
-            let here = PartialContent::open(store, key).await.unwrap().received_octets();
+            let here = PartialContent::open(store, key).await?.received_octets();
             if here < *octets {
                 wrong.push(format!("{here} octets of {octets} are here of what {} announced", key.id));
             }
         }
+        Ok(())
     }
 
-    async fn compare_mail(&self, it: &Fixture, wrong: &mut Vec<String>) {
+    async fn compare_mail(&self, it: &Fixture, wrong: &mut Vec<String>) -> Result<(), StoreError> {
         for ((account, mail), digest) in &self.mail {
-            match it.store.mail(*account, *mail).await.unwrap() {
+            match it.store.mail(*account, *mail).await? {
                 None => wrong.push(format!("the mail {mail} is gone")),
                 Some(found) if digest_of(&it.store, &found.content).await != Some(*digest) => {
                     wrong.push(format!("the mail {mail} is not what it was"));
@@ -124,11 +127,12 @@ impl Book {
             }
         }
         for (account, count) in &self.kept {
-            let shown: u32 = it.store.contacts(*account, it.now()).await.unwrap().iter().map(|contact| contact.count).sum();
+            let shown: u32 = it.store.contacts(*account, it.now()).await?.iter().map(|contact| contact.count).sum();
             if shown < *count {
                 wrong.push(format!("{shown} messages of {count} are kept aside"));
             }
         }
+        Ok(())
     }
 }
 
