@@ -42,6 +42,8 @@ pub struct Malformed;
 /// phrase       = 1*( word / "." )
 /// addr-spec    = ( dot-atom / quoted-string ) "@" dot-atom      ; no literal, no route, no CFWS around dots
 /// ```
+/// An atom that begins as an encoded-word does is one to its end, and stands in a phrase (RFC 2047 section 5): programs that
+/// look for the end of an unfinished one further on see other addresses than those that do not.
 ///
 /// # Errors
 /// The text is something else.
@@ -148,6 +150,7 @@ impl<'a> Reader<'a> {
                 }
                 _ => match self.atom_with(|_| false) {
                     "" => return Ok(words),
+                    atom if is_unfinished(atom) => return Err(Malformed),
                     atom => Token::Atom(atom),
                 },
             };
@@ -232,20 +235,32 @@ impl Words<'_> {
 
     /// As the local part of a mailbox.
     fn local_part(&self, domain: Domain) -> Option<Mailbox> {
-        if let [Token::Quoted(quoted)] = self.tokens.as_slice() {
+        if let [Token::Quoted(quoted)] = self.tokens.as_slice()
+            && !quoted.starts_with("=?")
+        {
             return Mailbox::new(quoted, domain).ok();
         }
         let mut local = String::new();
         for token in &self.tokens {
             match token {
-                Token::Atom(atom) => local.push_str(atom),
+                Token::Atom(atom) if !atom.starts_with("=?") => local.push_str(atom),
                 Token::Dot => local.push('.'),
-                Token::Quoted(_) => return None,
+                Token::Atom(_) | Token::Quoted(_) => return None,
             }
         }
         // Mailbox's own reader finds empty atoms; two atoms in a row would have run together unless spaced.
         if self.spaced { None } else { format!("{local}@{domain}").parse().ok() }
     }
+}
+
+/// Whether an atom begins as an encoded-word does (`=?charset?B?text?=`), and lacks its end.
+fn is_unfinished(atom: &str) -> bool {
+    let mut rest = atom;
+    while let Some(word) = rest.strip_prefix("=?") {
+        let Some(after) = word.splitn(4, '?').nth(3).and_then(|end| end.strip_prefix('=')) else { return true };
+        rest = after;
+    }
+    false
 }
 
 #[cfg(test)]
@@ -272,6 +287,7 @@ mod tests {
             ("John Q. Public <john@A.Test>", vec!["John Q. Public=john@a.test"]),
             ("(c) Alice (d) < (e) alice (f) @ (g) a.test (h) > (i)", vec!["Alice=alice@a.test"]),
             ("=?utf-8?q?J=C3=BCrgen?= <j@a.test>", vec!["J\u{fc}rgen=j@a.test"]),
+            ("=?utf-8?q?J=C3=BCrgen?==?utf-8?q?_B?= = <j@a.test>", vec!["J\u{fc}rgen B ==j@a.test"]),
             ("J\u{fc}rgen <j\u{fc}rgen@b\u{fc}cher.test>", vec!["J\u{fc}rgen=j\u{fc}rgen@xn--bcher-kva.test"]),
             ("\"a b\"@a.test", vec!["=\"a b\"@a.test"]),
             ("a@a.test, , b@b.test,", vec!["=a@a.test", "=b@b.test"]),
@@ -314,6 +330,11 @@ mod tests {
             "alice\u{0}@a.test",
             "a\rb@a.test",
             "\u{fffd}@a.test",
+            "=?@a.test,?B??= <b@b.test>",
+            "=?utf-8?q?alice?=@a.test",
+            "\"=?alice\"@a.test",
+            "=?utf-8?q?Alice <alice@a.test>",
+            "=?utf-8?q?A?==?utf-8 <alice@a.test>, ?q?B?= <b@b.test>",
         ] {
             assert_eq!(read(value.as_bytes()), Err(Malformed), "{value}");
         }
