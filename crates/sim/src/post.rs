@@ -71,7 +71,8 @@ impl User {
     pub fn post(&self, post: Post) -> Pending {
         let (address, host) = self.sim.with_server(self.address().domain(), |server| (server.address, server.hostname.to_string()));
         let login = BASE64.encode(format!("\0{}\0{PASSWORD}", self.address()).as_bytes());
-        start(&self.sim, DESK_ADDRESS, SocketAddr::new(address, SUBMISSIONS_PORT), Some((host, login)), post)
+        let to = SocketAddr::new(address, SUBMISSIONS_PORT);
+        Client { source: DESK_ADDRESS, to, login: Some((host, login)), post }.start(&self.sim)
     }
 }
 
@@ -79,83 +80,79 @@ impl Sim {
     /// A server without the extension begins to push a message at the server of a domain.
     pub fn push(&self, domain: &str, post: Post) -> Pending {
         let address = self.0.with_server(&self.0.domain(domain), |server| server.address);
-        start(&self.0, PUSHER_ADDRESS, SocketAddr::new(address, EXCHANGE_PORT), None, post)
+        Client { source: PUSHER_ADDRESS, to: SocketAddr::new(address, EXCHANGE_PORT), login: None, post }.start(&self.0)
     }
 }
 
-fn start(sim: &Inner, source: IpAddr, to: SocketAddr, login: Option<(String, String)>, post: Post) -> Pending {
-    let (pending, network) = (Pending::default(), Arc::clone(&sim.network));
-    let place = pending.clone();
-    let task = async move {
-        let mut recipients = vec![];
-        let answer = hand_in(&network, source, to, login, &post, &mut recipients).await;
-        let at = network.executor.now();
-        *place.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Posted { recipients, answer, at });
-    };
-    sim.executor.spawn(Owner::Test, Box::pin(task));
-    pending
-}
-
-async fn hand_in(
-    network: &Arc<Network>,
+/// Somebody who hands one message in.
+struct Client {
     source: IpAddr,
     to: SocketAddr,
+    /// The host whose certificate is asked for, and the word for AUTH PLAIN.
     login: Option<(String, String)>,
-    post: &Post,
-    replies: &mut Vec<String>,
-) -> Answer {
-    match before_content(network, source, to, login, post, replies).await {
-        Err(answer) => answer,
-        Ok(mut talk) => match talk.send_content(&post.content).await {
-            Err(error) => Answer::NotSent(error),
-            Ok(()) => match talk.reply().await {
-                Err(error) => Answer::Unknown(error),
-                Ok(reply) => {
-                    drop(talk.ask("QUIT").await);
-                    if reply.starts_with('2') { Answer::Taken } else { Answer::Refused(reply) }
-                }
+    post: Post,
+}
+
+impl Client {
+    fn start(self, sim: &Inner) -> Pending {
+        let (pending, network) = (Pending::default(), Arc::clone(&sim.network));
+        let place = pending.clone();
+        let task = async move {
+            let mut recipients = vec![];
+            let answer = self.hand_in(&network, &mut recipients).await;
+            let at = network.executor.now();
+            *place.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Posted { recipients, answer, at });
+        };
+        sim.executor.spawn(Owner::Test, Box::pin(task));
+        pending
+    }
+
+    async fn hand_in(&self, network: &Arc<Network>, replies: &mut Vec<String>) -> Answer {
+        match self.before_content(network, replies).await {
+            Err(answer) => answer,
+            Ok(mut talk) => match talk.send_content(&self.post.content).await {
+                Err(error) => Answer::NotSent(error),
+                Ok(()) => match talk.reply().await {
+                    Err(error) => Answer::Unknown(error),
+                    Ok(reply) => {
+                        drop(talk.ask("QUIT").await);
+                        if reply.starts_with('2') { Answer::Taken } else { Answer::Refused(reply) }
+                    }
+                },
             },
-        },
-    }
-}
-
-/// Everything up to the 354.
-async fn before_content(
-    network: &Arc<Network>,
-    source: IpAddr,
-    to: SocketAddr,
-    login: Option<(String, String)>,
-    post: &Post,
-    replies: &mut Vec<String>,
-) -> Result<Talk, Answer> {
-    let deadline = network.executor.now() + PATIENCE;
-    let unreachable = |error: String| Answer::NotSent(error);
-    let wire = network.dial(DESK, source, to, deadline).await.map_err(|error| unreachable(error.to_string()))?;
-    let mut talk = Talk::new(wire, deadline);
-    let (tls_host, login) = login.unzip();
-    if let Some(host) = tls_host {
-        talk.start_tls(&host).await.map_err(unreachable)?;
-    }
-    let mut lines = vec!["EHLO mx.legacy.test".to_owned()];
-    lines.extend(login.map(|login| format!("AUTH PLAIN {login}")));
-    lines.push(format!("MAIL FROM:<{}>{}", post.reverse_path, post.parameters));
-    let greeting = talk.reply().await.map_err(unreachable)?;
-    if !greeting.starts_with('2') {
-        return Err(Answer::NotSent(greeting));
-    }
-    for line in lines {
-        let reply = talk.ask(&line).await.map_err(unreachable)?;
-        if !reply.starts_with('2') {
-            return Err(if reply.starts_with('5') { Answer::Refused(reply) } else { Answer::NotSent(reply) });
         }
     }
-    for (recipient, wishes) in &post.recipients {
-        replies.push(talk.ask(&format!("RCPT TO:<{recipient}>{wishes}")).await.map_err(unreachable)?);
+
+    /// Everything up to the 354.
+    async fn before_content(&self, network: &Arc<Network>, replies: &mut Vec<String>) -> Result<Talk, Answer> {
+        let deadline = network.executor.now() + PATIENCE;
+        let unreachable = |error: String| Answer::NotSent(error);
+        let wire = network.dial(DESK, self.source, self.to, deadline).await.map_err(|error| unreachable(error.to_string()))?;
+        let mut talk = Talk::new(wire, deadline);
+        if let Some((host, _)) = &self.login {
+            talk.start_tls(host).await.map_err(unreachable)?;
+        }
+        let mut lines = vec!["EHLO mx.legacy.test".to_owned()];
+        lines.extend(self.login.iter().map(|(_, word)| format!("AUTH PLAIN {word}")));
+        lines.push(format!("MAIL FROM:<{}>{}", self.post.reverse_path, self.post.parameters));
+        let greeting = talk.reply().await.map_err(unreachable)?;
+        if !greeting.starts_with('2') {
+            return Err(Answer::NotSent(greeting));
+        }
+        for line in lines {
+            let reply = talk.ask(&line).await.map_err(unreachable)?;
+            if !reply.starts_with('2') {
+                return Err(if reply.starts_with('5') { Answer::Refused(reply) } else { Answer::NotSent(reply) });
+            }
+        }
+        for (recipient, wishes) in &self.post.recipients {
+            replies.push(talk.ask(&format!("RCPT TO:<{recipient}>{wishes}")).await.map_err(unreachable)?);
+        }
+        if !replies.iter().any(|reply| reply.starts_with('2')) {
+            drop(talk.ask("QUIT").await);
+            return Err(Answer::Refused(replies.last().cloned().unwrap_or_default()));
+        }
+        let reply = talk.ask("DATA").await.map_err(unreachable)?;
+        if reply.starts_with('3') { Ok(talk) } else { Err(Answer::NotSent(reply)) }
     }
-    if !replies.iter().any(|reply| reply.starts_with('2')) {
-        drop(talk.ask("QUIT").await);
-        return Err(Answer::Refused(replies.last().cloned().unwrap_or_default()));
-    }
-    let reply = talk.ask("DATA").await.map_err(unreachable)?;
-    if reply.starts_with('3') { Ok(talk) } else { Err(Answer::NotSent(reply)) }
 }

@@ -51,21 +51,28 @@ impl LocalContent {
     }
 
     async fn make_durable(&self, location: &Path) -> Result<()> {
+        // Nearly always it is, and no thread need be asked to wait.
+        if self.directories.is_durable(location) {
+            return Ok(());
+        }
         let (directories, location) = (Arc::clone(&self.directories), location.clone());
         beside(move || directories.make(&location)).await
     }
 }
 
 impl Directories {
+    fn is_durable(&self, location: &Path) -> bool {
+        let durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        location.as_ref().rsplit_once('/').is_none_or(|(part, _name)| durable.contains(part))
+    }
+
     /// Makes the directory of an object, and its name durable, once in the life of this process.
     fn make(&self, location: &Path) -> io::Result<()> {
         let Some((part, _name)) = location.as_ref().rsplit_once('/') else { return Ok(()) };
-        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
-        if !durable.contains(part) {
-            std::fs::create_dir_all(self.root.join(part))?;
-            sync(&self.root)?;
-            durable.insert(part.to_owned());
-        }
+        // Two at once do it twice; the lock is not held while a disk is waited for.
+        std::fs::create_dir_all(self.root.join(part))?;
+        sync(&self.root)?;
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner).insert(part.to_owned());
         Ok(())
     }
 
