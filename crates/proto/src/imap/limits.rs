@@ -1,0 +1,63 @@
+//! Every limit of an IMAP session, with its default and its reason.
+
+/// Octets of a mailbox's name, decoded: a client shows it on one line.
+pub const MAILBOX_NAME_OCTETS_MAX: usize = 1000;
+
+/// Octets of a tag; clients use a letter and a number. It is repeated in the answer.
+pub const TAG_OCTETS_MAX: usize = 64;
+
+/// Octets of a flag's keyword: each is stored with the mailbox for ever.
+pub const KEYWORD_OCTETS_MAX: usize = 100;
+
+/// Search keys inside each other: NOT, OR and parentheses. No client nests them by hand.
+pub const SEARCH_DEPTH_MAX: usize = 32;
+
+/// Search keys of one command: each is work for every message.
+pub const SEARCH_KEYS_MAX: usize = 1000;
+
+/// Elements of one list in parentheses: names of header fields, of mailboxes, flags.
+pub const LIST_ITEMS_MAX: usize = 5000;
+
+/// Numbers in the path of a part, `BODY[1.2.3]`: parts inside each other.
+pub const PART_DEPTH_MAX: usize = 64;
+
+/// What a session grants its client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// One command with its literals, content of messages excepted, before the client has authenticated: a user's name and
+    /// password, or a SASL message (RFC 4954 section 4 gives those 12,288).
+    pub early_command_octets_max: usize,
+    /// The same afterwards. RFC 7162 section 4 asks for at least 8192; some clients name every message of a mailbox.
+    pub command_octets_max: usize,
+    /// Octets of a refused command or message that are read and thrown away before the session closes: RFC 7888 section 4
+    /// leaves the choice between the two.
+    pub discarded_octets_max: u64,
+    /// Of one message's content, announced as APPENDLIMIT (RFC 7889).
+    pub message_octets_max: u64,
+    /// Octets in one content event: what a session holds of a message at one time.
+    pub content_chunk_octets_max: usize,
+    /// Unread input. The driver stops reading while the session has work, so only a driver that does not meets this.
+    pub buffered_octets_max: usize,
+    /// Unwritten output after which the session asks for it to be written before it goes on.
+    pub output_octets_max: usize,
+    /// Commands that the session itself refused as BAD: after so many the peer is lost or searching.
+    pub errors_max: u32,
+    /// Failed authentications in one session: guessing has to pay for a new connection.
+    pub auth_failures_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            early_command_octets_max: 16 * 1024,
+            command_octets_max: 1024 * 1024,
+            discarded_octets_max: 104_857_600,
+            message_octets_max: 52_428_800,
+            content_chunk_octets_max: 64 * 1024,
+            buffered_octets_max: 2 * 1024 * 1024,
+            output_octets_max: 64 * 1024,
+            errors_max: 50,
+            auth_failures_max: 3,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Writes commands and responses: each string in the simplest form that can hold it (RFC 9051 section 4.3).
+
+use std::fmt::Display;
+
+use super::cursor::is_astring;
+use super::input::LiteralForm;
+use super::mailbox_name::{MailboxName, NameForm};
+
+/// A quoted string is read on a line; what is longer is a literal.
+const QUOTED_OCTETS_MAX: usize = 1000;
+
+/// Octets being written.
+#[derive(Debug, Clone)]
+pub(crate) struct Writer {
+    octets: Vec<u8>,
+    /// Where the other side must ask for more before it is sent more: in front of the octets of synchronising literals.
+    pauses: Vec<usize>,
+    literals: LiteralForm,
+    names: NameForm,
+}
+
+impl Writer {
+    /// For commands, with literals of this form.
+    pub(crate) fn commands(literals: LiteralForm, names: NameForm) -> Self {
+        Self { octets: Vec::new(), pauses: Vec::new(), literals, names }
+    }
+
+    /// What is written, and where to pause in it.
+    pub(crate) fn finish(self) -> (Vec<u8>, Vec<usize>) {
+        (self.octets, self.pauses)
+    }
+
+    /// Ends a chain where nothing is to be returned.
+    #[expect(clippy::unused_self, reason = "it is there to be the last of a chain")]
+    pub(crate) fn done(&mut self) {}
+
+    /// Text of the grammar, as it stands.
+    pub(crate) fn put(&mut self, text: impl Display) -> &mut Self {
+        self.octets.extend_from_slice(text.to_string().as_bytes());
+        self
+    }
+
+    /// Octets as they stand.
+    pub(crate) fn raw(&mut self, octets: &[u8]) -> &mut Self {
+        self.octets.extend_from_slice(octets);
+        self
+    }
+
+    /// `astring`
+    pub(crate) fn astring(&mut self, octets: &[u8]) -> &mut Self {
+        // Not bare: NIL, which could be taken for nothing.
+        let bare = !octets.is_empty() && octets.iter().all(|octet| is_astring(*octet)) && !octets.eq_ignore_ascii_case(b"NIL");
+        if bare { self.raw(octets) } else { self.string(octets) }
+    }
+
+    /// `string`
+    pub(crate) fn string(&mut self, octets: &[u8]) -> &mut Self {
+        let quotable = |octet: &u8| match octet {
+            b' '..=b'~' => true,
+            0..=0x7f => false,
+            _ => self.names == NameForm::Utf8,
+        };
+        if octets.len() > QUOTED_OCTETS_MAX || !octets.iter().all(quotable) || std::str::from_utf8(octets).is_err() {
+            return self.literal(octets);
+        }
+        self.octets.push(b'"');
+        for octet in octets {
+            if matches!(octet, b'"' | b'\\') {
+                self.octets.push(b'\\');
+            }
+            self.octets.push(*octet);
+        }
+        self.octets.push(b'"');
+        self
+    }
+
+    /// `nstring`
+    pub(crate) fn nstring(&mut self, octets: Option<&[u8]>) -> &mut Self {
+        match octets {
+            None => self.put("NIL"),
+            Some(octets) => self.string(octets),
+        }
+    }
+
+    /// A literal; a `literal8` where there is a NUL.
+    pub(crate) fn literal(&mut self, octets: &[u8]) -> &mut Self {
+        if octets.contains(&0) {
+            self.put("~");
+        }
+        self.announce(u64::try_from(octets.len()).unwrap_or(u64::MAX), self.literals);
+        self.raw(octets)
+    }
+
+    /// The announcement of a literal whose octets follow.
+    pub(crate) fn announce(&mut self, octets: u64, form: LiteralForm) -> &mut Self {
+        match form {
+            LiteralForm::NonSynchronising => self.put(format_args!("{{{octets}+}}\r\n")),
+            LiteralForm::Synchronising => {
+                self.put(format_args!("{{{octets}}}\r\n"));
+                self.pauses.push(self.octets.len());
+                self
+            }
+        }
+    }
+
+    /// `mailbox`
+    pub(crate) fn mailbox(&mut self, name: &MailboxName) -> &mut Self {
+        let encoded = self.names.encode(name.as_str());
+        self.astring(encoded.as_bytes())
+    }
+
+    /// A text in which names are encoded as those of mailboxes are: `list-mailbox`, a reference.
+    pub(crate) fn pattern(&mut self, pattern: &str) -> &mut Self {
+        let encoded = self.names.encode(pattern);
+        let bare = |octet: u8| is_astring(octet) || matches!(octet, b'%' | b'*');
+        if !encoded.is_empty() && encoded.bytes().all(bare) { self.put(encoded) } else { self.string(encoded.as_bytes()) }
+    }
+
+    /// Elements with a space between them.
+    pub(crate) fn spaced<T>(&mut self, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Self, T)) -> &mut Self {
+        for (index, item) in items.into_iter().enumerate() {
+            if index > 0 {
+                self.put(" ");
+            }
+            write(self, item);
+        }
+        self
+    }
+
+    /// A list in parentheses.
+    pub(crate) fn list<T>(&mut self, items: impl IntoIterator<Item = T>, write: impl FnMut(&mut Self, T)) -> &mut Self {
+        self.put("(");
+        self.spaced(items, write).put(")")
+    }
+
+    /// A list in parentheses of what writes itself.
+    pub(crate) fn words<T: Display>(&mut self, items: impl IntoIterator<Item = T>) -> &mut Self {
+        self.list(items, |list, item| {
+            list.put(item);
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cursor::Cursor;
+    use super::*;
+
+    fn written(names: NameForm, write: impl FnOnce(&mut Writer)) -> String {
+        let mut writer = Writer::commands(LiteralForm::Synchronising, names);
+        write(&mut writer);
+        String::from_utf8(writer.finish().0).unwrap()
+    }
+
+    #[test]
+    fn each_string_has_the_simplest_form_that_holds_it() {
+        for (text, bare, quoted) in [
+            ("alice@a.test", "alice@a.test", "\"alice@a.test\""),
+            ("a b", "\"a b\"", "\"a b\""),
+            ("", "\"\"", "\"\""),
+            ("nil", "\"nil\"", "\"nil\""),
+            ("a\"\\", "\"a\\\"\\\\\"", "\"a\\\"\\\\\""),
+            ("a\r\n", "{3}\r\na\r\n", "{3}\r\na\r\n"),
+            ("\u{e9}", "{2}\r\n\u{e9}", "{2}\r\n\u{e9}"),
+            ("\0", "~{1}\r\n\0", "~{1}\r\n\0"),
+        ] {
+            let (names, octets) = (NameForm::ModifiedUtf7, text.as_bytes());
+            assert_eq!(
+                written(names, |writer| {
+                    writer.astring(octets);
+                }),
+                bare
+            );
+            assert_eq!(
+                written(names, |writer| {
+                    writer.nstring(Some(octets));
+                }),
+                quoted
+            );
+        }
+        assert_eq!(
+            written(NameForm::Utf8, |writer| {
+                writer.string("\u{e9}".as_bytes());
+            }),
+            "\"\u{e9}\""
+        );
+        assert_eq!(
+            written(NameForm::Utf8, |writer| {
+                writer.nstring(None);
+            }),
+            "NIL"
+        );
+    }
+
+    #[test]
+    fn a_command_pauses_only_before_synchronising_literals() {
+        for (form, expected, pauses) in
+            [(LiteralForm::Synchronising, "{1}\r\n\n x", vec![5]), (LiteralForm::NonSynchronising, "{1+}\r\n\n x", vec![])]
+        {
+            let mut writer = Writer::commands(form, NameForm::Utf8);
+            writer.astring(b"\n").put(" x");
+            assert_eq!(writer.finish(), (expected.as_bytes().to_vec(), pauses));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_string_reads_back(octets in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40), utf8: bool) {
+            let names = if utf8 { NameForm::Utf8 } else { NameForm::ModifiedUtf7 };
+            let mut writer = Writer::commands(LiteralForm::Synchronising, names);
+            writer.string(&octets).put(" end");
+            let written = writer.finish().0;
+            let mut cursor = Cursor::new(&written, names);
+            let read = cursor.nstring8("a string").unwrap().unwrap().into_owned();
+            proptest::prop_assert_eq!((read, cursor.rest()), (octets, &b" end"[..]));
+        }
+    }
+}
