@@ -146,8 +146,8 @@ pub struct Session {
 enum Phase {
     /// A command line.
     Commands,
-    /// The rest of a line that was too long.
-    SkippingLine,
+    /// The rest of a line that was too long, and how much of it is gone.
+    SkippingLine { octets: usize },
     /// Nothing: the driver decides.
     Deciding(Question),
     /// The client's next SASL message.
@@ -229,7 +229,7 @@ impl Session {
                 Phase::Closing | Phase::Deciding(_) | Phase::StartingTls => Some(Step::NeedReplies),
                 Phase::Commands => self.next_command(),
                 Phase::Authenticating(_) => self.next_response(),
-                Phase::SkippingLine => self.skip_line(),
+                Phase::SkippingLine { octets } => self.skip_line(*octets),
                 Phase::Data(_) => self.next_dotted(),
                 Phase::Chunk(_) => self.next_chunked(),
                 Phase::StrayChunk { .. } => self.next_stray(),
@@ -405,15 +405,22 @@ impl Session {
     fn odd_line(&mut self, line: OddLine) -> Option<Step> {
         match line {
             OddLine::Partial => return Some(Step::NeedInput),
-            OddLine::TooLong => self.phase = Phase::SkippingLine,
+            OddLine::TooLong => self.phase = Phase::SkippingLine { octets: 0 },
             OddLine::Bare(BareLineEnd::Lf) => self.close(&replies::bare_lf_in_command()),
             OddLine::Bare(BareLineEnd::Cr) => self.close(&replies::bare_cr_in_command()),
         }
         None
     }
 
-    fn skip_line(&mut self) -> Option<Step> {
+    fn skip_line(&mut self, skipped: usize) -> Option<Step> {
+        let octets = skipped.saturating_add(self.input.unused().len());
         if !self.input.skip_line() {
+            // Whoever sends without an end is not waiting for an answer.
+            if octets > self.config.limits.buffered_octets_max {
+                self.close(&replies::too_much_input());
+                return None;
+            }
+            self.phase = Phase::SkippingLine { octets };
             return Some(Step::NeedInput);
         }
         self.phase = Phase::Commands;
