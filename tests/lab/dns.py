@@ -5,7 +5,6 @@ import struct
 import threading
 
 TYPES = {"A": 1, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33}
-TTL = 1
 NO_ERROR, SERVER_FAILURE, NAME_ERROR, REFUSED = 0, 2, 3, 5
 
 
@@ -33,8 +32,11 @@ def encoded_data(kind, data):
 class Dns:
     """The server; it answers from a thread of its own for as long as the `with` block runs."""
 
-    def __init__(self):
+    def __init__(self, ttl=1):
+        self.ttl = ttl
         self.records = {}
+        # Every name there is, and every one above it.
+        self.names = set()
         self.failing = set()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
@@ -42,12 +44,18 @@ class Dns:
 
     def publish(self, name, kind, data):
         """Adds a record."""
-        self.records.setdefault(name, []).append((kind, data))
+        self.replace_all(name, [*self.records.get(name, []), (kind, data)])
 
     def replace(self, name, kind, data):
         """This record, and no other of its kind."""
         others = [(known, old) for known, old in self.records.get(name, []) if known != kind]
-        self.records[name] = [*others, (kind, data)]
+        self.replace_all(name, [*others, (kind, data)])
+
+    def replace_all(self, name, records):
+        """These records, and no others."""
+        self.records[name] = records
+        labels = name.split(".")
+        self.names.update(".".join(labels[at:]) for at in range(len(labels)))
 
     def publish_domain(self, domain, address, retrieval_port):
         """What a domain needs that gives notices from, and is reached at, one address."""
@@ -87,16 +95,16 @@ class Dns:
         reply = query[:2] + struct.pack("!HHHHH", flags, 1, len(found), authority, 0) + query[12 : end + 4]
         for type_number, data in found:
             type_name = next(word for word, number in TYPES.items() if number == type_number)
-            reply += record(b"\xc0\x0c", type_number, encoded_data(type_name, data))
+            reply += record(b"\xc0\x0c", type_number, encoded_data(type_name, data), self.ttl)
         if authority:
             # RFC 2308 section 3: an absence comes with the zone's SOA.
-            numbers = struct.pack("!IIIII", 1, 3600, 600, 86400, TTL)
-            reply += record(encoded_name("test"), TYPES["SOA"], encoded_name("test") * 2 + numbers)
+            numbers = struct.pack("!IIIII", 1, 3600, 600, 86400, self.ttl)
+            reply += record(encoded_name("test"), TYPES["SOA"], encoded_name("test") * 2 + numbers, self.ttl)
         return reply
 
     def exists(self, name):
         """Whether there is such a name, or one below it."""
-        return any(known == name or known.endswith(f".{name}") for known in self.records)
+        return name in self.names
 
 
 def question(query):
@@ -108,6 +116,6 @@ def question(query):
     return ".".join(labels), at + 1
 
 
-def record(owner, type_number, data):
+def record(owner, type_number, data, ttl):
     """One resource record of class IN."""
-    return owner + struct.pack("!HHIH", type_number, 1, TTL, len(data)) + data
+    return owner + struct.pack("!HHIH", type_number, 1, ttl, len(data)) + data

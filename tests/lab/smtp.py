@@ -62,6 +62,15 @@ class Session:
             self.encrypt()
         self.greeting = self.reply().must_be(220)
 
+    @classmethod
+    def over(cls, connected, hostname, context):
+        """A session over a connection that is open already, with TLS first."""
+        session = cls.__new__(cls)
+        session.hostname, session.context, session.socket, session.buffer = hostname, context, connected, b""
+        session.encrypt()
+        session.greeting = session.reply().must_be(220)
+        return session
+
     def __enter__(self):
         return self
 
