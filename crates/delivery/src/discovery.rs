@@ -287,8 +287,40 @@ pub enum Extension {
     Offered,
     /// It was reached, said what it offers, and this was not among it.
     NotOffered,
+    /// It offered TLS, without which the extension can't be spoken, and none came about.
+    WithoutTls(TlsFailure),
     /// It was not reached, or broke off before it could say.
     NotReached,
+}
+
+/// Why TLS that a server offered did not come about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsFailure {
+    /// The connection broke in the middle, or nothing came in time, or the server said "not now": the next time it may be there.
+    Passing,
+    /// The server said no, or spoke what is no TLS that we speak.
+    Refused,
+}
+
+impl TlsFailure {
+    /// How much such a failure says about whether there is any TLS; see `Transfer::Notifying`.
+    pub const fn weight(self) -> u32 {
+        match self {
+            Self::Passing => 1,
+            Self::Refused => 2,
+        }
+    }
+}
+
+/// Whether a domain speaks the extension, as far as its servers said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// It certainly does not: mail for it may be pushed by ordinary SMTP.
+    Certain,
+    /// TLS came about at none of its best servers, so that none could say. If that goes on, it does not.
+    WithoutTls(TlsFailure),
+    /// It may.
+    Unproved,
 }
 
 /// How long that is remembered of a domain. Protocol section 2 allows an hour; a domain that begins to speak the extension
@@ -297,11 +329,18 @@ pub const ABSENCE_REMEMBERED: Duration = Duration::from_mins(5);
 
 /// Whether a domain certainly does not speak the extension, so that mail for it may be pushed by ordinary SMTP: a host
 /// of the best preference was reached and does not offer it, none that was reached does, and no live pin says otherwise.
-pub fn is_definitely_absent(hosts: &[HostFinding], pin: Option<Pin>, now: Timestamp) -> bool {
-    let Some(best) = hosts.iter().map(|host| host.preference).min() else { return false };
-    let at_best: BTreeSet<_> = hosts.iter().filter(|host| host.preference == best).map(|host| host.extension).collect();
-    let offered = hosts.iter().any(|host| host.extension == Extension::Offered);
-    at_best.contains(&Extension::NotOffered) && !offered && !pin.is_some_and(|pin| pin.is_live(now))
+pub fn absence(hosts: &[HostFinding], pin: Option<Pin>, now: Timestamp) -> Absence {
+    let best = hosts.iter().map(|host| host.preference).min();
+    let at_best: BTreeSet<_> = hosts.iter().filter(|host| Some(host.preference) == best).map(|host| host.extension).collect();
+    if hosts.iter().any(|host| host.extension == Extension::Offered) || pin.is_some_and(|pin| pin.is_live(now)) {
+        return Absence::Unproved;
+    }
+    let without_tls = |failure| at_best.contains(&Extension::WithoutTls(failure)).then_some(Absence::WithoutTls(failure));
+    match without_tls(TlsFailure::Refused).or_else(|| without_tls(TlsFailure::Passing)) {
+        _ if at_best.contains(&Extension::NotOffered) => Absence::Certain,
+        Some(without) => without,
+        None => Absence::Unproved,
+    }
 }
 
 #[cfg(test)]

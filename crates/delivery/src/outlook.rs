@@ -223,8 +223,8 @@ mod tests {
     fn transfers() -> Vec<Transfer> {
         let (since, attempts, retry_at, delay, expires) = (START, 2, START + DAY, Delay::Told, START + DAY * 14);
         vec![
-            Transfer::Notifying { since, attempts, retry_at, line: NoticeLine::Unsent, delay },
-            Transfer::Notifying { since, attempts, retry_at, line: NoticeLine::MayHaveLeft { expires }, delay },
+            Transfer::Notifying { since, attempts, retry_at, line: NoticeLine::Unsent, delay, tls_failures: 0 },
+            Transfer::Notifying { since, attempts, retry_at, line: NoticeLine::MayHaveLeft { expires }, delay, tls_failures: 0 },
             Transfer::Waiting { since, expires, repeat_at: Timestamp::FAR_FUTURE, delay },
             Transfer::Served { since, expires, repeat_at: retry_at },
             Transfer::Uncertain { until: expires },

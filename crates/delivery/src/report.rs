@@ -176,7 +176,7 @@ mod tests {
     fn every_state_has_its_status_and_its_words() {
         let (since, expires) = (Timestamp::EPOCH, Timestamp::from_millis(86_400_000));
         let delay = Delay::Told;
-        let notifying = |line| Transfer::Notifying { since, attempts: 0, retry_at: expires, line, delay };
+        let notifying = |line| Transfer::Notifying { since, attempts: 0, retry_at: expires, line, delay, tls_failures: 0 };
         let relaying = |taking| Transfer::Relaying { since, attempts: 0, retry_at: expires, delay, taking };
         let ended = |outcome| Transfer::Ended { outcome, forget_at: expires };
         let failed = Outcome::Failed { status: Status::permanent(1, 1), text: "no such mailbox".to_owned() };

@@ -13,8 +13,8 @@
 //! | Ended | the outcome; the content is freed | nothing; a late CONFIRM is answered 250 |
 //!
 //! Every transition may run twice: the origin may crash between acting and recording, and so may the destination.
-//! Run twice it gives the state of once; only `NoticeDeferred`, `RelayDeferred` and (where a line may have left)
-//! `ExtensionAbsent` and `ExtensionAbsentNeverPush` count their attempts.
+//! Run twice it gives the state of once; only `NoticeDeferred`, `TlsFailed`, `RelayDeferred` and (where a line may have left)
+//! `ExtensionAbsent` and `ExtensionAbsentNeverPush`, (where a server may have taken it) `ExtensionKnown` count their attempts.
 //!
 //! A withdrawal, an expiry or a refusal may be committed while a retrieval is under way: who serves must look at the
 //! state that `AboutToServeLastOctet` gives, and close the connection unless [`Transfer::last_octet_may_leave`].
@@ -25,6 +25,7 @@ use mail::status::Status;
 use mail::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::discovery::TlsFailure;
 use crate::report::Report;
 use crate::schedule::Moment;
 pub use event::{Reporter, TransferEvent};
@@ -45,6 +46,9 @@ pub enum Transfer {
         line: NoticeLine,
         /// Whether the author was told of the delay.
         delay: Delay,
+        /// How often TLS did not come about, by weight: whether the extension is offered could not be told.
+        #[serde(default)]
+        tls_failures: u32,
     },
     /// The destination has heard. We keep the message until it is retrieved or expires.
     Waiting {
@@ -72,7 +76,7 @@ pub enum Transfer {
         /// Until when a confirmation may still come.
         until: Timestamp,
     },
-    /// No server of the destination speaks the extension: ordinary SMTP.
+    /// No server of the destination speaks the extension: ordinary SMTP, until it is known to speak it after all.
     Relaying {
         /// When the message was taken in.
         since: Timestamp,
@@ -163,6 +167,11 @@ pub enum TransferAction {
     FreeContent,
 }
 
+/// So much weight of failures means that the destination has no TLS that we speak, and so no extension: two that it
+/// refused, or four that did not come about, which is most of an hour by the timers of the protocol. Only failures of
+/// TLS itself count; a server that can't be reached says nothing about its TLS.
+const TLS_FAILURES_MAX: u32 = 2 * TlsFailure::Refused.weight();
+
 /// What the author reads of a transfer that an administrator ended.
 pub const GIVEN_UP: &str = "given up by the administrator of the author's server";
 
@@ -178,6 +187,7 @@ impl Transfer {
             retry_at: at.now,
             line: NoticeLine::Unsent,
             delay: Delay::TellAt(at.now + at.timers.delay_notifying),
+            tls_failures: 0,
         }
     }
 
@@ -253,17 +263,18 @@ impl Transfer {
     }
 
     fn on_notifying(self, event: TransferEvent, at: Moment<'_>) -> Step {
-        let Self::Notifying { since, attempts, retry_at, line, delay } = self else { return (self, vec![]) };
+        let Self::Notifying { since, attempts, retry_at, line, delay, tls_failures } = self else { return (self, vec![]) };
         let renewed = at.now + at.timers.retention;
         let expires = match line {
             NoticeLine::Unsent => renewed,
             NoticeLine::MayHaveLeft { expires } => expires,
         };
-        let stay = |attempts, retry_at, line, delay| Self::Notifying { since, attempts, retry_at, line, delay };
-        let later = |line| {
+        let stay = |attempts, retry_at, line, delay| Self::Notifying { since, attempts, retry_at, line, delay, tls_failures };
+        let later = |tls_failures| {
             let attempts = attempts.saturating_add(1);
-            (stay(attempts, at.next_notice(attempts), line, delay), vec![])
+            (Self::Notifying { since, attempts, retry_at: at.next_notice(attempts), line, delay, tls_failures }, vec![])
         };
+        let relay = || (Self::Relaying { since, attempts: 0, retry_at: at.now, delay, taking: Taking::Excluded }, vec![]);
         match (event, line) {
             (TransferEvent::NoticeSending, _) => {
                 (stay(attempts, retry_at, NoticeLine::MayHaveLeft { expires: renewed.max(expires) }, delay), vec![])
@@ -274,11 +285,13 @@ impl Transfer {
             }
             // A line may have been taken, and its 250 lost: this server's silence about the extension proves nothing.
             (TransferEvent::ExtensionAbsent | TransferEvent::ExtensionAbsentNeverPush { .. }, NoticeLine::MayHaveLeft { .. })
-            | (TransferEvent::NoticeDeferred, _) => later(line),
-            (TransferEvent::ExtensionAbsentNeverPush { status, text }, NoticeLine::Unsent) => Self::fail(status, text, expires, at),
-            (TransferEvent::ExtensionAbsent, NoticeLine::Unsent) => {
-                (Self::Relaying { since, attempts: 0, retry_at: at.now, delay, taking: Taking::Excluded }, vec![])
+            | (TransferEvent::NoticeDeferred, _) => later(tls_failures),
+            (TransferEvent::TlsFailed(failure), line) => {
+                let failures = tls_failures.saturating_add(failure.weight()).min(TLS_FAILURES_MAX);
+                if line == NoticeLine::Unsent && failures == TLS_FAILURES_MAX { relay() } else { later(failures) }
             }
+            (TransferEvent::ExtensionAbsentNeverPush { status, text }, NoticeLine::Unsent) => Self::fail(status, text, expires, at),
+            (TransferEvent::ExtensionAbsent, NoticeLine::Unsent) => relay(),
             (TransferEvent::NoticeAskedFor | TransferEvent::RetryAsked, _) => (stay(attempts, at.now, line, delay), vec![]),
             // A notice that we have forgotten may have been taken.
             (TransferEvent::Restored, _) => {
@@ -304,7 +317,8 @@ impl Transfer {
                 (stay(attempts, retry_at, line, delay), actions)
             }
             (
-                TransferEvent::RelayAccepted { .. }
+                TransferEvent::ExtensionKnown
+                | TransferEvent::RelayAccepted { .. }
                 | TransferEvent::RelayEnding
                 | TransferEvent::RelayDeferred { .. }
                 | TransferEvent::RelayRefused { .. },
@@ -322,6 +336,7 @@ impl Transfer {
             TransferEvent::NoticeSending
             | TransferEvent::NoticeDeferred
             | TransferEvent::NoticeRefused { .. }
+            | TransferEvent::TlsFailed(_)
             | TransferEvent::ExtensionAbsent
             | TransferEvent::ExtensionAbsentNeverPush { .. } => repeat_then(at.repeat_later(repeat_at)),
             TransferEvent::NoticeAskedFor | TransferEvent::RetryAsked => repeat_then(at.now),
@@ -340,7 +355,8 @@ impl Transfer {
                 let (delay, actions) = delay.tell(Report::DelayedUncollected, at.now);
                 (Self::Waiting { since, expires, repeat_at, delay }, actions)
             }
-            TransferEvent::RelayAccepted { .. }
+            TransferEvent::ExtensionKnown
+            | TransferEvent::RelayAccepted { .. }
             | TransferEvent::RelayEnding
             | TransferEvent::RelayDeferred { .. }
             | TransferEvent::RelayRefused { .. } => repeat_then(repeat_at),
@@ -358,6 +374,7 @@ impl Transfer {
             TransferEvent::NoticeSending
             | TransferEvent::NoticeDeferred
             | TransferEvent::NoticeRefused { .. }
+            | TransferEvent::TlsFailed(_)
             | TransferEvent::ExtensionAbsent
             | TransferEvent::ExtensionAbsentNeverPush { .. } => repeat_then(at.repeat_later(repeat_at)),
             TransferEvent::NoticeAskedFor | TransferEvent::RetryAsked | TransferEvent::Restored => repeat_then(at.now),
@@ -367,6 +384,7 @@ impl Transfer {
             TransferEvent::WithdrawalAsked
             | TransferEvent::TimePassed
             | TransferEvent::AboutToServeLastOctet
+            | TransferEvent::ExtensionKnown
             | TransferEvent::RelayAccepted { .. }
             | TransferEvent::RelayEnding
             | TransferEvent::RelayDeferred { .. }
@@ -389,6 +407,7 @@ impl Transfer {
         let Self::Relaying { since, attempts, retry_at, delay, taking } = self else { return (self, vec![]) };
         let expires = since + at.timers.notice_give_up;
         let stay = |attempts, retry_at, delay, taking| Self::Relaying { since, attempts, retry_at, delay, taking };
+        let attempts_more = attempts.saturating_add(1);
         match (event, taking) {
             (TransferEvent::RelayAccepted { reporter: Reporter::Here }, _) => Self::end(Outcome::Relayed, Report::Relayed, expires, at),
             (TransferEvent::RelayAccepted { reporter: Reporter::NextServer }, _) => Self::end_silently(Outcome::Relayed, expires, at),
@@ -396,9 +415,14 @@ impl Transfer {
             (TransferEvent::RelayRefused { status, text }, _) => Self::fail(status, text, expires, at),
             // What we did since the backup is forgotten here.
             (TransferEvent::RelayEnding | TransferEvent::Restored, _) => (stay(attempts, retry_at, delay, Taking::Possible), vec![]),
-            (TransferEvent::RelayDeferred { taking }, _) => {
-                let attempts = attempts.saturating_add(1);
-                (stay(attempts, at.next_notice(attempts), delay, taking), vec![])
+            (TransferEvent::RelayDeferred { taking }, _) | (TransferEvent::ExtensionKnown, taking @ Taking::Possible) => {
+                (stay(attempts_more, at.next_notice(attempts_more), delay, taking), vec![])
+            }
+            // Nobody can have it, so it can't be stored twice. That this, too, is an attempt keeps two looks at the domain
+            // that disagree from sending it back and forth without a pause.
+            (TransferEvent::ExtensionKnown, Taking::Excluded) => {
+                let (attempts, retry_at, line) = (attempts_more, at.next_notice(attempts_more), NoticeLine::Unsent);
+                (Self::Notifying { since, attempts, retry_at, line, delay, tls_failures: 0 }, vec![])
             }
             (TransferEvent::RetryAsked, _) => (stay(attempts, at.now, delay, taking), vec![]),
             (TransferEvent::WithdrawalAsked, Taking::Excluded) => Self::withdraw(expires, at),

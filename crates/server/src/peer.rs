@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use delivery::discovery::{self, Addresses, Target, Tls};
+use delivery::discovery::{self, Addresses, Target, Tls, TlsFailure};
 use delivery::peer::Peer;
 use mail::address::Domain;
 use mail::time::Timestamp;
@@ -60,8 +60,13 @@ pub enum PeerError {
     #[error("the server refuses: {0}")]
     Refused(Reply),
     /// It offered TLS, and none came about.
-    #[error("TLS was offered and did not come about: {0}")]
-    NoTls(String),
+    #[error("TLS was offered and did not come about: {reason}")]
+    NoTls {
+        /// Whether that may be otherwise the next time.
+        failure: TlsFailure,
+        /// What happened.
+        reason: String,
+    },
     /// It does not speak SMTP.
     #[error("the server misbehaves: {0}")]
     Misbehaved(#[from] Misbehaved),
@@ -79,11 +84,24 @@ impl PeerError {
             Self::Busy { .. } => "busy",
             Self::Wire(WireError::TimedOut) => "timed-out",
             Self::Wire(WireError::Lost(_)) => "lost",
-            Self::Wire(WireError::Tls(_)) | Self::NoTls(_) => "tls",
+            Self::Wire(WireError::Tls(_)) | Self::NoTls { .. } => "tls",
             Self::Refused(_) => "refused",
             Self::Misbehaved(_) => "misbehaved",
             Self::Misuse(_) => "misuse",
         }
+    }
+
+    /// The same, where it befell STARTTLS or the handshake behind it. A connection that is lost there is a lost connection,
+    /// and proves nothing.
+    fn of_tls(self) -> Self {
+        let failure = match &self {
+            Self::Wire(WireError::Tls(_)) | Self::Misbehaved(_) => TlsFailure::Refused,
+            Self::Refused(reply) if reply.is_permanent() => TlsFailure::Refused,
+            // RFC 3207 section 4: 454, TLS is not available for a temporary reason.
+            Self::Refused(_) | Self::Wire(WireError::TimedOut | WireError::Lost(_) | WireError::Unreachable(_)) => TlsFailure::Passing,
+            Self::Unreachable { .. } | Self::Resting { .. } | Self::Busy { .. } | Self::NoTls { .. } | Self::Misuse(_) => return self,
+        };
+        Self::NoTls { failure, reason: self.to_string() }
     }
 
     /// Whether it was left alone, and not dialled.
@@ -168,7 +186,7 @@ impl PeerSession {
         node.metrics.dialled(opened.as_ref().map_or_else(PeerError::word, |_| "open"));
         match &opened {
             // Who answers is there, whatever becomes of TLS.
-            Ok(_) | Err(PeerError::NoTls(_)) => node.budgets.succeeded(&service),
+            Ok(_) | Err(PeerError::NoTls { .. }) => node.budgets.succeeded(&service),
             Err(_) => node.budgets.failed(service, node.world.now(), &node.settings.timers),
         }
         opened
@@ -187,7 +205,9 @@ impl PeerSession {
             Self { host: host.to_owned(), tls, node: Arc::clone(node), session, wire, buffer: vec![0; READ_OCTETS], _held: held };
         peer.greet().await?;
         if peer.tls.is_none() && tls_use == TlsUse::IfOffered && peer.session.capabilities().starttls() {
-            peer.start_tls().await.map_err(|error| PeerError::NoTls(error.to_string()))?;
+            peer.tls = Some(peer.start_tls().await.map_err(PeerError::of_tls)?);
+            peer.session.tls_started()?;
+            peer.greet().await?;
         }
         Ok(peer)
     }
@@ -337,7 +357,7 @@ impl PeerSession {
         }
     }
 
-    async fn start_tls(&mut self) -> Result<(), PeerError> {
+    async fn start_tls(&mut self) -> Result<TlsFacts, PeerError> {
         self.session.send(&Command::StartTls)?;
         match self.event(self.node.settings.limits.timeouts.reply).await? {
             Event::StartTls => {}
@@ -345,9 +365,7 @@ impl PeerSession {
             Event::Ready | Event::Octets(_) | Event::OctetsEnd => return Err(PeerError::Misuse(Misuse::NotNow)),
         }
         let deadline = self.node.world.after(self.node.settings.limits.timeouts.handshake);
-        self.tls = Some(self.wire.start_tls_as_client(&self.host, deadline).await?);
-        self.session.tls_started()?;
-        self.greet().await
+        Ok(self.wire.start_tls_as_client(&self.host, deadline).await?)
     }
 
     async fn event(&mut self, patience: Duration) -> Result<Event, PeerError> {
@@ -374,5 +392,34 @@ impl PeerSession {
             self.wire.write_all(&output, deadline).await?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_server_says_of_tls_proves_that_there_is_none() {
+        let wire = |error| PeerError::Wire(error);
+        let refused = |code, text| PeerError::Refused(Reply::new(code, None, text));
+        let words = || "words".to_owned();
+        let table = [
+            (wire(WireError::Tls(words())), Some(TlsFailure::Refused)),
+            (wire(WireError::Lost(words())), Some(TlsFailure::Passing)),
+            (wire(WireError::TimedOut), Some(TlsFailure::Passing)),
+            (refused(454, "TLS not available"), Some(TlsFailure::Passing)),
+            (refused(421, "closing"), Some(TlsFailure::Passing)),
+            (refused(502, "not implemented"), Some(TlsFailure::Refused)),
+            (PeerError::Misbehaved(Misbehaved::Unasked(Reply::new(250, None, "ok"))), Some(TlsFailure::Refused)),
+            (PeerError::Misuse(Misuse::NotNow), None),
+        ];
+        for (error, expected) in table {
+            let found = match error.of_tls() {
+                PeerError::NoTls { failure, reason } => Some((failure, reason)),
+                _of_another_kind => None,
+            };
+            assert_eq!(found.as_ref().map(|(failure, _)| *failure), expected, "{found:?}");
+        }
     }
 }

@@ -32,7 +32,7 @@ pub use disk::FailedSync;
 pub use faults::Fault;
 pub use holdings::{Contact, Mail, Sent};
 pub use network::Weather;
-pub use plain::{Manners, PlainHost, Taken};
+pub use plain::{Manners, PlainHost, Taken, Tls};
 pub use post::{Answer, Pending, Post, Posted};
 pub use sim::Sim;
 pub use store::queue::Boundary;

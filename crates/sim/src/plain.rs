@@ -22,6 +22,20 @@ pub struct Manners {
     pub drops_once_in: u64,
     /// One message in so many is put off at its end, and not taken; 0: none is.
     pub defers_once_in: u64,
+    /// What it does about TLS.
+    pub tls: Tls,
+}
+
+/// What it does about TLS, of which it has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tls {
+    /// It says so.
+    #[default]
+    NotOffered,
+    /// It offers it, and says no.
+    Refused,
+    /// It offers it, and hangs up.
+    HangsUp,
 }
 
 /// A message that it took.
@@ -142,7 +156,11 @@ impl Session {
             }
             let (verb, rest) = line.split_once([' ', ':']).unwrap_or((&line, ""));
             match verb.to_ascii_uppercase().as_str() {
+                "EHLO" if self.host.state().manners.tls != Tls::NotOffered => {
+                    self.say("250-mx.legacy.test\r\n250-PIPELINING\r\n250-STARTTLS\r\n250 8BITMIME").await?;
+                }
                 "EHLO" => self.say("250-mx.legacy.test\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n250 8BITMIME").await?,
+                "STARTTLS" if self.host.state().manners.tls == Tls::HangsUp => return Ok(()),
                 "HELO" | "NOOP" => self.say("250 ok").await?,
                 "RSET" => {
                     transaction = Transaction::default();

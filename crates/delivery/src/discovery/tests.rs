@@ -120,26 +120,37 @@ fn addresses_that_may_not_be_dialled_are_never_among_the_usable() {
 
 #[test]
 fn the_extension_is_absent_only_if_the_best_exchange_says_so_and_none_offers_it() {
-    use Extension::{NotOffered, NotReached, Offered};
+    use Absence::{Certain, Unproved};
+    use Extension::{NotOffered, NotReached, Offered, WithoutTls};
+    use TlsFailure::{Passing, Refused};
     let now = Timestamp::EPOCH;
     let live = Some(Pin { until: now + Duration::from_secs(1) });
     let expired = Some(Pin { until: now });
     let table = [
-        (&[] as &[(u16, Extension)], None, false),
-        (&[(5, NotOffered)], None, true),
-        (&[(5, Offered)], None, false),
-        (&[(5, NotReached)], None, false),
-        (&[(5, NotReached), (9, NotOffered)], None, false),
-        (&[(5, NotOffered), (9, NotReached)], None, true),
-        (&[(9, Offered), (5, NotOffered)], None, false),
-        (&[(5, NotOffered), (5, Offered)], None, false),
-        (&[(5, NotOffered), (5, NotReached)], None, true),
-        (&[(5, NotOffered)], live, false),
-        (&[(5, NotOffered)], expired, true),
+        (&[] as &[(u16, Extension)], None, Unproved),
+        (&[(5, NotOffered)], None, Certain),
+        (&[(5, Offered)], None, Unproved),
+        (&[(5, NotReached)], None, Unproved),
+        (&[(5, NotReached), (9, NotOffered)], None, Unproved),
+        (&[(5, NotOffered), (9, NotReached)], None, Certain),
+        (&[(9, Offered), (5, NotOffered)], None, Unproved),
+        (&[(5, NotOffered), (5, Offered)], None, Unproved),
+        (&[(5, NotOffered), (5, NotReached)], None, Certain),
+        (&[(5, NotOffered)], live, Unproved),
+        (&[(5, NotOffered)], expired, Certain),
+        (&[(5, WithoutTls(Refused))], None, Absence::WithoutTls(Refused)),
+        (&[(5, WithoutTls(Passing))], None, Absence::WithoutTls(Passing)),
+        (&[(5, WithoutTls(Passing)), (5, WithoutTls(Refused))], None, Absence::WithoutTls(Refused)),
+        (&[(5, WithoutTls(Passing)), (5, NotReached)], None, Absence::WithoutTls(Passing)),
+        (&[(5, WithoutTls(Passing)), (5, NotOffered)], None, Certain),
+        (&[(5, WithoutTls(Refused)), (9, NotOffered)], None, Absence::WithoutTls(Refused)),
+        (&[(5, WithoutTls(Refused)), (9, Offered)], None, Unproved),
+        (&[(5, NotReached), (9, WithoutTls(Refused))], None, Unproved),
+        (&[(5, WithoutTls(Refused))], live, Unproved),
     ];
     for (hosts, pin, expected) in table {
         let findings: Vec<_> = hosts.iter().map(|&(preference, extension)| HostFinding { preference, extension }).collect();
-        assert_eq!(is_definitely_absent(&findings, pin, now), expected, "{hosts:?} {pin:?}");
+        assert_eq!(absence(&findings, pin, now), expected, "{hosts:?} {pin:?}");
     }
 }
 

@@ -3,6 +3,7 @@
 use mail::status::Status;
 
 use super::Taking;
+use crate::discovery::TlsFailure;
 
 /// What can happen to a transfer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,10 @@ pub enum TransferEvent {
         /// In words.
         text: String,
     },
+    /// Whether the destination offers it can't be told: its servers offered TLS, and none came about.
+    TlsFailed(TlsFailure),
+    /// The destination's domain is known to speak the extension after all: a pin has appeared.
+    ExtensionKnown,
     /// The destination asked, by PENDING, to hear again of what waits.
     NoticeAskedFor,
     /// RETRIEVE has been served but for the last octet (at OFFSET=SIZE: but for the reply), which must wait for the commit of this.

@@ -23,8 +23,8 @@ fn states() -> Vec<(&'static str, Transfer)> {
     let retry_at = start() + Duration::from_hours(1);
     let repeat_at = start() + DAY;
     vec![
-        ("unsent", Transfer::Notifying { since, attempts: 1, retry_at, line: NoticeLine::Unsent, delay }),
-        ("sent", Transfer::Notifying { since, attempts: 1, retry_at, line: NoticeLine::MayHaveLeft { expires }, delay }),
+        ("unsent", Transfer::Notifying { since, attempts: 1, retry_at, line: NoticeLine::Unsent, delay, tls_failures: 0 }),
+        ("sent", Transfer::Notifying { since, attempts: 1, retry_at, line: NoticeLine::MayHaveLeft { expires }, delay, tls_failures: 0 }),
         ("waiting", Transfer::Waiting { since, expires, repeat_at, delay }),
         ("served", Transfer::Served { since, expires, repeat_at }),
         ("uncertain", Transfer::Uncertain { until: start() + DAY * 6 }),
@@ -43,6 +43,8 @@ fn events() -> Vec<TransferEvent> {
         TransferEvent::NoticeRefused { status, text: text.clone() },
         TransferEvent::ExtensionAbsent,
         TransferEvent::ExtensionAbsentNeverPush { status, text: text.clone() },
+        TransferEvent::TlsFailed(TlsFailure::Passing),
+        TransferEvent::ExtensionKnown,
         TransferEvent::NoticeAskedFor,
         TransferEvent::AboutToServeLastOctet,
         TransferEvent::Confirmed,
@@ -102,6 +104,8 @@ fn every_event_in_every_state() {
         ("ExtensionAbsent",["relaying",   "sent*",      "=",          "=",          "=",          "=",          "=",          "="]),
         ("ExtensionAbsentNeverPush",
                            ["failed!",    "sent*",      "=",          "=",          "=",          "=",          "=",          "="]),
+        ("TlsFailed",      ["unsent*",    "sent*",      "=",          "=",          "=",          "=",          "=",          "="]),
+        ("ExtensionKnown", ["=",          "=",          "=",          "=",          "=",          "unsent",     "doubted*",   "="]),
         ("NoticeAskedFor", ["unsent*",    "sent*",      "waiting*",   "served*",    "=",          "=",          "=",          "="]),
         ("AboutToServe",   ["served",     "served",     "served",     "=",          "=",          "=",          "=",          "="]),
         ("Confirmed",      ["delivered!", "delivered!", "delivered!", "delivered!", "delivered!", "=",          "=",          "="]),
@@ -154,11 +158,12 @@ fn an_event_that_comes_twice_does_what_it_does_once() {
     let timers = Timers::default();
     // These count attempts: each is one more.
     let counts = |event: &TransferEvent, state: &Transfer| match event {
-        TransferEvent::NoticeDeferred => matches!(state, Transfer::Notifying { .. }),
+        TransferEvent::NoticeDeferred | TransferEvent::TlsFailed(_) => matches!(state, Transfer::Notifying { .. }),
         TransferEvent::ExtensionAbsent | TransferEvent::ExtensionAbsentNeverPush { .. } => {
             matches!(state, Transfer::Notifying { line: NoticeLine::MayHaveLeft { .. }, .. })
         }
         TransferEvent::RelayDeferred { .. } => matches!(state, Transfer::Relaying { .. }),
+        TransferEvent::ExtensionKnown => matches!(state, Transfer::Relaying { taking: Taking::Possible, .. }),
         _every_other => false,
     };
     for after in [Duration::from_mins(10), DAY, DAY * 3, DAY * 5, DAY * 6, DAY * 14, DAY * 60] {
@@ -182,6 +187,49 @@ fn a_repeat_that_was_due_moves_on_before_its_line_leaves() {
         let repeats = matches!(after, Transfer::Waiting { .. } | Transfer::Served { .. });
         assert!(!repeats || (state.wants_notice(later.now) && !after.wants_notice(later.now)), "{name}");
     }
+}
+
+#[test]
+fn only_repeated_failures_of_tls_itself_lead_to_ordinary_smtp() {
+    let unreached = || TransferEvent::NoticeDeferred;
+    let passing = || TransferEvent::TlsFailed(TlsFailure::Passing);
+    let refused = || TransferEvent::TlsFailed(TlsFailure::Refused);
+    let table = [
+        (vec![refused()], "unsent"),
+        (vec![refused(), refused()], "relaying"),
+        (vec![passing(), passing(), passing()], "unsent"),
+        (vec![passing(), passing(), passing(), passing()], "relaying"),
+        (vec![refused(), passing()], "unsent"),
+        (vec![passing(), refused(), passing()], "relaying"),
+        // What was no failure of TLS counts for nothing.
+        (vec![unreached(), unreached(), unreached(), unreached(), refused()], "unsent"),
+        (vec![refused(), unreached(), unreached(), refused()], "relaying"),
+        // A line may have left: never.
+        (vec![TransferEvent::NoticeSending, refused(), refused(), refused()], "sent"),
+        // Known to speak it after all: what was seen before counts no more.
+        (vec![refused(), refused(), TransferEvent::ExtensionKnown], "unsent"),
+        (vec![refused(), refused(), TransferEvent::ExtensionKnown, refused()], "unsent"),
+        (vec![refused(), refused(), TransferEvent::RelayEnding, TransferEvent::ExtensionKnown], "doubted"),
+    ];
+    let timers = Timers::default();
+    let at = at(&timers, Duration::from_mins(10));
+    for (events, expected) in table {
+        let after = events.iter().fold(Transfer::start(at), |state, event| state.on(event.clone(), at).0);
+        let ended = Transfer::Ended { outcome: Outcome::Delivered, forget_at: start() };
+        assert_eq!(in_short(&ended, &(after, vec![])), expected, "{events:?}");
+    }
+}
+
+#[test]
+fn what_is_known_to_be_noticed_after_all_is_tried_later_and_no_longer_than_it_would_have_been() {
+    let timers = Timers::default();
+    let (_, relaying) = states().remove(5);
+    let now = at(&timers, Duration::from_mins(10));
+    let (after, actions) = relaying.on(TransferEvent::ExtensionKnown, now);
+    assert_eq!(actions, []);
+    assert!(!after.wants_notice(now.now) && after.wants_notice(now.now + Duration::from_hours(1)), "{after:?}");
+    let (after, _) = after.on(TransferEvent::TimePassed, at(&timers, DAY * 5));
+    assert!(matches!(after, Transfer::Ended { outcome: Outcome::Failed { .. }, .. }), "{after:?}");
 }
 
 #[test]

@@ -90,6 +90,25 @@ async fn plaintext_in_place_of_a_handshake_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn a_connection_lost_amid_a_handshake_says_nothing_of_tls() {
+    let directory = tempfile::tempdir().unwrap();
+    let (world, tls) = world(None, directory.path(), &[]);
+    for (answer, is_of_tls) in [(&b""[..], false), (b"500 what?\r\n", true)] {
+        let (mut near, mut far) = pair(&world, &tls).await;
+        let deadline = soon(&world);
+        let answering = async {
+            far.read(&mut [0; 4096], deadline).await.unwrap();
+            far.write_all(answer, deadline).await.unwrap();
+            far.close().await;
+        };
+        let (shaken, ()) = futures_util::future::join(near.start_tls_as_client("mx.a.test", deadline), answering).await;
+        let error = shaken.unwrap_err();
+        assert_eq!(matches!(error, WireError::Tls(_)), is_of_tls, "{error}");
+        assert_eq!(matches!(error, WireError::Lost(_)), !is_of_tls, "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_panic_ends_its_task_and_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
     let (world, _) = world(None, directory.path(), &[]);

@@ -150,7 +150,7 @@ impl Wire for TcpWire {
             let plain = self.take_plain()?;
             let connector = TlsConnector::from(side.config.clone());
             let connected = within(&self.machine, deadline, connector.connect(side.name.clone(), plain)).await?;
-            let stream = connected.map_err(|error| WireError::Tls(error.to_string()))?;
+            let stream = connected.map_err(|error| of_handshake(&error))?;
             let facts = side.facts(stream.get_ref().1)?;
             self.stream = Stream::Client(Box::new(stream));
             Ok(facts)
@@ -169,6 +169,14 @@ impl Wire for TcpWire {
             }
             self.stream = Stream::Gone;
         })
+    }
+}
+
+/// Why a handshake failed: TLS says so itself, or else the connection broke under it.
+fn of_handshake(error: &io::Error) -> WireError {
+    match error.get_ref() {
+        Some(inner) if inner.is::<rustls::Error>() => WireError::Tls(error.to_string()),
+        _of_the_connection => WireError::Lost(error.to_string()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use delivery::discovery::{self, Extension, HostFinding, Nowhere, Route, Target};
+use delivery::discovery::{self, Absence, Extension, HostFinding, Nowhere, Route, Target, TlsFailure};
 use delivery::dns::Inquiry;
 use delivery::pin::{Keyword, Pin};
 use delivery::policy::{Policy, PolicyOf};
@@ -45,7 +45,7 @@ pub async fn run(node: Arc<Node>, lease: Lease, domain: Domain, records: Vec<Tra
         Route::Targets(targets) => round.try_targets(&mut inquirer, targets, records).await,
         Route::Temporary(reason) => round.defer(records, &reason).await,
         // A domain that DNS does not know, or calls one without mail, may be one that only the administrator knows.
-        Route::Nowhere(_) if round.node.settings.routes.named(&round.domain).is_some() => round.absent(records).await,
+        Route::Nowhere(_) if round.node.settings.routes.named(&round.domain).is_some() => round.absent_unless_pinned(records).await,
         Route::Nowhere(why) => round.refuse(records, why).await,
     }
 }
@@ -64,7 +64,7 @@ impl Round {
         let mut findings = Vec::new();
         let mut ordinary = self.ordinary_hosts(&targets);
         let mut detail = String::new();
-        let (mut is_dialled, mut is_without_tls) = (false, false);
+        let mut is_dialled = false;
         for target in targets {
             let extension = match PeerSession::open(&self.node, inquirer, &self.domain, &target).await {
                 Ok(peer) if peer.twoway().is_some() => {
@@ -83,12 +83,9 @@ impl Round {
                     self.leave(peer, &target.host, extension, &mut ordinary).await;
                     extension
                 }
-                // Without TLS the extension can't be spoken, whatever was offered in the clear. Who can break a handshake
-                // can strip STARTTLS as well; against both there are pins.
-                Err(PeerError::NoTls(reason)) => {
-                    is_without_tls = true;
+                Err(PeerError::NoTls { failure, reason }) => {
                     detail = format!("{}: TLS was offered and did not come about: {reason}", target.host);
-                    Extension::NotOffered
+                    Extension::WithoutTls(failure)
                 }
                 Err(error) => {
                     is_dialled |= !error.is_rest();
@@ -105,21 +102,34 @@ impl Round {
         // remembered, for the day on which somebody keeps it from us.
         self.pin(pin, policy.as_ref().ok(), Keyword::NotSeen).await?;
         let now = self.node.world.now();
-        let is_absent = policy.is_ok_and(|policy| {
-            let pin = Pin::renewed(pin, &policy, Keyword::NotSeen, now);
-            discovery::is_definitely_absent(&findings, pin, now)
-        });
-        if !is_absent {
-            return self.defer(records, &detail).await;
+        let absence = policy
+            .map_or(Absence::Unproved, |policy| discovery::absence(&findings, Pin::renewed(pin, &policy, Keyword::NotSeen, now), now));
+        match absence {
+            Absence::Certain => {
+                self.node.absences.note(&self.domain, now);
+                self.absent(records).await
+            }
+            Absence::WithoutTls(failure) => self.without_tls(records, failure, &detail).await,
+            Absence::Unproved => self.defer(records, &detail).await,
         }
-        if !is_without_tls {
-            self.node.absences.note(&self.domain, now);
+    }
+
+    /// Without TLS the extension can't be spoken, whatever was offered in the clear. Who can break a handshake can strip
+    /// STARTTLS as well; against both there are pins. How often it must fail to be believed, each transfer knows.
+    async fn without_tls(&self, records: Vec<TransferRecord>, failure: TlsFailure, detail: &str) -> Result<(), StoreError> {
+        // What is two-way or not at all has nothing to gain from being believed.
+        let (only, others): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| record.way.twoway_only);
+        self.defer(only, detail).await?;
+        self.fail_attempt(others, TransferEvent::TlsFailed(failure), detail).await
+    }
+
+    /// The same as [`Self::absent`], where nobody has looked at the domain's servers.
+    async fn absent_unless_pinned(&self, records: Vec<TransferRecord>) -> Result<(), StoreError> {
+        let now = self.node.world.now();
+        if self.node.store.pin(&self.domain).await?.is_some_and(|pin| pin.is_live(now)) {
+            return self.defer(records, "the domain is known to speak two-way mail, and DNS says that it has no servers").await;
         }
-        // A handshake may fail for once: it gets a second chance.
-        let is_first_attempt = |record: &TransferRecord| matches!(record.transfer, Transfer::Notifying { attempts: 0, .. });
-        let (waiting, decided): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| is_without_tls && is_first_attempt(record));
-        self.defer(waiting, &detail).await?;
-        self.absent(decided).await
+        self.absent(records).await
     }
 
     /// The domain's servers do not speak the extension: to ordinary SMTP, unless the author asked for two-way mail only.
@@ -231,9 +241,13 @@ impl Round {
     }
 
     async fn defer(&self, records: Vec<TransferRecord>, detail: &str) -> Result<(), StoreError> {
+        self.fail_attempt(records, TransferEvent::NoticeDeferred, detail).await
+    }
+
+    async fn fail_attempt(&self, records: Vec<TransferRecord>, event: TransferEvent, detail: &str) -> Result<(), StoreError> {
         let transfers: Vec<_> = records.iter().map(|record| record.id.clone()).collect();
         let word = Word::of_nobody_reached(detail.to_owned());
-        self.settle_all(records.iter().map(|record| Happened::to(record, TransferEvent::NoticeDeferred, word.clone())).collect()).await?;
+        self.settle_all(records.iter().map(|record| Happened::to(record, event.clone(), word.clone())).collect()).await?;
         for transfer in transfers {
             self.node.events.tell(&Event::Deferred { transfer, attempt: "notice", detail: detail.to_owned() });
         }

@@ -132,7 +132,7 @@ impl Round {
     }
 
     /// Never push with a live pin: the domain speaks the extension, whatever its servers seemed to offer when these began
-    /// to be relayed (protocol section 7).
+    /// to be relayed (protocol section 7). What nobody can have yet is noticed instead.
     async fn without_pinned(&self, records: Vec<TransferRecord>) -> Result<Vec<TransferRecord>, StoreError> {
         let mut pinned: BTreeMap<Domain, bool> = BTreeMap::new();
         let (mut free, mut held) = (Vec::with_capacity(records.len()), Vec::new());
@@ -147,7 +147,8 @@ impl Round {
             };
             if is_pinned { held.push(record) } else { free.push(record) }
         }
-        self.defer(by_message(held), "the recipient's domain is known to speak two-way mail: nothing is pushed to it").await?;
+        let word = Word::of_nobody_reached("the recipient's domain is known to speak two-way mail: nothing is pushed to it".to_owned());
+        self.record(held.into_iter().map(|record| (record, TransferEvent::ExtensionKnown, word.clone())).collect()).await?;
         Ok(free)
     }
 
@@ -278,7 +279,7 @@ impl Round {
         let writer = Writer::Job(self.lease.clone());
         let deferred: Vec<_> = settled
             .iter()
-            .filter(|(_, event, _)| matches!(event, TransferEvent::RelayDeferred { .. }))
+            .filter(|(_, event, _)| matches!(event, TransferEvent::RelayDeferred { .. } | TransferEvent::ExtensionKnown))
             .map(|(record, _, word)| (record.id.clone(), word.detail.clone().unwrap_or_default()))
             .collect();
         let happened = settled.into_iter().map(|(record, event, word)| Happened::to(&record, event, word)).collect();

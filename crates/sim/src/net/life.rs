@@ -80,7 +80,7 @@ impl Life {
         sim.0.network.listen_in();
         let people = cast::people(&mut sim, &mut chance);
         let plain = sim.plain_host(ELSEWHERE);
-        plain.set_manners(Manners { greylists_once_in: 6, drops_once_in: 15, defers_once_in: 15 });
+        plain.set_manners(Manners { greylists_once_in: 6, drops_once_in: 15, defers_once_in: 15, ..Manners::default() });
         let hostile = Hostile::settle(&sim, chance.fork());
         let spammer = chance.once_in(3).then(|| chance.index(people.len()));
         let climate = Climate::drawn(&mut chance);

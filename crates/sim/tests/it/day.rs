@@ -69,7 +69,7 @@ impl Day {
         }
         users[PEOPLE_OF_DOMAIN].also_be(Alias::CatchAll(DOMAINS[1].parse().unwrap()));
         let plain = sim.plain_host(ELSEWHERE);
-        plain.set_manners(Manners { greylists_once_in: 6, drops_once_in: 25, defers_once_in: 25 });
+        plain.set_manners(Manners { greylists_once_in: 6, drops_once_in: 25, defers_once_in: 25, ..Manners::default() });
         let chance = chance.fork();
         Self { sim, users, plain, book, under_way: vec![], later: vec![], seen: 0, chance }
     }

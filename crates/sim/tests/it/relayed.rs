@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use delivery::report::SentStatus;
 use mail::address::Mailbox;
-use sim::{Boundary, Manners, Sim};
+use sim::{Boundary, Manners, Sim, Tls};
 
 /// A while in which nothing happens by itself.
 const LONG: Duration = Duration::from_mins(30);
@@ -31,6 +31,52 @@ fn messages_to_a_domain_without_the_extension_share_the_connection_that_found_it
     let message = alice.submit(dave, "Hello again");
     sim.run_until(crate::SOON, "it is passed on", |_| alice.sent_status(&message) == SentStatus::Relayed);
     assert_eq!(plain.connections(), 2, "the answer is not believed for ever");
+}
+
+#[test]
+fn a_server_whose_tls_fails_again_and_again_is_one_without_the_extension() {
+    // Each failure is a connection; then the message goes in the clear, after one more.
+    for (tls, failures) in [(Tls::Refused, 2), (Tls::HangsUp, 4)] {
+        let mut sim = Sim::seeded(9);
+        let [alice] = sim.accounts(["alice@a.test"]);
+        let plain = sim.plain_host("legacy.test");
+        plain.set_manners(Manners { tls, ..Manners::default() });
+        let message = alice.submit(dave(), "Hello");
+        sim.run_until(LONG, "it is passed on", |_| alice.sent_status(&message) == SentStatus::Relayed);
+        assert_eq!((plain.connections(), plain.taken_since(0).len()), (failures + 2, 1), "{tls:?}");
+    }
+}
+
+#[test]
+fn no_connection_that_is_lost_makes_a_two_way_server_one_without_the_extension() {
+    let mut sim = Sim::seeded(10);
+    let [alice, bob] = sim.accounts(["alice@a.test", "bob@b.test"]);
+    bob.allow(alice.address());
+    sim.part("a.test", "b.test");
+    let message = alice.submit(bob.address(), "Hello");
+    sim.run_for(crate::SOON);
+    sim.heal();
+    for verb in ["EHLO", "STARTTLS", "STARTTLS", "STARTTLS"] {
+        sim.lose_reply_to(verb);
+    }
+    sim.run_until(LONG, "it is delivered", |_| alice.sent_status(&message) == SentStatus::Delivered);
+    assert_eq!(sim.planned_faults(), []);
+}
+
+#[test]
+fn what_was_to_be_relayed_is_noticed_when_the_domain_is_known_to_speak_two_way_mail() {
+    let mut sim = Sim::seeded(11);
+    let [alice, bob] = sim.accounts(["alice@a.test", "bob@b.test"]);
+    bob.allow(alice.address());
+    // No TLS for so long that Bob's server seems to be without the extension; and what is then pushed is lost on the way.
+    for verb in ["STARTTLS", "STARTTLS", "STARTTLS", "STARTTLS", "MAIL"] {
+        sim.lose_reply_to(verb);
+    }
+    let first = alice.submit(bob.address(), "First");
+    sim.run_until(LONG, "its push is lost", |sim| sim.planned_faults().is_empty());
+    let second = alice.submit(bob.address(), "Second");
+    sim.run_until(LONG, "both are there", |_| [&first, &second].iter().all(|sent| alice.sent_status(sent) == SentStatus::Delivered));
+    assert_eq!(bob.inbox().len(), 2);
 }
 
 #[test]

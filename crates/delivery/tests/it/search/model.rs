@@ -289,6 +289,7 @@ impl Model {
         let (known, lost) = (TransferEvent::RelayDeferred { taking }, TransferEvent::RelayDeferred { taking: Taking::Possible });
         let number_of_known = if taking == Taking::Excluded { 16 } else { 17 };
         next.push(self.origin(world, number_of_known, &known));
+        next.push(self.origin(world, 21, &TransferEvent::ExtensionKnown));
         let refused = TransferEvent::RelayRefused { status: Status::permanent(0, 0), text: String::new() };
         next.push(self.origin(world, 5, &refused));
         let ending = if self.mutant == Mutant::RelayEndingUnrecorded { world } else { self.origin(world, 18, &TransferEvent::RelayEnding) };

@@ -169,8 +169,9 @@ fn remembered<K: Hash + Eq + Copy, V: Copy>(
 /// Counts of attempts and times of retries only stretch delays, and here there are none.
 fn without_counts(transfer: Transfer) -> Transfer {
     match transfer {
+        // Failures of TLS lead where other failures and absence lead.
         Transfer::Notifying { since, line, delay, .. } => {
-            Transfer::Notifying { since, attempts: 0, retry_at: Timestamp::EPOCH, line, delay }
+            Transfer::Notifying { since, attempts: 0, retry_at: Timestamp::EPOCH, line, delay, tls_failures: 0 }
         }
         Transfer::Relaying { since, delay, taking, .. } => {
             Transfer::Relaying { since, attempts: 0, retry_at: Timestamp::EPOCH, delay, taking }

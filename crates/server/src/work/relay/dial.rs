@@ -133,7 +133,7 @@ impl Hop {
         let peer = match PeerSession::open_at(node, &name, to, begin, TlsUse::IfOffered).await {
             // RFC 7435: better in the clear than not at all, where nobody asked for more. Messages that did are asked again
             // when their turn comes.
-            Err(PeerError::NoTls(reason)) if self.tls == RouteTls::Opportunistic => {
+            Err(PeerError::NoTls { reason, .. }) if self.tls == RouteTls::Opportunistic => {
                 tracing::info!(host = %self.host, reason, "TLS does not come about; mail goes there in the clear");
                 PeerSession::open_at(node, &name, to, begin, TlsUse::NotAgain).await?
             }

@@ -16,14 +16,7 @@ const SLACK: Duration = Duration::from_secs(130);
 
 pub(super) fn check(life: &Life, evidence: &mut Evidence, is_the_end: bool) {
     let struck = life.sim.struck();
-    let breaks = ["connection cut", "dial behind a partition", "partition in mid-stream", "packets late"];
-    let judge = Judge {
-        life,
-        is_the_end,
-        has_dns_lied: struck.contains_key("DNS: a lie"),
-        may_be_taken_for_plain: breaks.iter().any(|fault| struck.contains_key(fault)),
-        elsewhere: life.plain.taken_since(0),
-    };
+    let judge = Judge { life, is_the_end, has_dns_lied: struck.contains_key("DNS: a lie"), elsewhere: life.plain.taken_since(0) };
     for (number, letter) in life.book.letters.iter().enumerate() {
         for recipient in &letter.recipients {
             match letter.author {
@@ -39,9 +32,6 @@ struct Judge<'a> {
     life: &'a Life,
     is_the_end: bool,
     has_dns_lied: bool,
-    /// Handshakes may have broken: a server whose TLS does not come about, and that nobody has seen to speak the extension, is
-    /// one without it from the second attempt on.
-    may_be_taken_for_plain: bool,
     elsewhere: Vec<Taken>,
 }
 
@@ -121,16 +111,14 @@ impl Judge<'_> {
         } else {
             0
         };
-        let relayed = count(SentStatus::Relayed);
-        // By ordinary SMTP it may come more than once, and what the recipient thinks of pushed mail decides.
-        let most = if relayed > 0 { usize::MAX } else { delivered + count(SentStatus::HandedOver) };
+        let most = delivered + count(SentStatus::HandedOver);
         let most = most.max(usize::try_from(forgotten).unwrap_or(usize::MAX));
         if copies < least || copies > most {
             evidence.note(number, format!("{what}: {statuses:?}, and lies there {copies} times"));
         }
         let now = self.life.sim.now();
         let ever = book.standing(person, &letter.from, letter.begun, now);
-        if copies > 0 && relayed == 0 && !ever.is_in {
+        if copies > 0 && !ever.is_in {
             evidence.note(number, format!("{what}: it lies there, and its author was never let in"));
         }
         let is_in = book.standing(person, &letter.from, self.life.calm_since, now).surely_in();
@@ -141,7 +129,7 @@ impl Judge<'_> {
                 SentStatus::Noticed if self.is_the_end => Some("it should have expired"),
                 // What a restore took away, the origin says again only after a while.
                 SentStatus::Noticed if is_in && !may_be_missing => Some("it waits, and its author is let in"),
-                SentStatus::Relayed if !self.may_be_taken_for_plain => Some("it was relayed to a server with the extension"),
+                SentStatus::Relayed => Some("it was relayed to a server with the extension"),
                 SentStatus::Failed if !self.has_dns_lied && age < RETENTION_SHORT => Some("it failed, and nothing was wrong with it"),
                 SentStatus::Expired if age + SLACK < RETENTION_SHORT => Some("it expired too soon"),
                 SentStatus::HandedOver if age + SLACK < RETENTION_SHORT => Some("it is called handed over too soon"),

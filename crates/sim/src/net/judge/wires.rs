@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use delivery::report::SentStatus;
 use mail::time::Timestamp;
 
 use super::Evidence;
@@ -26,9 +25,7 @@ pub(super) fn check(life: &Life, evidence: &mut Evidence) {
         let Some((number, letter)) = usize::try_from(mark).ok().and_then(|number| Some((number, life.book.letters.get(number)?))) else {
             continue;
         };
-        let is_relayed = |address: &str| evidence.statuses(number, address).contains(&SentStatus::Relayed);
-        let is_relayed = letter.recipients.iter().any(|recipient| is_relayed(&recipient.address));
-        if !is_relayed && !wires.may_cross(letter, from, to, at) {
+        if !wires.may_cross(letter, from, to, at) {
             evidence.note(
                 number,
                 format!("m{number}: its octets went from {from:?} to {to:?} at {at}, and nobody there had let {} in", letter.from),
