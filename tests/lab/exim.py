@@ -95,6 +95,9 @@ class Exim(Mta):
         self.ports = {"smtp": free_port(address)}
         self.macros = {"TLS_HOSTS": "", "CERTIFICATE": "", "KEY": "", "AVOID_TLS": "*"}
         self.routes = []
+        # Further lines of the configuration, and how often it looks at its queue.
+        self.settings = ""
+        self.queue_runs = "-q1s"
 
     def route(self, domain, address, port):
         """Mail for this domain goes there."""
@@ -104,8 +107,8 @@ class Exim(Mta):
         """From its start on it offers STARTTLS, with this certificate, and uses it where it is offered."""
         self.macros = {"TLS_HOSTS": "*", "CERTIFICATE": certificate, "KEY": key, "AVOID_TLS": ""}
 
-    def start(self):
-        """Writes the configuration and starts it."""
+    def start(self, *wrapper):
+        """Writes the configuration and starts it, behind the words of `wrapper` if there are any."""
         self.make_folder("spool", "Debian-exim")
         macros = {
             "FOLDER": self.folder,
@@ -119,6 +122,6 @@ class Exim(Mta):
         lines = "".join(f"{name} = {value}\n" for name, value in macros.items())
         # Where it was compiled to look: in other files it trusts nobody but root, which it does not stay.
         self.make_folder("etc/exim4", "root")
-        self.write_file("etc/exim4/exim4.conf", lines + CONFIGURATION)
-        # In the foreground, with a look at the queue every second.
-        self.run([f"{self.programs}/usr/sbin/exim4", "-bdf", "-q1s"])
+        self.write_file("etc/exim4/exim4.conf", lines + self.settings + CONFIGURATION)
+        # In the foreground.
+        self.run([f"{self.programs}/usr/sbin/exim4", "-bdf", self.queue_runs], wrapper)

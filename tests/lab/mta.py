@@ -11,28 +11,33 @@ from cases import Skipped
 from server import ROOT, wait_for
 
 # The server sees an `/etc` of its own, in a mount namespace of its own: these are the users and groups there.
-USERS = {"root": 0, "postfix": 64_990, "Debian-exim": 64_991, "vmail": 64_992, "nobody": 65_534}
-GROUPS = {"root": 0, "mail": 8, "postfix": 64_990, "Debian-exim": 64_991, "vmail": 64_992, "postdrop": 64_993, "nogroup": 65_534}
+OWN = {"postfix": 64_990, "Debian-exim": 64_991, "vmail": 64_992, "dovecot": 64_994, "dovenull": 64_995, "opensmtpd": 64_996, "opensmtpq": 64_997}
+USERS = {"root": 0, "nobody": 65_534, **OWN}
+GROUPS = {"root": 0, "mail": 8, "postdrop": 64_993, "nogroup": 65_534, **OWN}
 
 # What runs in the namespace: `/etc` and the programs in their places, where every user can reach them, then the server.
 IN_NAMESPACE = 'mount --bind "$1" /etc; mount --bind "$2" "$3"; shift 3; exec "$@"'
 
 
-def programs():
-    """Where the programs are unpacked; skips the case where they can't be run."""
+def programs(*which):
+    """Where the programs are unpacked, in the words of tests/peers; skips the case where they can't be run."""
     if os.geteuid() != 0:
         raise Skipped("NOT ROOT: mail servers of others change to users of their own, which takes root")
     script = os.path.join(ROOT, "tests", "peers")
-    run = subprocess.run([script, "install"], capture_output=True, text=True, timeout=600, check=False)
+    run = subprocess.run([script, "install", *which], capture_output=True, text=True, timeout=600, check=False)
     assert run.returncode == 0, f"tests/peers install: {run.stdout}{run.stderr}"
-    return subprocess.run([script, "folder"], capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+    return subprocess.run([script, "folder", *which], capture_output=True, text=True, timeout=60, check=True).stdout.strip()
 
 
 class Mta:
     """One server process; it keeps all mail in one Maildir, `mail/all`."""
 
+    # Which of tests/peers it is among, and how what it looks for gets into its place.
+    peers = ()
+    in_namespace = IN_NAMESPACE
+
     def __init__(self, folder, domain, address):
-        self.unpacked = programs()
+        self.unpacked = programs(*self.peers)
         self.domain = domain
         self.hostname = f"mx.{domain}"
         self.address = address
@@ -72,7 +77,7 @@ class Mta:
 
     def run(self, command, wrapper=(), environment=None):
         """Starts the command in a namespace of its own, behind the words of `wrapper`; returns once every port is listened on."""
-        words = [*wrapper, "unshare", "--mount", "sh", "-ec", IN_NAMESPACE, "sh", self.write_etc(), self.unpacked, self.programs, *command]
+        words = [*wrapper, "unshare", "--mount", "sh", "-ec", self.in_namespace, "sh", self.write_etc(), self.unpacked, self.programs, *command]
         with open(os.path.join(self.folder, "output"), "ab") as output:
             self.process = subprocess.Popen(words, stdout=output, stderr=output, env={**os.environ, **(environment or {})}, start_new_session=True)
         wait_for(f"{self.hostname} to listen", self.listens, 60)

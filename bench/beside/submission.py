@@ -4,19 +4,16 @@ import os
 import time
 
 from logins import Logins
-from meter import Rows
 from reception import one_of_ours
-from server import wait_for
-from stage import Theirs, load
+from stage import TheirPostfix, load, wait_delivered
 
-ONCE, EACH = "Twoway, 32 sessions with TLS and a login each, many messages in one", "Twoway, TLS and a login for each message"
-THEIRS = "Postfix, 32 sessions with TLS and a login each, many messages in one"
+ONCE, EACH = "Twoway, a login for each session", "Twoway, a login for each message"
+THEIRS = "Postfix, a login for each session"
 AUTHOR, PASSWORD = "author@p.test", "only for this"
 
 
-def measure(options, folder, dns):
+def measure(options, folder, dns, rows):
     """Interleaved rounds of both."""
-    rows = Rows("submission")
     logins = Logins("127.0.0.6", AUTHOR, PASSWORD)
     with one_of_ours(folder, dns) as node:
         postfix = one_of_theirs(folder, node, logins)
@@ -30,10 +27,6 @@ def measure(options, folder, dns):
         postfix.end()
         node.end()
     logins.close()
-    rows.show()
-    print()
-    rows.ratio("CPU of theirs over ours, many messages in one session", THEIRS, ONCE, "cpu_ms_per_message")
-    rows.ratio("accepted a second, ours over theirs, many messages in one session", ONCE, THEIRS, "accepted_per_second")
 
 
 def one_of_theirs(folder, node, logins):
@@ -46,7 +39,7 @@ def one_of_theirs(folder, node, logins):
         "smtpd_tls_auth_only": "yes",
         "smtpd_recipient_restrictions": "permit_sasl_authenticated,reject",
     }
-    postfix = Theirs(folder, "p.test", "127.0.0.6", {"submission": own})
+    postfix = TheirPostfix(folder, "p.test", "127.0.0.6", {"submission": own})
     tls = os.path.join(node.data_dir, "tls")
     postfix.offer_tls(os.path.join(tls, "self-signed.pem"), os.path.join(tls, "self-signed.key"))
     return postfix
@@ -54,14 +47,14 @@ def one_of_theirs(folder, node, logins):
 
 def ours(rows, name, node, folder, each):
     """32 sessions with so many messages each."""
-    author, stored = f"author@{node.domain}", node.events("Stored")
+    author, stored = f"author@{node.domain}", node.delivered()
     whither = (node.address, node.ports["submission"])
     one_round(
         rows,
         name,
         node,
         lambda: submit(whither, node, folder, (author, node.passwords[author]), f"reader@{node.domain}", each),
-        lambda taken: wait_for("everything to be stored", lambda: node.events("Stored") >= stored + len(taken), 120),
+        lambda taken: wait_delivered(node, stored + len(taken)),
     )
 
 
@@ -74,7 +67,7 @@ def theirs(rows, name, postfix, node, folder, each):
         name,
         postfix,
         lambda: submit(whither, node, folder, (AUTHOR, PASSWORD), "reader@p.test", each),
-        lambda taken: wait_for("everything to be stored", lambda: postfix.delivered() >= stored + len(taken), 300),
+        lambda taken: wait_delivered(postfix, stored + len(taken)),
     )
 
 

@@ -1,0 +1,71 @@
+"""What docs/performance.md says besides figures."""
+
+ABOUT = """# What it costs
+
+Twoway beside what Debian 12 has: Postfix 3.7, Dovecot 2.3, OpenSMTPD 6.8, Exim 4.96, on the same machine, in the same hour. Medians, with the
+least and the most of all rounds in parentheses where there is room. Written by
+
+```sh
+bench/run
+```
+
+which builds, unpacks the others, measures for about half an hour, and leaves the raw figures in
+[performance/figures.json](performance/figures.json). `bench/run --page` writes the page from them. The machine: two cores of a
+virtual machine that was shared with compilers all the while. So the rounds of all servers are interleaved; ratios and processor
+time can be believed to a tenth or two, rates and times of the clock much less. What a machine of yours does, only a run there
+tells."""
+
+TOGETHER = """## Accepting
+
+`smtp-source`, 32 sessions, 10 KiB, in the clear, into a mailbox on the same server. Everybody with default settings for what is
+durable; ours says 250 when the message is in the mailbox, theirs when it is in the queue, and what is done behind the 250 counts
+as well. The last row accepts and delivers to nobody.
+
+![Processor for each message](performance/reception.svg)
+
+OpenSMTPD and Exim had a tenth of the messages, for they take so long. OpenSMTPD takes over a hundred a second from one session here,
+and a tenth of that from many; its processor time does not change. Of octets to the disk, ours are written twice: to SQLite's
+journal, and when that is full to the database."""
+
+SUBMISSION = """## Submission
+
+TLS and AUTH PLAIN, 32 sessions, 10 KiB, for a mailbox on the same server. Our password hash is Argon2, slow on purpose: it is the
+last row. Postfix asks a program of the bench that compares words and costs it nothing."""
+
+WALK = """## From one server to another
+
+10 KiB, TLS on every hop, submitted at the first server and visible in a mailbox of the second. Ours logs in (once a session),
+keeps the message, gives a notice; the other decides, retrieves, stores, confirms; the first deletes. Postfix takes the message
+from a trusted network without a login, and sends it by SMTP to the other, which puts it into a Maildir. Processor time counts
+until both servers are at rest.
+
+Alone, most of the median is waited, not worked. Consent is decided after a random delay of up to 50 ms (25 on average), so that the time of
+a reply to a notice tells nothing of the allow list. The notice and the retrieval each have a connection and a handshake of their
+own, and every sync is made for this message alone. Among many messages all of that is shared."""
+
+GROWTH = """## As the store grows
+
+Two of ours. The origin's store holds so many other messages (1 KiB) that were noticed and wait; the destination's as many notices as contact attempts, and
+ten times as many allow entries, over 2,000 accounts. All were written through the store's own methods (`bench fill`).
+
+![What a message costs among what waits already](performance/growth.svg)"""
+
+NOTICES = """## Notices
+
+Recorded durably and not decided: eight sessions of one origin, 500 in flight each, TLS 1.3, the client on the same two cores. The aim is 20,000
+for a second of one core."""
+
+HOW = """## How it is measured
+
+- The others are unpacked from Debian's packages (`tests/peers`), with their defaults for everything about queues and syncs. Exim delivers
+  all messages of a session at once (Debian's leaves those after the tenth to the queue). Ours is a release build with default settings, SQLite with
+  `synchronous=FULL`, one line of log for each event; only limits for one client are lifted, from which Postfix exempts its own networks too.
+- Processor time is `cpu.stat` of a cgroup for each server: user and kernel, all its processes, those that have ended included; read when the
+  server has used nothing for half a second. The store's share is that of the threads that carry out its transactions.
+- Memory is what the processes of that cgroup have allocated (`memory.stat`, pages of files left out), looked at every 20 ms.
+- Octets to the disk: rounds of their own on an ext4 of the server's own on a loop device, whose counter is read when everything
+  is synced and the server has stopped. The file system's journal is in it.
+- Syncs (`fsync`, `fdatasync`, `sync_file_range`, `msync`, `sync`, `syncfs`) and connections: rounds of their own under strace. How
+  long a message waited for syncs is the time between its 250 and the mailbox in which some sync of either server was under way.
+- When a message is visible: the log line of the commit (ours), the time at which the file got its name in the Maildir (theirs).
+- The floor of the machine: 4 KiB appended and synced, and a connection with a TLS handshake over loopback, each a hundred times a round."""
