@@ -11,7 +11,7 @@ use mail::time::Timestamp;
 use crate::backend::Tx;
 use crate::content::Place;
 use crate::mailbox::{INBOX, NewMail};
-use crate::{ArrivalKey, ArrivalRecord, Deliver, Delivered, DuePlace, Lease, NewArrival, Result, SettleArrival, Store, Writer};
+use crate::{ArrivalKey, ArrivalRecord, Deliver, Delivered, Lease, NewArrival, Result, SettleArrival, Store, Writer};
 use crate::{accounts, arrival_row, consent, contacts, lease, mailbox, moment, orphans, params, statements};
 
 /// Rows that one transaction deletes.
@@ -47,27 +47,6 @@ impl Store {
             self.write(part, notices.len() * ROW_OCTETS, move |tx| notices.iter().try_for_each(|notice| record_notice(tx, notice, &timers)))
         });
         futures_util::future::try_join_all(recorded).await.map(drop)
-    }
-
-    /// Arrivals of leased partitions whose `due_at` has come, earliest first.
-    ///
-    /// # Errors
-    /// The store is not available.
-    pub async fn due_arrivals(&self, lease: &Lease, now: Timestamp, limit: usize) -> Result<Vec<ArrivalRecord>> {
-        self.due_arrivals_after(lease, now, &DuePlace::START, limit).await
-    }
-
-    /// The same, behind a place in that order.
-    ///
-    /// # Errors
-    /// The store is not available.
-    pub async fn due_arrivals_after(&self, lease: &Lease, now: Timestamp, after: &DuePlace, limit: usize) -> Result<Vec<ArrivalRecord>> {
-        let (lease, after) = (lease.clone(), after.clone());
-        let due = move |tx: &mut dyn Tx| {
-            let values = params![now, &lease.owner, lease.epoch, after.due_at, after.id.as_str(), limit];
-            arrival_row::records(tx.query(arrival_row::DUE_ARRIVALS, values)?)
-        };
-        self.read(due).await
     }
 
     /// The arrival of this key, whatever its state.

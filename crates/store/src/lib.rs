@@ -29,6 +29,7 @@ mod contacts;
 mod destination;
 mod directory;
 mod domains;
+mod due;
 mod former;
 mod import;
 pub mod kept;
@@ -55,6 +56,7 @@ use queue::{Hook, Queue};
 
 pub use backlog::{ArrivalLine, Belongings, TransferLine};
 pub use census::{Census, InState};
+pub use due::Due;
 pub use import::{Import, Imported, MAILBOXES_MAX};
 pub use records::*;
 
@@ -181,13 +183,13 @@ impl Store {
             destination::STATEMENTS,
             directory::STATEMENTS,
             domains::STATEMENTS,
+            due::STATEMENTS,
             former::STATEMENTS,
             import::STATEMENTS,
             kept::STATEMENTS,
             lease::STATEMENTS,
             mailbox::STATEMENTS,
             orphans::STATEMENTS,
-            origin::STATEMENTS,
             reception::STATEMENTS,
             redecision::STATEMENTS,
             schema::STATEMENTS,

@@ -8,18 +8,11 @@ use mail::time::Timestamp;
 
 use crate::backend::Tx;
 use crate::content::Place;
-use crate::{DuePlace, Keep, Lease, Result, Store, StoreError, TransferRecord};
-use crate::{accounts, consent, moment, orphans, params, settle, statements, transfer_row};
+use crate::{Keep, Result, Store, StoreError, TransferRecord};
+use crate::{accounts, consent, moment, orphans, params, settle, transfer_row};
 
 /// Rows that one transaction changes on behalf of one command.
 const ROWS_MAX: usize = 200;
-
-statements! {
-    NEXT_TRANSFER = "SELECT t.due_at FROM transfer t JOIN lease l ON l.part = t.part WHERE l.owner = ?1 AND l.epoch <= ?2 \
-                     AND t.due_at > ?3 ORDER BY t.due_at LIMIT 1";
-    NEXT_ARRIVAL = "SELECT a.due_at FROM arrival a JOIN lease l ON l.part = a.part WHERE l.owner = ?1 AND l.epoch <= ?2 \
-                    AND a.due_at > ?3 ORDER BY a.due_at LIMIT 1";
-}
 
 impl Store {
     /// Takes in a message: content, envelope and a transfer for each recipient. After this, 250.
@@ -33,45 +26,6 @@ impl Store {
             Place::Object(_) | Place::Unread | Place::Freed => 0,
         };
         self.write(part, octets + message.header.len(), move |tx| keep(tx, &message, &timers)).await
-    }
-
-    /// Transfers of leased partitions whose `due_at` has come, earliest first. Without the octets of their content.
-    ///
-    /// # Errors
-    /// The store is not available.
-    pub async fn due_transfers(&self, lease: &Lease, now: Timestamp, limit: usize) -> Result<Vec<TransferRecord>> {
-        self.due_transfers_after(lease, now, &DuePlace::START, limit).await
-    }
-
-    /// The same, behind a place in that order.
-    ///
-    /// # Errors
-    /// The store is not available.
-    pub async fn due_transfers_after(&self, lease: &Lease, now: Timestamp, after: &DuePlace, limit: usize) -> Result<Vec<TransferRecord>> {
-        let (lease, after) = (lease.clone(), after.clone());
-        let due = move |tx: &mut dyn Tx| {
-            let values = params![now, &lease.owner, lease.epoch, after.due_at, after.id.as_str(), limit];
-            transfer_row::records(tx.query(transfer_row::DUE_TRANSFERS, values)?)
-        };
-        self.read(due).await
-    }
-
-    /// The earliest `due_at` after `now`, of all transfers and arrivals of leased partitions. What is due already is
-    /// found by the other methods.
-    ///
-    /// # Errors
-    /// The store is not available.
-    pub async fn next_due(&self, lease: &Lease, now: Timestamp) -> Result<Option<Timestamp>> {
-        let lease = lease.clone();
-        let next = move |tx: &mut dyn Tx| {
-            let mut earliest = None;
-            for sql in [NEXT_TRANSFER, NEXT_ARRIVAL] {
-                let due_at = tx.one(sql, params![&lease.owner, lease.epoch, now])?.map(|mut row| row.time()).transpose()?;
-                earliest = earliest.into_iter().chain(due_at).min();
-            }
-            Ok(earliest)
-        };
-        self.read(next).await
     }
 
     /// The transfer of this id, whatever its state.

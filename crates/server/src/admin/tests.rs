@@ -115,7 +115,7 @@ impl Office {
         let arrival = NewArrival { account: alice.id, notice, evidence, decide_at: now, now };
         self.desk.store.record_notices(vec![arrival]).await.unwrap();
         let lease = self.desk.store.lease("test", now, now + Duration::from_mins(1)).await.unwrap();
-        for arrival in self.desk.store.due_arrivals(&lease, now, 10).await.unwrap() {
+        for arrival in self.desk.store.due(&lease, now, 10).await.unwrap().arrivals.unwrap() {
             self.desk.store.decide(&arrival.key, &lease, now, Jitter::NONE).await.unwrap();
         }
     }

@@ -102,16 +102,16 @@ async fn dispatch(node: Arc<Node>) {
             under_way.begin_round();
             // One time for the whole round: what becomes due while it lasts is next, and not overlooked until the poll.
             let now = node.world.now();
-            let transfers = dispatch_transfers(&node, &held, &under_way, &mut transfers_walk, now).await;
+            let due = node.store.due(&held, now, ROUND_MAX).await?;
+            let transfers = dispatch_transfers(&node, &held, &under_way, &mut transfers_walk, now, due.transfers).await;
             // Trouble with one sort is no reason to leave the other.
             if delays.as_ref().is_some_and(|(epoch, _)| *epoch != held.epoch) {
                 delays = None;
             }
             let (_, delays) = delays.get_or_insert_with(|| (held.epoch, Delays::draw(&node)));
-            let decision = dispatch_arrivals(&node, &held, &under_way, &mut arrivals_walk, delays, now).await?;
+            let decision = dispatch_arrivals(&node, &held, &under_way, &mut arrivals_walk, delays, now, due.arrivals).await?;
             transfers?;
-            let next = node.store.next_due(&held, now).await?;
-            Ok::<_, StoreError>((held, next.into_iter().chain(decision).min()))
+            Ok::<_, StoreError>((held, due.next.into_iter().chain(decision).min()))
         };
         let next = match round.await {
             Ok((held, next)) => {
@@ -187,8 +187,9 @@ async fn dispatch_transfers(
     under_way: &UnderWay,
     walk: &mut Walk,
     now: Timestamp,
+    due: Result<Vec<TransferRecord>, StoreError>,
 ) -> Result<(), StoreError> {
-    let mut due = node.store.due_transfers(lease, now, ROUND_MAX).await?;
+    let mut due = due?;
     if let Some(place) = walk.next(due.len(), due.last().map(place_of_transfer)) {
         let rest = node.store.due_transfers_after(lease, now, &place, ROUND_MAX).await?;
         walk.came_to(rest.len(), rest.last().map(place_of_transfer));
@@ -261,8 +262,9 @@ async fn dispatch_arrivals(
     walk: &mut Walk,
     delays: &Delays,
     now: Timestamp,
+    due: Result<Vec<ArrivalRecord>, StoreError>,
 ) -> Result<Option<Timestamp>, StoreError> {
-    let mut due = node.store.due_arrivals(lease, now, ROUND_MAX).await?;
+    let mut due = due?;
     let place_of = |record: &ArrivalRecord| place_of_arrival(record, node.moment());
     if let Some(place) = walk.next(due.len(), due.last().map(place_of)) {
         let rest = node.store.due_arrivals_after(lease, now, &place, ROUND_MAX).await?;

@@ -132,7 +132,7 @@ on_both_engines! {
         let contacts = it.store.contacts(bob, it.now()).await.unwrap();
         assert_eq!((contacts.len(), contacts[0].count), (1, 1_201));
         assert_eq!(it.add(bob, EntryList::Allow, "alice@a.test").await.released, 1_201);
-        assert_eq!(it.store.due_arrivals(&lease, it.now(), 2_000).await.unwrap().len(), 1_201);
+        assert_eq!(it.store.due(&lease, it.now(), 2_000).await.unwrap().arrivals.unwrap().len(), 1_201);
         // A crash cut it short: it goes on where it was.
         it.meddle("INSERT INTO redecision SELECT part, id, '', '' FROM account");
         assert_eq!(it.store.resume_redecisions(it.now(), Jitter::NONE).await.unwrap(), 0);

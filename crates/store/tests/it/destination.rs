@@ -20,7 +20,7 @@ on_both_engines! {
         it.store.record_notices(vec![notice.clone(), notice.clone()]).await.unwrap();
         it.store.record_notices(vec![notice.clone()]).await.unwrap();
         let lease = it.lease().await;
-        let due = it.store.due_arrivals(&lease, it.now(), 10).await.unwrap();
+        let due = it.store.due(&lease, it.now(), 10).await.unwrap().arrivals.unwrap();
         assert_eq!(due.len(), 1);
         assert_eq!((&due[0].key, &due[0].notice), (&key, &notice.notice));
         let decided = it.store.decide(&key, &lease, it.now(), delivery::schedule::Jitter::NONE).await.unwrap().unwrap();
@@ -121,7 +121,7 @@ on_both_engines! {
         let other = it.store.lease("there", it.now(), later).await.unwrap();
         assert!(other.epoch > delivery.lease.epoch);
         assert_eq!(it.store.deliver(delivery.clone()).await, Err(StoreError::LeaseLost));
-        assert!(it.store.due_arrivals(&delivery.lease, later, 10).await.unwrap().is_empty());
+        assert!(it.store.due(&delivery.lease, later, 10).await.unwrap().arrivals.unwrap().is_empty());
         delivery.lease = other;
         assert_eq!(it.store.deliver(delivery).await.unwrap(), Delivered::Stored);
     }

@@ -21,13 +21,13 @@ on_both_engines! {
         let alice = it.account("alice@a.test", Screening::Off).await;
         it.store.keep(it.message(alice, "alice@a.test", &["bob@b.test"], b"hello")).await.unwrap();
         let other = it.store.lease("there", it.now(), until).await.unwrap();
-        assert!(it.store.due_transfers(&other, it.now(), 10).await.unwrap().is_empty());
-        assert_eq!(it.store.next_due(&other, mail::time::Timestamp::EPOCH).await.unwrap(), None);
-        assert_eq!(it.store.due_transfers(&renewed, it.now(), 10).await.unwrap().len(), 1);
+        assert!(it.store.due(&other, it.now(), 10).await.unwrap().transfers.unwrap().is_empty());
+        assert_eq!(it.store.due(&other, mail::time::Timestamp::EPOCH, 10).await.unwrap().next, None);
+        assert_eq!(it.store.due(&renewed, it.now(), 10).await.unwrap().transfers.unwrap().len(), 1);
         it.wait(Duration::from_mins(3));
         let other = it.store.lease("there", it.now(), it.now() + Duration::from_mins(1)).await.unwrap();
         assert!(other.epoch > renewed.epoch);
-        assert_eq!(it.store.due_transfers(&other, it.now(), 10).await.unwrap().len(), 1);
+        assert_eq!(it.store.due(&other, it.now(), 10).await.unwrap().transfers.unwrap().len(), 1);
         let id = it.store.sent(alice).await.unwrap()[0].id.clone();
         let late = Settle { writer: Writer::Job(renewed.clone()), ..it.settle(&id, TransferEvent::NoticeSending) };
         assert_eq!(it.store.settle(late).await, Err(StoreError::LeaseLost));

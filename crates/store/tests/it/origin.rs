@@ -18,11 +18,11 @@ on_both_engines! {
         it.store.keep(message.clone()).await.unwrap();
         it.store.keep(message.clone()).await.unwrap();
         let lease = it.lease().await;
-        assert_eq!(it.store.due_transfers(&lease, it.now(), 10).await.unwrap().len(), 2);
+        assert_eq!(it.store.due(&lease, it.now(), 10).await.unwrap().transfers.unwrap().len(), 2);
         let before = it.now() - Duration::from_secs(1);
-        assert_eq!(it.store.next_due(&lease, before).await.unwrap(), Some(it.now()));
-        assert_eq!(it.store.next_due(&lease, it.now()).await.unwrap(), None, "what is due already hides nothing that comes");
-        let first = it.store.due_transfers(&lease, it.now(), 1).await.unwrap().remove(0);
+        assert_eq!(it.store.due(&lease, before, 10).await.unwrap().next, Some(it.now()));
+        assert_eq!(it.store.due(&lease, it.now(), 10).await.unwrap().next, None, "what is due already hides nothing that comes");
+        let first = it.store.due(&lease, it.now(), 1).await.unwrap().transfers.unwrap().remove(0);
         let place = DuePlace { due_at: first.transfer.due_at(), id: first.id.to_string() };
         let rest = it.store.due_transfers_after(&lease, it.now(), &place, 10).await.unwrap();
         assert_eq!((rest.len(), rest[0].id != first.id), (1, true));
