@@ -8,7 +8,9 @@ use mail::time::Timestamp;
 use crate::backend::{Row, Tx};
 use crate::directory::{alias_name, catch_all};
 use crate::former::Through;
-use crate::{Account, Added, Alias, Credentials, NewAccount, Result, ScramVerifier, Store, StoreError, codec, mailbox, params, statements};
+use crate::{
+    Account, Added, Alias, Credentials, NewAccount, Result, ScramVerifier, Store, StoreError, codec, directory, mailbox, params, statements,
+};
 
 statements! {
     INSERT = "INSERT INTO account (part, id, address, stage, screening, legacy, made, password_hash, scram_salt, scram_iterations, \
@@ -175,8 +177,12 @@ impl Store {
     /// # Errors
     /// The store is not available.
     pub async fn account(&self, address: &Mailbox) -> Result<Option<Account>> {
-        let Some(account) = self.name_holder(address.key()).await? else { return Ok(None) };
-        self.account_by_id(account).await
+        let name = address.key();
+        let find = move |tx: &mut dyn Tx| {
+            let Some(account) = directory::holder(tx, &name)? else { return Ok(None) };
+            load(tx, Partition::of(account), account)
+        };
+        self.read(find).await
     }
 
     /// The account of this id.
@@ -192,8 +198,12 @@ impl Store {
     /// # Errors
     /// The store is not available.
     pub async fn credentials(&self, address: &Mailbox) -> Result<Option<Credentials>> {
-        let Some(account) = self.name_holder(address.key()).await? else { return Ok(None) };
-        self.read(move |tx| credentials(tx, account)).await
+        let name = address.key();
+        let find = move |tx: &mut dyn Tx| {
+            let Some(account) = directory::holder(tx, &name)? else { return Ok(None) };
+            credentials(tx, account)
+        };
+        self.read(find).await
     }
 
     /// Who receives mail for this address: the address itself, without its plus-tag, or the domain's catch-all.
@@ -201,8 +211,12 @@ impl Store {
     /// # Errors
     /// The store is not available.
     pub async fn resolve(&self, recipient: &Mailbox) -> Result<Option<Account>> {
-        let Some(account) = self.recipient_account(recipient).await? else { return Ok(None) };
-        self.account_by_id(account).await
+        let recipient = recipient.clone();
+        let find = move |tx: &mut dyn Tx| {
+            let Some(account) = directory::recipient(tx, &recipient)? else { return Ok(None) };
+            load(tx, Partition::of(account), account)
+        };
+        self.read(find).await
     }
 
     /// Sets what is given.

@@ -47,11 +47,16 @@ pub(crate) fn recipient_names(recipient: &Mailbox) -> impl Iterator<Item = Strin
 /// The account that receives for this address.
 pub(crate) fn recipient(tx: &mut dyn Tx, recipient: &Mailbox) -> Result<Option<AccountId>> {
     for name in recipient_names(recipient) {
-        if let Some(holder) = look_up(tx, &name)?.filter(|holder| holder.active) {
-            return Ok(Some(holder.account));
+        if let Some(account) = holder(tx, &name)? {
+            return Ok(Some(account));
         }
     }
     Ok(None)
+}
+
+/// The account that holds a name for good.
+pub(crate) fn holder(tx: &mut dyn Tx, name: &str) -> Result<Option<AccountId>> {
+    Ok(look_up(tx, name)?.filter(|holder| holder.active).map(|holder| holder.account))
 }
 
 fn look_up(tx: &mut dyn Tx, name: &str) -> Result<Option<Holder>> {
@@ -86,20 +91,10 @@ impl Store {
         self.write(part, 0, move |tx| tx.execute(GIVE_UP, params![part, &name, account]).map(drop)).await
     }
 
-    /// The account that holds a name for good.
-    pub(crate) async fn name_holder(&self, name: String) -> Result<Option<AccountId>> {
-        let found = self.read(move |tx| look_up(tx, &name)).await?;
-        Ok(found.filter(|holder| holder.active).map(|holder| holder.account))
-    }
-
     /// The account that receives for this address: the address's own, without its plus-tag, or the catch-all's.
-    pub(crate) async fn recipient_account(&self, recipient: &Mailbox) -> Result<Option<AccountId>> {
-        for name in recipient_names(recipient) {
-            if let Some(account) = self.name_holder(name).await? {
-                return Ok(Some(account));
-            }
-        }
-        Ok(None)
+    pub(crate) async fn recipient_account(&self, address: &Mailbox) -> Result<Option<AccountId>> {
+        let address = address.clone();
+        self.read(move |tx| recipient(tx, &address)).await
     }
 
     /// Names reserved before this time, whose taking was cut short.
