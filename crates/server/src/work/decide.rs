@@ -40,13 +40,13 @@ impl Delays {
     }
 }
 
-/// Decides them all, in as few commits as the store makes of it.
+/// Decides them all, in as few commits as the store makes of it. Returns those that are to be retrieved.
 ///
 /// # Errors
 /// The store's.
-pub async fn run(node: &Arc<Node>, lease: &Lease, undecided: Vec<ArrivalKey>) -> Result<(), StoreError> {
+pub async fn run(node: &Arc<Node>, lease: &Lease, undecided: Vec<ArrivalKey>) -> Result<Vec<ArrivalRecord>, StoreError> {
     let decisions = undecided.iter().map(|key| node.store.decide(key, lease, node.world.now(), node.jitter()));
-    let mut any_due = false;
+    let mut due = Vec::new();
     for decided in join_all(decisions).await {
         let record = match decided {
             Ok(Some(record)) => record,
@@ -58,19 +58,16 @@ pub async fn run(node: &Arc<Node>, lease: &Lease, undecided: Vec<ArrivalKey>) ->
                 continue;
             }
         };
-        let (transfer, from, to) = (record.key.id, record.notice.from, record.notice.to);
+        let (transfer, from, to) = (record.key.id.clone(), record.notice.from.clone(), record.notice.to.clone());
         match record.arrival.stage {
             Stage::Listed => node.events.tell(&Event::Listed { transfer, from, to }),
             Stage::Due { .. } => {
-                any_due = true;
                 node.events.tell(&Event::Due { transfer, from, to });
+                due.push(record);
             }
             // Dropped is silent here too: the log of a shared machine must not tell whom one blocks.
             Stage::Noted { .. } | Stage::Dropped { .. } | Stage::Stored { .. } | Stage::Declining { .. } | Stage::Ended(_) => {}
         }
     }
-    if any_due {
-        node.due.raise();
-    }
-    Ok(())
+    Ok(due)
 }

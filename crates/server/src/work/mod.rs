@@ -292,7 +292,9 @@ async fn dispatch_arrivals(
             Err(error) => tracing::warn!(%error, "an arrival stays due"),
         }
     }
-    decide::run(node, lease, undecided).await?;
+    for record in decide::run(node, lease, undecided).await? {
+        peers.add(record.key.origin.clone(), record);
+    }
     for (origin, mut records) in peers.in_order() {
         while !records.is_empty() {
             let batch: Vec<_> = records.drain(..records.len().min(RETRIEVALS_PER_CONNECTION)).collect();
