@@ -61,6 +61,14 @@ impl Dialled {
     }
 }
 
+impl Held {
+    /// Whether more than half of the room for this address is taken.
+    pub fn is_crowded(&self, per_address_max: usize) -> bool {
+        let held = self.dialled.0.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        held.get(&self.address).is_some_and(|count| *count > per_address_max / 2)
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         let mut held = self.dialled.0.by_address.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,6 +96,7 @@ mod tests {
         assert!(hold("2001:db8::3").is_none(), "one customer has a whole /64");
         assert!(hold("192.0.2.1").is_some());
         assert_eq!(dialled.open(), 2);
+        assert!(first.0.as_ref().unwrap().is_crowded(2) && !first.0.as_ref().unwrap().is_crowded(4));
         drop(first);
         assert!(hold("2001:db8::3").is_some());
         assert_eq!(dialled.0.by_address.lock().unwrap().len(), 0);

@@ -1,4 +1,4 @@
-//! Sessions of ordinary SMTP that wait a moment for what comes next.
+//! Sessions with other servers that wait a moment for what comes next.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -15,6 +15,13 @@ use crate::world::first;
 /// and every server is glad of those that leave soon.
 const KEPT_FOR: Duration = Duration::from_secs(3);
 
+/// Sessions that wait at one time, to whomever; more are ended.
+const KEPT_MAX: usize = 256;
+
+/// How old a session with the servers of a domain may become while it is used again and again. Then DNS is asked anew who
+/// they are.
+const AGE_MAX: Duration = Duration::from_mins(1);
+
 /// Where ordinary mail goes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Destination {
@@ -22,6 +29,23 @@ pub enum Destination {
     Mx(Domain),
     /// By a route that the administrator named.
     Route(NextHop),
+}
+
+/// What a session was opened for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// Ordinary mail.
+    Ordinary(Destination),
+    /// Notices to the exchange of a domain.
+    Notices(Domain),
+    /// Retrievals from a domain's retrieval service.
+    Retrievals(Domain),
+}
+
+impl From<&Destination> for Purpose {
+    fn from(destination: &Destination) -> Self {
+        Self::Ordinary(destination.clone())
+    }
 }
 
 /// A session with the next server, and what belongs to it.
@@ -39,52 +63,62 @@ pub struct Outgoing(Arc<Mutex<Held>>);
 #[derive(Default)]
 struct Held {
     /// Owned by the tasks that end them.
-    waiting: BTreeMap<Destination, Vec<Weak<Mutex<Option<Link>>>>>,
+    waiting: BTreeMap<Purpose, Vec<Weak<Mutex<Option<Link>>>>>,
+    /// How many those are, at most.
+    count: usize,
 }
 
 impl Outgoing {
-    /// A session that waits for mail to this destination.
-    pub fn take(&self, destination: &Destination) -> Option<Link> {
+    /// A session that waits for this.
+    pub fn take(&self, purpose: impl Into<Purpose>) -> Option<Link> {
         let mut held = self.held();
-        let waiting = held.waiting.get_mut(destination)?;
+        let purpose = purpose.into();
+        let waiting = held.waiting.get_mut(&purpose)?;
         while let Some(kept) = waiting.pop() {
             let link = kept.upgrade().and_then(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner).take());
             if link.is_some() {
                 return link;
             }
         }
-        held.waiting.remove(destination);
+        held.waiting.remove(&purpose);
         None
     }
 
-    /// Keeps a session for a moment, and ends it if nothing comes.
-    pub fn keep(&self, node: &Arc<Node>, destination: &Destination, link: Link) {
-        let kept = Arc::new(Mutex::new(Some(link)));
+    /// Keeps a session for a moment, and ends it if nothing comes; at once, if it is too old to be used again, or its place
+    /// is one that others may need.
+    pub fn keep(&self, node: &Arc<Node>, purpose: impl Into<Purpose>, link: Link) {
+        let (node, outgoing, purpose) = (Arc::clone(node), self.clone(), purpose.into());
+        let world = Arc::clone(&node.world);
+        let is_old = !matches!(purpose, Purpose::Ordinary(_)) && node.world.now().since(link.peer.opened) > AGE_MAX;
         let mut held = self.held();
-        let waiting = held.waiting.entry(destination.clone()).or_default();
+        if is_old || held.count >= KEPT_MAX || link.peer.is_crowded() {
+            return world.spawn("session's end", Box::pin(link.peer.quit()));
+        }
+        held.count += 1;
+        let kept = Arc::new(Mutex::new(Some(link)));
+        let waiting = held.waiting.entry(purpose.clone()).or_default();
         waiting.retain(|kept| kept.strong_count() > 0);
         waiting.push(Arc::downgrade(&kept));
         drop(held);
-        let (node, outgoing, destination) = (Arc::clone(node), self.clone(), destination.clone());
-        let world = Arc::clone(&node.world);
         let end = async move {
             first(node.world.sleep_until(node.world.after(KEPT_FOR)), node.stop.raised()).await;
             let unused = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
             drop(kept);
-            outgoing.forget(&destination);
+            outgoing.forget(&purpose);
             if let Some(link) = unused {
                 link.peer.quit().await;
             }
         };
-        world.spawn("relay session", Box::pin(end));
+        world.spawn("kept session", Box::pin(end));
     }
 
-    fn forget(&self, destination: &Destination) {
+    fn forget(&self, purpose: &Purpose) {
         let mut held = self.held();
-        if let Some(waiting) = held.waiting.get_mut(destination) {
+        held.count -= 1;
+        if let Some(waiting) = held.waiting.get_mut(purpose) {
             waiting.retain(|kept| kept.strong_count() > 0);
             if waiting.is_empty() {
-                held.waiting.remove(destination);
+                held.waiting.remove(purpose);
             }
         }
     }

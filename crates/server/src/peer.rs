@@ -130,12 +130,16 @@ pub struct PeerSession {
     pub host: String,
     /// Once TLS is in use.
     pub tls: Option<TlsFacts>,
+    /// Since when.
+    pub opened: Timestamp,
+    /// Notices that were put in line.
+    pub notices: u64,
     node: Arc<Node>,
     session: Session,
     wire: Box<dyn Wire>,
     buffer: Vec<u8>,
     /// Its place among the connections to this address.
-    _held: Held,
+    held: Held,
 }
 
 impl PeerSession {
@@ -201,8 +205,8 @@ impl PeerSession {
             Tls::StartTls => None,
         };
         let session = Session::new(node.settings.hostname.clone(), limits);
-        let mut peer =
-            Self { host: host.to_owned(), tls, node: Arc::clone(node), session, wire, buffer: vec![0; READ_OCTETS], _held: held };
+        let (node, opened, buffer) = (Arc::clone(node), node.world.now(), vec![0; READ_OCTETS]);
+        let mut peer = Self { host: host.to_owned(), tls, opened, notices: 0, node, session, wire, buffer, held };
         peer.greet().await?;
         if peer.tls.is_none() && tls_use == TlsUse::IfOffered && peer.session.capabilities().starttls() {
             peer.tls = Some(peer.start_tls().await.map_err(PeerError::of_tls)?);
@@ -240,6 +244,11 @@ impl PeerSession {
         }
     }
 
+    /// Whether so many connections to its address are open that this one should not wait for what comes next.
+    pub fn is_crowded(&self) -> bool {
+        self.held.is_crowded(self.node.settings.limits.dialled_per_address_max)
+    }
+
     /// What it offers.
     pub fn capabilities(&self) -> &Capabilities {
         self.session.capabilities()
@@ -250,6 +259,7 @@ impl PeerSession {
     /// # Errors
     /// Too many are in line.
     pub fn send(&mut self, command: twoway::Command) -> Result<(), PeerError> {
+        self.notices += u64::from(matches!(command, twoway::Command::Notice(_)));
         self.send_smtp(&Command::Twoway(command))
     }
 

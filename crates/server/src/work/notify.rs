@@ -21,7 +21,7 @@ use crate::events::Event;
 use crate::inquiry::Inquirer;
 use crate::listen::retrievals::notice_of;
 use crate::node::{Happened, Node, Word};
-use crate::outgoing::{Destination, Link};
+use crate::outgoing::{Destination, Link, Purpose};
 use crate::peer::{PeerError, PeerSession, none_reached};
 use crate::work::{local, relay};
 
@@ -35,6 +35,10 @@ pub async fn run(node: Arc<Node>, lease: Lease, domain: Domain, records: Vec<Tra
         return local::notify(&round.node, &round.lease, records).await;
     }
     let records = round.without_unasked(records).await?;
+    if records.is_empty() {
+        return Ok(());
+    }
+    let records = round.over_kept(records).await?;
     if records.is_empty() {
         return Ok(());
     }
@@ -71,7 +75,7 @@ impl Round {
                     let keyword = if peer.unverified().is_none() { Keyword::SeenOverVerifiedTls } else { Keyword::NotSeen };
                     self.node.absences.forget(&self.domain);
                     self.pin(pin, policy.as_ref().ok(), keyword).await?;
-                    return self.give(peer, &target.host, records).await;
+                    return self.give(peer, &target.host, records, Session::New).await.map(drop);
                 }
                 Ok(peer) => {
                     let (extension, what) = if peer.offers_twoway() {
@@ -200,8 +204,23 @@ impl Round {
         if is_news { self.node.store.set_pin(&self.domain, renewed).await } else { Ok(()) }
     }
 
-    /// Gives the notices over an open session.
-    async fn give(&self, mut peer: PeerSession, host: &Domain, records: Vec<TransferRecord>) -> Result<(), StoreError> {
+    /// Gives the notices over a session that waits for them, if there is one. Returns those that need another.
+    async fn over_kept(&self, records: Vec<TransferRecord>) -> Result<Vec<TransferRecord>, StoreError> {
+        match self.node.outgoing.take(Purpose::Notices(self.domain.clone())) {
+            Some(Link { peer, remote: Some(host) }) => self.give(peer, &host, records, Session::Kept).await,
+            Some(_) | None => Ok(records),
+        }
+    }
+
+    /// Gives the notices over an open session. One that was kept may have ended while it waited: then those that it gave no
+    /// answer to are returned.
+    async fn give(
+        &self,
+        mut peer: PeerSession,
+        host: &Domain,
+        records: Vec<TransferRecord>,
+        session: Session,
+    ) -> Result<Vec<TransferRecord>, StoreError> {
         let (fitting, unfit) = sort_out(&peer, records);
         let mut refused = Vec::with_capacity(unfit.len());
         for (record, status, text) in unfit {
@@ -210,9 +229,11 @@ impl Round {
         }
         self.settle_all(refused).await?;
         let sending = try_join_all(fitting.into_iter().map(|record| self.begin(record))).await?;
-        let notices: Vec<(TransferRecord, Notice)> = sending.into_iter().flatten().collect();
+        let mut notices: Vec<(TransferRecord, Notice)> = sending.into_iter().flatten().collect();
         let mut replies = Vec::with_capacity(notices.len());
         let broken = exchange(&mut peer, &notices, &mut replies).await.err();
+        let is_unheard = broken.is_some() && session == Session::Kept;
+        let unheard = if is_unheard { notices.split_off(replies.len()) } else { Vec::new() };
         let outcomes: Vec<_> =
             notices.iter().enumerate().map(|(index, (record, _))| outcome(record, host, replies.get(index), broken.as_ref())).collect();
         let events: Vec<_> = outcomes.iter().map(|happened| event_of(happened, host)).collect();
@@ -220,10 +241,13 @@ impl Round {
         for event in events.into_iter().flatten() {
             self.node.events.tell(&event);
         }
-        if broken.is_none() {
+        if broken.is_none() && notices_left(&peer) > 0 {
+            let link = Link { peer, remote: Some(host.clone()) };
+            self.node.outgoing.keep(&self.node, Purpose::Notices(self.domain.clone()), link);
+        } else if broken.is_none() {
             peer.quit().await;
         }
-        Ok(())
+        Ok(unheard.into_iter().map(|(record, _)| record).collect())
     }
 
     /// Commits that the line may leave; the notice as it then must be. `None` if the transfer has moved on.
@@ -273,6 +297,13 @@ impl Round {
     }
 }
 
+/// Whether a session was opened for this, or has waited for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Session {
+    New,
+    Kept,
+}
+
 /// A pin is written again when that makes it live so much longer.
 const PIN_STEP: std::time::Duration = std::time::Duration::from_mins(30);
 
@@ -309,13 +340,18 @@ fn event_of(happened: &Happened, host: &Domain) -> Option<Event> {
     }
 }
 
+/// How many more notices the peer takes in this session.
+fn notices_left(peer: &PeerSession) -> u64 {
+    peer.twoway().map_or(u64::MAX, |capability| capability.notices_max.saturating_sub(peer.notices))
+}
+
 /// What this server would refuse is refused without asking it; what is over its number waits for the next session.
 fn sort_out(peer: &PeerSession, records: Vec<TransferRecord>) -> (Vec<TransferRecord>, Vec<(TransferRecord, Status, &'static str)>) {
     let (mut fitting, mut unfit) = (Vec::new(), Vec::new());
     let capability = peer.twoway();
     let size_max = capability.map_or(u64::MAX, |capability| capability.size_octets_max);
     // At least one, or a server that offers none would be dialled in a circle: it has to say so to a notice.
-    let notices_max = capability.map_or(u64::MAX, |capability| capability.notices_max).max(1);
+    let notices_max = notices_left(peer).max(1);
     for record in records {
         let needs_utf8 = record.smtputf8 || record.recipient.mailbox.needs_smtputf8() || record.from.needs_smtputf8();
         if record.content.size_octets > size_max {

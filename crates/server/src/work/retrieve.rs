@@ -15,6 +15,7 @@ use store::{ArrivalRecord, Lease, StoreError, Writer};
 use crate::events::Event;
 use crate::inquiry::Inquirer;
 use crate::node::Node;
+use crate::outgoing::{Link, Purpose};
 use crate::peer::{PeerSession, none_reached};
 use crate::work::fetch::{Fetch, Fetched};
 use crate::work::local;
@@ -28,14 +29,19 @@ pub async fn run(node: Arc<Node>, lease: Lease, origin: Domain, records: Vec<Arr
         return local::retrieve(&node, &lease, records).await;
     }
     let round = Round { node, lease, origin };
+    let mut open = Open::of(records);
+    round.over_kept(&mut open).await?;
+    if open.is_empty() {
+        return Ok(());
+    }
     let mut inquirer = Inquirer::default();
     let chance = u64::from_be_bytes(round.node.world.random());
     let step = discovery::retrieval_service(&round.origin, &round.node.settings.dialling, chance);
     match inquirer.decide(&*round.node.world, step).await {
-        Route::Targets(targets) => round.try_targets(&mut inquirer, targets, records).await,
-        Route::Temporary(reason) => round.defer(Open::of(records), &reason).await,
+        Route::Targets(targets) => round.try_targets(&mut inquirer, targets, open).await,
+        Route::Temporary(reason) => round.defer(open, &reason).await,
         // There was a service when the notice was taken: perhaps there is one again later.
-        Route::Nowhere(why) => round.defer(Open::of(records), &why.to_string()).await,
+        Route::Nowhere(why) => round.defer(open, &why.to_string()).await,
     }
 }
 
@@ -98,8 +104,16 @@ impl Tell {
 }
 
 impl Round {
-    async fn try_targets(&self, inquirer: &mut Inquirer, targets: Vec<Target>, records: Vec<ArrivalRecord>) -> Result<(), StoreError> {
-        let mut open = Open::of(records);
+    /// Does what can be done over a session that waits, if there is one. It may have ended meanwhile; what it did not do goes
+    /// over a new one.
+    async fn over_kept(&self, open: &mut Open) -> Result<(), StoreError> {
+        match self.node.outgoing.take(Purpose::Retrievals(self.origin.clone())) {
+            Some(link) => self.work(link.peer, open).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    async fn try_targets(&self, inquirer: &mut Inquirer, targets: Vec<Target>, mut open: Open) -> Result<(), StoreError> {
         let mut detail = "no server of the origin has it".to_owned();
         let (mut is_reached, mut is_dialled) = (false, false);
         for target in &targets {
@@ -110,11 +124,12 @@ impl Round {
             let opened = PeerSession::open(&self.node, inquirer, &self.origin, target).await;
             is_reached |= opened.is_ok();
             match opened {
-                Ok(mut peer) => match unfit(&peer) {
-                    None => match self.work(&mut peer, &mut open).await? {
-                        Ok(()) => peer.quit().await,
-                        Err(reason) => detail = reason,
-                    },
+                Ok(peer) => match unfit(&peer) {
+                    None => {
+                        if let Err(reason) = self.work(peer, &mut open).await? {
+                            detail = reason;
+                        }
+                    }
                     Some(reason) => {
                         detail = reason;
                         peer.quit().await;
@@ -136,8 +151,8 @@ impl Round {
     }
 
     /// Does what can be done with this target; what is left stays open. The inner error says why it ended early.
-    async fn work(&self, peer: &mut PeerSession, open: &mut Open) -> Result<Result<(), String>, StoreError> {
-        let mut fetch = Fetch::new(self, peer);
+    async fn work(&self, mut peer: PeerSession, open: &mut Open) -> Result<Result<(), String>, StoreError> {
+        let mut fetch = Fetch::new(self, &mut peer);
         for (record, received) in std::mem::take(&mut open.fetches) {
             fetch.add(record, received);
         }
@@ -165,7 +180,11 @@ impl Round {
         if let Some(reason) = broken {
             return Ok(Err(reason));
         }
-        self.tell(peer, open).await
+        let told = self.tell(&mut peer, open).await?;
+        if told.is_ok() {
+            self.node.outgoing.keep(&self.node, Purpose::Retrievals(self.origin.clone()), Link { peer, remote: None });
+        }
+        Ok(told)
     }
 
     /// Confirms and declines, pipelined.
