@@ -8,6 +8,7 @@ pub mod input;
 pub mod limits;
 pub mod mailbox_name;
 pub mod numbers;
+pub mod response;
 pub mod section;
 pub mod sequence_set;
 mod utf7;

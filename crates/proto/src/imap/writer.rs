@@ -20,6 +20,12 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
+    /// For responses: their literals are announced, and follow at once.
+    pub(crate) fn responses(names: NameForm) -> Self {
+        // The grammar has no `+` in a response, and nobody waits there: pauses are not looked at.
+        Self { octets: Vec::new(), pauses: Vec::new(), literals: LiteralForm::Synchronising, names }
+    }
+
     /// For commands, with literals of this form.
     pub(crate) fn commands(literals: LiteralForm, names: NameForm) -> Self {
         Self { octets: Vec::new(), pauses: Vec::new(), literals, names }
@@ -28,6 +34,11 @@ impl Writer {
     /// What is written, and where to pause in it.
     pub(crate) fn finish(self) -> (Vec<u8>, Vec<usize>) {
         (self.octets, self.pauses)
+    }
+
+    /// What is written.
+    pub(crate) fn into_octets(self) -> Vec<u8> {
+        self.octets
     }
 
     /// Ends a chain where nothing is to be returned.
@@ -147,9 +158,9 @@ mod tests {
     use super::*;
 
     fn written(names: NameForm, write: impl FnOnce(&mut Writer)) -> String {
-        let mut writer = Writer::commands(LiteralForm::Synchronising, names);
+        let mut writer = Writer::responses(names);
         write(&mut writer);
-        String::from_utf8(writer.finish().0).unwrap()
+        String::from_utf8(writer.into_octets()).unwrap()
     }
 
     #[test]
@@ -207,9 +218,9 @@ mod tests {
         #[test]
         fn every_string_reads_back(octets in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40), utf8: bool) {
             let names = if utf8 { NameForm::Utf8 } else { NameForm::ModifiedUtf7 };
-            let mut writer = Writer::commands(LiteralForm::Synchronising, names);
+            let mut writer = Writer::responses(names);
             writer.string(&octets).put(" end");
-            let written = writer.finish().0;
+            let written = writer.into_octets();
             let mut cursor = Cursor::new(&written, names);
             let read = cursor.nstring8("a string").unwrap().unwrap().into_owned();
             proptest::prop_assert_eq!((read, cursor.rest()), (octets, &b" end"[..]));
