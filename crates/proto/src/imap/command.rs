@@ -205,6 +205,13 @@ pub fn tag_of(octets: &[u8]) -> Option<Tag> {
     cursor.tag().ok().and_then(Tag::new).filter(|_| cursor.take(b' '))
 }
 
+/// The verb of a command of which perhaps not all is there.
+pub(super) fn verb_of(octets: &[u8]) -> Option<&str> {
+    let mut cursor = Cursor::new(octets, NameForm::Utf8);
+    cursor.tag().and_then(|_tag| cursor.space()).ok()?;
+    cursor.keyword("a command").ok()
+}
+
 impl Command {
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, CommandError> {
         let verb = cursor.keyword("a command")?.to_ascii_uppercase();

@@ -143,6 +143,11 @@ impl Input {
         self.scanned = self.line;
     }
 
+    /// Takes away what stands before the line that is being read: lines and literals of the same command.
+    pub fn drop_read(&mut self) {
+        self.consume(self.line);
+    }
+
     /// Throws octets away until a line has ended.
     pub fn skip_line(&mut self) -> Skipped {
         let unused = self.unused();

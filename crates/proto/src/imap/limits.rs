@@ -1,5 +1,7 @@
 //! Every limit of an IMAP session, with its default and its reason.
 
+use std::time::Duration;
+
 /// Octets of a mailbox's name, decoded: a client shows it on one line.
 pub const MAILBOX_NAME_OCTETS_MAX: usize = 1000;
 
@@ -20,6 +22,9 @@ pub const LIST_ITEMS_MAX: usize = 5000;
 
 /// Numbers in the path of a part, `BODY[1.2.3]`: parts inside each other.
 pub const PART_DEPTH_MAX: usize = 64;
+
+/// Literals of one command: at each, what stands before it is read again.
+pub const LITERALS_MAX: usize = 100;
 
 /// What a session grants its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +49,12 @@ pub struct Limits {
     pub errors_max: u32,
     /// Failed authentications in one session: guessing has to pay for a new connection.
     pub auth_failures_max: u32,
+    /// How long to wait for a client that has not authenticated.
+    pub early_timeout: Duration,
+    /// How long to wait for one that has: at least 30 minutes (RFC 9051 section 5.4).
+    pub timeout: Duration,
+    /// How long to wait for the next octets of a message.
+    pub content_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -58,6 +69,9 @@ impl Default for Limits {
             output_octets_max: 64 * 1024,
             errors_max: 50,
             auth_failures_max: 3,
+            early_timeout: Duration::from_mins(1),
+            timeout: Duration::from_mins(31),
+            content_timeout: Duration::from_mins(3),
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod numbers;
 pub mod response;
 pub mod section;
 pub mod sequence_set;
+pub mod server;
 mod utf7;
 mod words;
 mod writer;

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod client;
+mod imap;
 mod misuse;
 mod pieces;
 mod script;

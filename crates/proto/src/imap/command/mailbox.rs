@@ -189,7 +189,7 @@ impl Create {
         const FORM: &str = "(USE (\\Archive ...))";
         let before = cursor.clone();
         let name = cursor.mailbox()?;
-        let plain = name.as_str().strip_suffix(crate::imap::mailbox_name::DELIMITER).unwrap_or(name.as_str());
+        let plain = name.as_str().trim_end_matches(crate::imap::mailbox_name::DELIMITER);
         let Some(mailbox) = MailboxName::new(plain) else { return before.expected("a mailbox name") };
         if cursor.at_end() || !cursor.take(b' ') {
             return Ok(Self { mailbox, uses: Vec::new() });

@@ -8,6 +8,7 @@ use super::quoted_date;
 use crate::imap::command::Numbering;
 use crate::imap::command::fetch::Rfc822;
 use crate::imap::flag::Flag;
+use crate::imap::input::LiteralForm;
 use crate::imap::section::Section;
 use crate::imap::writer::Writer;
 
@@ -117,5 +118,12 @@ impl ContentName {
         if let Some(origin) = origin {
             out.put(format_args!("<{origin}>"));
         }
+    }
+    /// The name and the announcement of so many octets that follow.
+    pub(crate) fn announce(&self, octets: u64, out: &mut Writer) {
+        self.write(out);
+        // RFC 3516 section 4.2: only what is called BINARY may hold a NUL, and then says so.
+        out.put(if matches!(self, Self::Binary(..)) { " ~" } else { " " });
+        out.announce(octets, LiteralForm::Synchronising);
     }
 }

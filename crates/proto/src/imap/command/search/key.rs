@@ -122,6 +122,9 @@ pub(in crate::imap::command) fn read_all(cursor: &mut Cursor<'_>) -> Read<Vec<Ke
 }
 
 impl Key {
+    /// `NEW`
+    const NEW: [Self; 2] = [Self::Flag(Flag::Recent), Self::NoFlag(Flag::Seen)];
+
     fn read(cursor: &mut Cursor<'_>, depth: usize, left: &mut usize) -> Read<Self> {
         *left = left.checked_sub(1).ok_or(SyntaxError::TooMany("search keys"))?;
         let depth = depth.checked_sub(1).ok_or(SyntaxError::TooMany("search keys inside each other"))?;
@@ -172,7 +175,7 @@ impl Key {
             "UNFLAGGED" => Self::NoFlag(Flag::Flagged),
             "UNSEEN" => Self::NoFlag(Flag::Seen),
             "OLD" => Self::NoFlag(Flag::Recent),
-            "NEW" => Self::And(vec![Self::Flag(Flag::Recent), Self::NoFlag(Flag::Seen)]),
+            "NEW" => Self::And(Self::NEW.to_vec()),
             "SAVEDATESUPPORTED" => Self::SaveDateSupported,
             _ => return None,
         })
@@ -206,16 +209,34 @@ impl Key {
         })
     }
 
+    /// Whether this is so of it, or of a key inside it.
+    fn any(&self, holds: fn(&Self) -> bool) -> bool {
+        let inside = match self {
+            Self::Not(key) => key.any(holds),
+            Self::Or(one, other) => one.any(holds) || other.any(holds),
+            Self::And(keys) => keys.iter().any(|key| key.any(holds)),
+            _ => false,
+        };
+        inside || holds(self)
+    }
+
     /// Whether it has text beyond ASCII.
     pub(in crate::imap::command) fn needs_charset(&self) -> bool {
-        match self {
+        self.any(|key| match key {
             Self::Field(_, text) | Self::Body(text) | Self::Text(text) => !text.is_ascii(),
             Self::Header { name, text } => !name.is_ascii() || !text.is_ascii(),
-            Self::Not(key) => key.needs_charset(),
-            Self::Or(one, other) => one.needs_charset() || other.needs_charset(),
-            Self::And(keys) => keys.iter().any(Self::needs_charset),
             _ => false,
-        }
+        })
+    }
+
+    /// Whether it speaks of sequence numbers.
+    pub(crate) fn names_numbers(&self) -> bool {
+        self.any(|key| matches!(key, Self::Numbers(Messages::Set(_))))
+    }
+
+    /// Whether it speaks of modification sequences.
+    pub(crate) fn names_modseq(&self) -> bool {
+        self.any(|key| matches!(key, Self::ModSeq(_)))
     }
 
     pub(in crate::imap::command) fn write(&self, out: &mut Writer) {
@@ -250,6 +271,7 @@ impl Key {
                 other.write(out.put(" "));
                 out
             }
+            Self::And(keys) if *keys == Self::NEW => out.put("NEW"),
             Self::And(keys) => out.list(keys, |out, key| key.write(out)),
         };
     }

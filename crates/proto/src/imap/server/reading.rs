@@ -1,0 +1,88 @@
+//! Reads commands: which are whole, which literals are theirs, and what is none (RFC 9051 sections 2.2.1 and 4.3).
+
+use super::{Session, Step};
+use crate::imap::command::{self, Refused, Tagged};
+use crate::imap::cursor::SyntaxError;
+use crate::imap::input::{Announcement, LiteralForm, Piece};
+use crate::imap::limits::LITERALS_MAX;
+use crate::imap::response::code::{Code, CodeWord};
+use crate::imap::response::{Condition, Status, continuation};
+
+impl Session {
+    /// Reads a command, or as much of one as there is.
+    pub(super) fn next_command(&mut self) -> Option<Step> {
+        match self.input.read(self.command_octets_max()) {
+            Piece::Partial => return Some(Step::NeedInput),
+            Piece::TooLong => {
+                let tag = command::tag_of(self.input.unused());
+                self.discard_line(tag, Self::too_long());
+            }
+            Piece::BareLineEnd => {
+                let tag = command::tag_of(self.input.command());
+                self.consume_command();
+                self.refuse(tag.as_ref(), &Status::new(Condition::Bad, "a line ends with CR and LF, and has neither inside"));
+            }
+            Piece::Literal(announcement) => return self.literal(announcement),
+            Piece::Command => {
+                let parsed = command::parse(self.input.command(), self.names());
+                self.consume_command();
+                match parsed {
+                    Ok(Tagged { tag, command }) => return self.command(tag, command),
+                    Err(refused) => self.refuse(refused.tag.as_ref(), &reason(&refused)),
+                }
+            }
+        }
+        None
+    }
+
+    /// Decides on a literal from what stands before it: part of the command, a message, or refused.
+    fn literal(&mut self, announcement: Announcement) -> Option<Step> {
+        let octets_max = self.command_octets_max();
+        let prefix = self.input.command();
+        let room = octets_max.saturating_sub(prefix.len());
+        match command::parse(prefix, self.names()) {
+            Ok(Tagged { tag, command }) => {
+                self.consume_command();
+                return self.message_command(tag, command, announcement);
+            }
+            Err(Refused { tag, error: command::CommandError::Syntax(SyntaxError::LiteralDue) }) => {
+                let refusal = match usize::try_from(announcement.octets).ok().filter(|octets| *octets < room) {
+                    _ if self.literals >= LITERALS_MAX => Status::new(Condition::Bad, "too many literals in one command"),
+                    None => Status::new(Condition::Bad, "the literal is too large here").with(CodeWord::TooBig),
+                    // RFC 9051 section 6.2.3: before the name and the password are sent, not after.
+                    Some(_) if self.is_login_in_clear() => Self::privacy_required(),
+                    Some(octets) => {
+                        self.literals += 1;
+                        self.input.accept_literal(octets);
+                        if announcement.form == LiteralForm::Synchronising {
+                            self.output.extend(continuation("go on"));
+                        }
+                        return None;
+                    }
+                };
+                self.consume_command();
+                self.refuse_literal(tag, refusal, announcement);
+            }
+            Err(refused) => {
+                let status = reason(&refused);
+                self.consume_command();
+                self.refuse_literal(refused.tag, status, announcement);
+            }
+        }
+        None
+    }
+
+    pub(super) fn consume_command(&mut self) {
+        self.literals = 0;
+        self.input.consume_command();
+    }
+}
+
+/// What to say of what is no command.
+fn reason(refused: &Refused) -> Status {
+    let status = Status::new(Condition::Bad, refused.error.to_string());
+    match refused.error {
+        command::CommandError::Syntax(SyntaxError::Charset) => Status { condition: Condition::No, ..status }.with(Code::BadCharset),
+        _ => status,
+    }
+}

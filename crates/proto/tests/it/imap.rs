@@ -1,0 +1,5 @@
+//! IMAP sessions, seen from outside: dialogues, and any octets in any pieces.
+
+mod pieces;
+mod script;
+mod traces;
