@@ -43,8 +43,13 @@ def fill(folder, *fills):
     for node, words in fills:
         command = [os.environ["TWOWAY_BENCH"], "fill", "--config", node.config, "--accounts", ACCOUNTS, *words]
         running.append(subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL))
-    for one in running:
-        assert one.wait(3600) == 0, f"bench fill ended with {one.returncode} in {folder}"
+    try:
+        for one in running:
+            assert one.wait(3600) == 0, f"bench fill ended with {one.returncode} in {folder}"
+    finally:
+        for one in running:
+            one.kill()
+            one.wait()
     return time.monotonic() - begun
 
 

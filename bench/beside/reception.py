@@ -18,8 +18,9 @@ KINDS = {
     "Exim": TheirExim,
 }
 OCTETS = 10_240
+ONE_BY_ONE = "OpenSMTPD, one session"
 # Of these, a tenth of the messages: they take so much longer.
-SLOW = ("OpenSMTPD", "Exim")
+SLOW = ("OpenSMTPD", ONE_BY_ONE, "Exim")
 
 
 def measure(options, folder, dns, rows):
@@ -32,6 +33,8 @@ def measure(options, folder, dns, rows):
             for _ in range(options.rounds):
                 for name, server in servers.items():
                     one_round(rows, title(name, keep_open), server, servers["Postfix"], portion(name, options.messages), keep_open)
+                # It is another server then.
+                one_round(rows, title(ONE_BY_ONE, keep_open), servers["OpenSMTPD"], servers["Postfix"], portion(ONE_BY_ONE, options.messages), keep_open, 1)
             for server in servers.values():
                 server.end()
     for name in KINDS:
@@ -69,19 +72,19 @@ def one_of_ours(folder, dns):
     return node
 
 
-def send(server, source, messages, keep_open):
+def send(server, source, messages, keep_open, sessions=32):
     """smtp-source, until everything is accepted."""
-    options = ["-s", 32, "-l", OCTETS, "-m", messages, "-f", "load@c.test", "-t", f"reader@{server.domain}"]
+    options = ["-s", sessions, "-l", OCTETS, "-m", messages, "-f", "load@c.test", "-t", f"reader@{server.domain}"]
     source.source(server.address, server.ports[server.service], *options, *(["-d"] if keep_open else []))
 
 
-def one_round(rows, name, server, source, messages, keep_open):
+def one_round(rows, name, server, source, messages, keep_open, sessions=32):
     """Measures one server once."""
     before = server.delivered()
     server.sent = getattr(server, "sent", 0) + messages
     with Peak(server.meter) as peak:
         cpu, store, begun = server.meter.settled(), StoreThreads(server), time.monotonic()
-        send(server, source, messages, keep_open)
+        send(server, source, messages, keep_open, sessions)
         accepted = time.monotonic() - begun
         wait_delivered(server, before + messages)
         stored = time.monotonic() - begun
