@@ -19,7 +19,8 @@ COUNT, COUNT_LONG = 10_000, 100_000
 SESSION_NOTICES, AT_ONCE = 500, 4
 VICTIM = "127.0.0.20"
 # How long the victim is watched after the last of them, in seconds: more than the delay of a decision, and the first retries.
-WATCHED = 5
+WATCHED = 4
+HANGS_UP_AFTER = 0.5
 # Domains that name the victim's server as theirs, with mail for somebody who lets everybody in.
 LURES = 200
 # A server that does not answer is left alone after five failures; as many as may be open at one address are on their way then.
@@ -46,7 +47,8 @@ class Victim:
             while True:
                 connection, _ = listener.accept()
                 self.connections += 1
-                connection.close()
+                # Not at once: those who wait for a place behind these must find out as well.
+                threading.Timer(HANGS_UP_AFTER, connection.close).start()
 
     def __enter__(self):
         for listener in self.listeners:

@@ -180,12 +180,16 @@ impl PeerSession {
     /// None came about.
     pub async fn open_at(node: &Arc<Node>, host: &str, to: SocketAddr, tls: Tls, tls_use: TlsUse) -> Result<Self, PeerError> {
         let service = Peer::Service(to, tls);
-        if let Some(until) = node.budgets.resting_until(&service, node.world.now()) {
-            return Err(PeerError::Resting { host: host.to_owned(), until });
-        }
+        let rests = || match node.budgets.resting_until(&service, node.world.now()) {
+            Some(until) => Err(PeerError::Resting { host: host.to_owned(), until }),
+            None => Ok(()),
+        };
+        rests()?;
         let (per_address_max, deadline) = (node.settings.limits.dialled_per_address_max, node.world.after(CONNECT_MAX));
         let held = node.dialled.hold(&*node.world, to.ip(), per_address_max, deadline).await;
         let held = held.ok_or_else(|| PeerError::Busy { host: host.to_owned() })?;
+        // Those before us may have found out meanwhile: a crowd that waits for its turn must not all dial a victim.
+        rests()?;
         let opened = Self::connect(node, host, to, (tls, tls_use), held).await;
         node.metrics.dialled(opened.as_ref().map_or_else(PeerError::word, |_| "open"));
         match &opened {
