@@ -15,6 +15,7 @@ pub mod message;
 pub mod notice;
 pub mod octets;
 pub mod status;
+pub mod structure;
 pub mod submission;
 pub mod time;
 pub mod trace;

@@ -4,6 +4,7 @@ pub mod code;
 pub mod fetch;
 pub mod mailbox;
 pub mod search;
+pub mod structure;
 pub mod thread;
 pub mod twoway;
 

@@ -2,9 +2,11 @@
 
 use std::num::NonZeroU32;
 
+use mail::structure::{EnvelopeStructure, Part};
 use mail::time::Timestamp;
 
 use super::quoted_date;
+use super::structure::{Extent, write_body, write_envelope};
 use crate::imap::command::Numbering;
 use crate::imap::command::fetch::Rfc822;
 use crate::imap::flag::Flag;
@@ -32,6 +34,10 @@ pub enum FetchedValue {
     Flags(Vec<Flag>),
     /// `INTERNALDATE`
     InternalDate(Timestamp),
+    /// `ENVELOPE`
+    Envelope(Box<EnvelopeStructure>),
+    /// `BODY` or `BODYSTRUCTURE`
+    Body(Extent, Box<Part>),
     /// `RFC822.SIZE`
     Size(u64),
     /// `MODSEQ`
@@ -79,6 +85,14 @@ impl FetchedValue {
             Self::Uid(uid) => out.put("UID ").put(uid),
             Self::Flags(flags) => out.put("FLAGS ").words(flags),
             Self::InternalDate(time) => out.put("INTERNALDATE ").put(quoted_date(*time)),
+            Self::Envelope(envelope) => {
+                write_envelope(envelope, out.put("ENVELOPE "));
+                out
+            }
+            Self::Body(extent, part) => {
+                write_body(part, *extent, out.put(if *extent == Extent::Basic { "BODY " } else { "BODYSTRUCTURE " }));
+                out
+            }
             Self::Size(octets) => out.put("RFC822.SIZE ").put(octets),
             Self::ModSeq(modseq) => out.put(format_args!("MODSEQ ({modseq})")),
             Self::EmailId(id) => out.put(format_args!("EMAILID ({id})")),

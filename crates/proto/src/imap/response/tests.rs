@@ -162,6 +162,46 @@ fn what_is_told_of_messages_is_written() {
 }
 
 #[test]
+fn what_a_message_is_made_of_is_written() {
+    use super::structure::Extent;
+    use mail::structure::{Inside, Part};
+    let message = "Date: Wed, 17 Jul 1996 02:23:25 -0700\r\nFrom: \"Terry Gray\" <gray@a.test>\r\nTo: team: b@b.test;\r\nSubject: \u{e9}\r\n\
+        Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Language: en, de\r\n\r\na\r\nb\r\n--x\r\n\
+        Content-Type: message/rfc822\r\n\r\nMessage-ID: <1@a>\r\n\r\nin\r\n--x\r\nContent-Type: message/rfc822\r\n\
+        Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=q\r\nContent-Location: l\r\n\r\nAAAA\r\n--x--\r\n";
+    let part = Part::read(message.as_bytes());
+    let fetched = |value| Data::Fetch(Fetched { number: n(1), numbering: Numbering::Sequence, values: vec![value] });
+    let inner = "(NIL NIL NIL NIL NIL NIL NIL NIL NIL \"<1@a>\") (\"text\" \"plain\" NIL NIL NIL \"7bit\" 2 0";
+    check(
+        &fetched(FetchedValue::Body(Extent::Basic, Box::new(part.clone()))),
+        &format!(
+            "1 FETCH (BODY ((\"text\" \"plain\" (\"charset\" \"utf-8\") NIL NIL \"7bit\" 4 1)(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 23 {inner}) 2)\
+             (\"application\" \"octet-stream\" NIL NIL NIL \"base64\" 4) \"mixed\"))"
+        ),
+    );
+    check(
+        &fetched(FetchedValue::Body(Extent::Extended, Box::new(part.clone()))),
+        &format!(
+            "1 FETCH (BODYSTRUCTURE ((\"text\" \"plain\" (\"charset\" \"utf-8\") NIL NIL \"7bit\" 4 1 NIL NIL (\"en\" \"de\") NIL)\
+             (\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 23 {inner} NIL NIL NIL NIL) 2 NIL NIL NIL NIL)\
+             (\"application\" \"octet-stream\" NIL NIL NIL \"base64\" 4 NIL (\"attachment\" (\"filename\" \"q\")) NIL \"l\") \
+             \"mixed\" (\"boundary\" \"x\") NIL NIL NIL))"
+        ),
+    );
+    let header = mail::message::HeaderSection::read(message.as_bytes());
+    let envelope = mail::structure::EnvelopeStructure::read(&header);
+    let from = "((\"Terry Gray\" NIL \"gray\" \"a.test\"))";
+    check(
+        &fetched(FetchedValue::Envelope(Box::new(envelope))),
+        &format!(
+            "1 FETCH (ENVELOPE (\"Wed, 17 Jul 1996 02:23:25 -0700\" {{2}}\r\n\u{e9} {from} {from} {from} \
+             ((NIL NIL \"team\" NIL)(NIL NIL \"b\" \"b.test\")(NIL NIL NIL NIL)) NIL NIL NIL NIL))"
+        ),
+    );
+    assert!(matches!(part.inside, Inside::Parts(_)));
+}
+
+#[test]
 fn results_of_searches_are_written() {
     check(&Data::Search(Found::default()), "SEARCH");
     check(&Data::Search(Found { numbers: vec![2, 5], modseq: Some(917_162_500) }), "SEARCH 2 5 (MODSEQ 917162500)");
