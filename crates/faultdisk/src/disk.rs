@@ -150,6 +150,29 @@ impl Disk {
         Ok(())
     }
 
+    /// A program is killed: it lets go of its files by `end`, and nothing that it does on the way reaches the disk. What it had
+    /// written is there, synced or not.
+    pub fn kill<T>(&self, end: impl FnOnce() -> T) -> T {
+        let was_on = std::mem::replace(&mut self.state().is_on, false);
+        let ended = end();
+        self.state().is_on = was_on;
+        ended
+    }
+
+    /// Another disk with what the files of this one hold now, all of it durable.
+    pub fn copied(&self, seed: u64) -> Self {
+        let state = self.state();
+        let sector = if state.sector == Sector::Octets512.octets() { Sector::Octets512 } else { Sector::Octets4096 };
+        let copy = Self::new(sector, seed);
+        let mut other = copy.state();
+        other.tree = state.tree.copied();
+        other.files = state.files.iter().map(|(inode, file)| (*inode, file.copied())).collect();
+        other.next_inode = state.next_inode;
+        other.forget_nameless();
+        drop(other);
+        copy
+    }
+
     /// Files hold at most so many octets together; none is no limit.
     pub fn set_capacity(&self, octets: Option<u64>) {
         self.state().capacity_octets = octets;
@@ -170,6 +193,13 @@ impl Disk {
     pub fn fail_sync(&self, number: u64) {
         let mut state = self.state();
         state.failing_sync = Some(state.syncs + number);
+    }
+
+    /// The disk is well again, and what was planned to go wrong does not; what is lost stays lost, and power that is off, off.
+    pub fn mend(&self) {
+        let mut state = self.state();
+        (state.capacity_octets, state.is_read_only, state.are_syncs_failing) = (None, false, false);
+        (state.cut_at, state.failing_sync) = (None, None);
     }
 
     /// All syncs fail from now on, or work again.

@@ -57,9 +57,19 @@ impl File {
         }
     }
 
-    /// A sync failed: some sectors reached the disk, the others never will, and whoever reads still finds them all.
+    /// The same octets, all of them durable.
+    pub(crate) fn copied(&self) -> Self {
+        Self { written: self.written.clone(), durable: self.written.clone(), changes: Vec::new() }
+    }
+
+    /// A sync failed: all, some or no sectors reached the disk, the others never will, and whoever reads still finds them all.
     pub(crate) fn drop_changes(&mut self, sector: usize, chance: &mut Chance) {
-        self.settle(sector, Survivors::Some(50), false, chance);
+        let percent = match chance.below(4) {
+            0 => 0,
+            1 => 100,
+            _ => 50,
+        };
+        self.settle(sector, Survivors::Some(percent), false, chance);
         self.changes.clear();
     }
 

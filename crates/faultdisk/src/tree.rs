@@ -105,6 +105,11 @@ impl Tree {
         self.written.clone_from(&self.durable);
     }
 
+    /// The same names, all of them durable.
+    pub(crate) fn copied(&self) -> Self {
+        Self { written: self.written.clone(), durable: self.written.clone(), changes: BTreeMap::new() }
+    }
+
     /// The names of a file.
     pub(crate) fn names(&self, inode: Inode) -> impl Iterator<Item = &str> {
         self.written.iter().filter(move |(_, entry)| **entry == Entry::File(inode)).map(|(path, _)| path.as_str())

@@ -27,7 +27,7 @@ use store::queue::{Boundary, Fate};
 use store::{Store, Surroundings};
 
 use crate::chance::Chance;
-use crate::disk::{Backup, Disk};
+use crate::disk::{Backup, Disk, Disks};
 use crate::dns::Dns;
 use crate::network::{Host, Network, owner_of};
 use crate::world::SimWorld;
@@ -74,16 +74,19 @@ pub(crate) struct Server {
 pub(crate) enum Condition {
     Alive,
     Crashed,
+    WithoutPower,
 }
 
 impl Server {
     /// A new server for a domain, with an empty store. Its names are in DNS.
-    pub(crate) fn new(number: u8, domain: Domain, timers: Timers, network: &Network, dns: &Dns) -> Result<Self, String> {
+    pub(crate) fn new(number: u8, domain: Domain, timers: Timers, disks: Disks, network: &Network, dns: &Dns) -> Result<Self, String> {
         let host = Host(usize::from(number));
         let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, number));
         let hostname: Domain = format!("mx.{domain}").parse().map_err(|error| format!("{error}"))?;
         dns.add_mail_domain(&Name::from(&domain), &Name::from(&hostname), address, RETRIEVAL_PORT);
         network.certify(host, [hostname.to_string()]);
+        let commit_delays = network.own_chance(host);
+        let disk = Disk::new(disks, commit_delays.clone().fork())?;
         Ok(Self {
             host,
             domain,
@@ -91,10 +94,10 @@ impl Server {
             address,
             timers,
             limits: Limits::default(),
-            disk: Disk::new()?,
+            disk,
             backups: vec![],
             is_restored: false,
-            commit_delays: network.own_chance(host),
+            commit_delays,
             running: None,
             drain_at: None,
             commit_delay: Duration::from_millis(5),
@@ -104,13 +107,20 @@ impl Server {
     }
 
     /// Starts the server's program: sessions and jobs as in production.
-    pub(crate) fn start(&mut self, network: &Arc<Network>, dns: &Arc<Dns>) {
+    ///
+    /// # Errors
+    /// Its disk does not let it.
+    pub(crate) fn start(&mut self, network: &Arc<Network>, dns: &Arc<Dns>) -> Result<(), String> {
+        if let Err(error) = self.disk.open() {
+            self.let_go(|| {});
+            return Err(error);
+        }
         let world: Arc<dyn World> = Arc::new(SimWorld::new(self.host, self.address, network, dns));
         let (clock, entropy) = (Arc::clone(&world), Arc::clone(&world));
         let surroundings = Surroundings {
             clock: Arc::new(move || clock.now()),
             entropy: Arc::new(move || entropy.random()),
-            objects: self.disk.objects(),
+            objects: Arc::new(self.disk.contents(network, self.host)),
             host: self.hostname.clone(),
             timers: Arc::new(self.timers.clone()),
         };
@@ -157,16 +167,32 @@ impl Server {
         }
         server::work::start(&node);
         self.running = Some(node);
+        Ok(())
     }
 
-    /// Ends everything that runs; what was not committed is gone.
-    pub(crate) fn crash(&mut self, network: &Network) {
-        let Some(node) = self.running.take() else { return };
-        network.executor.kill(owner_of(self.host));
-        network.silence(self.host);
-        node.store.reads().clear();
-        node.store.writes().iter().for_each(|queue| queue.clear());
+    /// Ends everything that runs; what was not committed is gone. Whether the power had failed: then what was not synced
+    /// is, too.
+    pub(crate) fn crash(&mut self, network: &Network) -> bool {
+        let had_power = self.disk.is_on();
+        let Some(node) = self.running.take() else {
+            self.let_go(|| {});
+            return false;
+        };
+        let (host, executor) = (self.host, &network.executor);
+        self.let_go(|| {
+            executor.kill(owner_of(host));
+            network.silence(host);
+            node.store.reads().clear();
+            node.store.writes().iter().for_each(|queue| queue.clear());
+        });
         self.drain_at = None;
+        !had_power
+    }
+
+    /// Nobody has the disk open any more; its power is on.
+    fn let_go(&mut self, kill: impl FnOnce()) {
+        let done = self.disk.end(kill);
+        debug_assert_eq!(done, Ok(()), "somebody has a file open");
     }
 
     /// Copies all that is durable.
@@ -176,11 +202,15 @@ impl Server {
     }
 
     /// Puts a backup in place of all that is durable; the server is down. It can be restored once.
-    pub(crate) fn restore(&mut self, backup: usize) {
+    ///
+    /// # Errors
+    /// It is not a backup of this disk.
+    pub(crate) fn restore(&mut self, backup: usize) -> Result<(), String> {
         if let Some(backup) = self.backups.get_mut(backup).and_then(Option::take) {
-            self.disk.restore(backup);
+            self.disk.restore(backup)?;
             self.is_restored = true;
         }
+        Ok(())
     }
 
     /// What a restore does to the store before anything works with it.
@@ -228,6 +258,6 @@ impl Server {
         if condition == Condition::Crashed {
             self.crash_at = None;
         }
-        condition
+        if self.disk.is_on() { condition } else { Condition::WithoutPower }
     }
 }

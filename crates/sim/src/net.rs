@@ -57,7 +57,17 @@ pub struct Finding {
 
 /// Runs the network of a seed.
 pub fn run(seed: u64) -> Outcome {
+    run_on(seed, false)
+}
+
+/// The same with disks that say that they have synced, and have not: that mail is lost must be seen.
+pub fn run_on_lying_disks(seed: u64) -> Outcome {
+    run_on(seed, true)
+}
+
+fn run_on(seed: u64, disks_lie: bool) -> Outcome {
     let sim = Sim::seeded(seed);
+    sim.0.disks_lie.set(disks_lie);
     sim.0.is_judged.set(true);
     let inner = std::rc::Rc::clone(&sim.0);
     let lived = catch_unwind(AssertUnwindSafe(|| {

@@ -17,6 +17,7 @@ use server::world::Boxed;
 use store::{Added, NewAccount, ScramVerifier, StoreError};
 
 use crate::chance::Chance;
+use crate::disk::Disks;
 use crate::dns::Dns;
 use crate::executor::{Executor, Owner};
 use crate::host::{Condition, PASSWORD_HASH, Server};
@@ -60,6 +61,9 @@ pub(crate) struct Inner {
     pub(crate) written: Cell<u64>,
     timers: RefCell<Timers>,
     limits: Cell<Limits>,
+    disks: Cell<Disks>,
+    /// Of a network: disks that can lose their power say that they have synced, and have not.
+    pub(crate) disks_lie: Cell<bool>,
     steps: Cell<u64>,
     pub(crate) steps_max: Cell<u64>,
     /// A restore from a backup has taken back what was durable.
@@ -88,6 +92,8 @@ impl Sim {
             written: Cell::new(0),
             timers: RefCell::new(brisk()),
             limits: Cell::new(Limits::default()),
+            disks: Cell::default(),
+            disks_lie: Cell::new(false),
             steps: Cell::new(0),
             steps_max: Cell::new(STEPS_MAX),
             has_lost_data: Cell::new(false),
@@ -107,6 +113,11 @@ impl Sim {
         let mut limits = self.0.limits.get();
         change(&mut limits);
         self.0.limits.set(limits);
+    }
+
+    /// Which disks the servers get that are made from now on.
+    pub fn set_disks(&mut self, disks: Disks) {
+        self.0.disks.set(disks);
     }
 
     /// Makes accounts, screening on, and a server for each new domain.
@@ -238,7 +249,7 @@ impl Drop for Sim {
             }
         }
         // Nodes hold their world, which holds the network, which holds the nodes.
-        self.0.servers.borrow_mut().iter_mut().for_each(|server| server.crash(&self.0.network));
+        self.0.servers.borrow_mut().iter_mut().for_each(|server| _ = server.crash(&self.0.network));
         self.0.executor.kill(Owner::Test);
     }
 }
@@ -251,10 +262,10 @@ impl Inner {
             return;
         }
         let number = u8::try_from(servers.len() + 1).unwrap_or(u8::MAX);
-        let made = Server::new(number, domain.clone(), self.timers.borrow().clone(), &self.network, &self.dns);
+        let made = Server::new(number, domain.clone(), self.timers.borrow().clone(), self.disks.get(), &self.network, &self.dns);
         let mut server = self.sure(made);
         server.limits = self.limits.get();
-        server.start(&self.network, &self.dns);
+        self.sure(server.start(&self.network, &self.dns));
         servers.push(server);
     }
 
@@ -317,11 +328,11 @@ impl Inner {
             let condition = server.drain();
             let failures = server.disk.take_failures();
             (0..failures).for_each(|_| self.network.strike("write that failed"));
-            (condition == Condition::Crashed).then(|| server.domain.clone())
+            if condition == Condition::Crashed {
+                self.network.strike("death at a commit");
+            }
+            (condition != Condition::Alive).then(|| server.domain.clone())
         });
-        if crashed.is_some() {
-            self.network.strike("death at a commit");
-        }
         if let Some(domain) = crashed {
             self.crash(&domain);
         }
@@ -333,8 +344,12 @@ impl Inner {
     }
 
     pub(crate) fn crash(&self, domain: &Domain) {
-        self.journal.note(self.executor.now(), || format!("{domain}: crashes"));
-        self.with_server(domain, |server| server.crash(&self.network));
+        let lost_power = self.with_server(domain, |server| server.crash(&self.network));
+        if lost_power {
+            self.network.strike("power cut");
+        }
+        let what = if lost_power { "is without power" } else { "crashes" };
+        self.journal.note(self.executor.now(), || format!("{domain}: {what}"));
     }
 
     pub(crate) fn restart(&self, domain: &Domain) {
@@ -343,7 +358,10 @@ impl Inner {
         }
         self.journal.note(self.executor.now(), || format!("{domain}: starts again"));
         self.network.touch();
-        self.with_server(domain, |server| server.start(&self.network, &self.dns));
+        if let Err(error) = self.with_server(domain, |server| server.start(&self.network, &self.dns)) {
+            self.network.strike("start that failed");
+            self.journal.note(self.executor.now(), || format!("{domain}: is down still: {error}"));
+        }
     }
 
     pub(crate) fn restart_all(&self) {

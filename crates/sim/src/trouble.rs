@@ -6,7 +6,7 @@ use delivery::dns::{Kind, Name, Question, Record};
 use store::queue::Boundary;
 
 use crate::Sim;
-use crate::disk::{Condition, FailedSync};
+use crate::disk::FailedSync;
 use crate::faults::Fault;
 use crate::network::owner_of;
 
@@ -58,7 +58,7 @@ impl Sim {
         self.0.executor.reprieve();
         for server in self.0.servers.borrow_mut().iter_mut() {
             server.crash_at = None;
-            server.disk.set_condition(Condition::Well);
+            server.disk.mend();
         }
     }
 
@@ -99,12 +99,34 @@ impl Sim {
 
     /// From now on a server's disk is full.
     pub fn fill_disk(&mut self, domain: &str) {
-        self.0.with_server(&self.0.domain(domain), |server| server.disk.set_condition(Condition::Full));
+        self.0.with_server(&self.0.domain(domain), |server| server.disk.fill());
     }
 
     /// So many of the next syncs of a server's disk fail.
     pub fn fail_syncs(&mut self, domain: &str, times: u32, what: FailedSync) {
-        self.0.with_server(&self.0.domain(domain), |server| server.disk.set_condition(Condition::Failing(times, what)));
+        self.0.with_server(&self.0.domain(domain), |server| server.disk.fail_syncs(times, what));
+    }
+
+    /// All disks and object stores are well again.
+    pub fn mend_disks(&mut self) {
+        self.0.servers.borrow_mut().iter_mut().for_each(|server| server.disk.mend());
+    }
+
+    /// The power of a server fails at the n-th write, change of a name or sync of its disk from now; 0: now.
+    pub fn cut_power(&mut self, domain: &str, operations: u64) {
+        let name = self.0.domain(domain);
+        self.0.with_server(&name, |server| server.disk.cut_power(operations));
+        if operations == 0 {
+            self.0.crash(&name);
+        }
+    }
+
+    /// From now on one operation in so many of a server's object store fails, and each takes up to so long.
+    pub fn spoil_contents(&mut self, domain: &str, fails_once_in: u64, slow_millis_max: u64) {
+        self.0.with_server(&self.0.domain(domain), |server| {
+            let mut mood = server.disk.mood();
+            (mood.fails_once_in, mood.slow_millis_max) = (fails_once_in, slow_millis_max);
+        });
     }
 
     /// From now on a server's clock is so far ahead; behind, if that is negative.
@@ -146,7 +168,7 @@ impl Sim {
         self.0.crash(&name);
         self.0.journal.note(self.0.executor.now(), || format!("{domain}: is restored from its backup {backup}"));
         self.0.network.strike("restore from an old backup");
-        self.0.with_server(&name, |server| server.restore(backup));
+        self.0.sure(self.0.with_server(&name, |server| server.restore(backup)));
         self.0.has_lost_data.set(true);
         self.0.restart(&name);
     }

@@ -74,14 +74,15 @@ impl Sqlite {
     /// # Errors
     /// Another process has it open, or it cannot be opened.
     pub fn open(file: &SqliteFile) -> Result<Self, OpenError> {
-        let lock = lock(&file.path)?;
+        // Nobody else can have what a layer holds: it lives in this process.
+        let lock = if file.layer.is_none() { Some(lock(&file.path)?) } else { None };
         rewrite_journal(file)?;
         let connection = Self::connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         // page_size first: it counts only before the file has a page. FULL: a commit returns when it is on the disk.
         let settings = "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;";
         connection.execute_batch(settings).map_err(failed)?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB).map_err(failed)?;
-        Ok(Self { connection, _lock: Some(lock) })
+        Ok(Self { connection, _lock: lock })
     }
 
     /// Opens a database that [`Sqlite::open`] has open, to read.

@@ -55,10 +55,7 @@ pub struct Threads {
 pub fn open(database: &Database, surroundings: Surroundings) -> Result<(Store, Threads), OpenError> {
     match database {
         Database::Sqlite(file) => {
-            let mut writer = Sqlite::open(file)?;
-            schema::migrate(&mut writer)?;
-            lease::void(&mut writer)?;
-            sqlite::sync_names(file)?;
+            let writer = open_writer(file)?;
             let readers = (0..SQLITE_READERS).map(|_reader| Sqlite::open_reader(file)).collect::<Result<Vec<_>, _>>()?;
             start(vec![writer], readers, surroundings)
         }
@@ -68,6 +65,18 @@ pub fn open(database: &Database, surroundings: Surroundings) -> Result<(Store, T
             opened.unwrap_or_else(|_panic| Err(StoreError::Damaged("opening the database panicked".to_owned()).into()))
         }
     }
+}
+
+/// Opens a SQLite database to write to, as a server does when it starts.
+///
+/// # Errors
+/// It cannot be opened, is open elsewhere, or was written by a newer program.
+pub fn open_writer(file: &SqliteFile) -> Result<Sqlite, OpenError> {
+    let mut writer = Sqlite::open(file)?;
+    schema::migrate(&mut writer)?;
+    lease::void(&mut writer)?;
+    sqlite::sync_names(file)?;
+    Ok(writer)
 }
 
 fn open_postgres(url: &str, lanes: usize, surroundings: Surroundings) -> Result<(Store, Threads), OpenError> {

@@ -13,7 +13,7 @@ use super::trouble::Climate;
 use super::{Finding, judge};
 use crate::chance::Chance;
 use crate::network::owner_of;
-use crate::{Answer, Manners, Pending, PlainHost, Post, Sim};
+use crate::{Answer, Disks, Manners, Pending, PlainHost, Post, Sim};
 
 /// How often a client without an answer tries again.
 const ATTEMPTS_MAX: u32 = 6;
@@ -78,6 +78,7 @@ impl Life {
             timers.delay_waiting = Duration::from_mins(1);
         });
         sim.0.network.listen_in();
+        sim.set_disks(Disks::Forgetful { is_remote: chance.once_in(3), lies: sim.0.disks_lie.get() });
         let people = cast::people(&mut sim, &mut chance);
         let plain = sim.plain_host(ELSEWHERE);
         plain.set_manners(Manners { greylists_once_in: 6, drops_once_in: 15, defers_once_in: 15, ..Manners::default() });

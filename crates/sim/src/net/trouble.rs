@@ -12,6 +12,9 @@ use crate::{Boundary, FailedSync, Weather};
 /// The farthest that a clock is wrong.
 const SKEW_MILLIS_MAX: u64 = 60_000;
 
+/// Operations of a disk until its power fails, at most: what a few messages need.
+const OPERATIONS_MAX: u64 = 420;
+
 /// Kinds of trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trouble {
@@ -27,6 +30,8 @@ enum Trouble {
     DnsLies,
     DiskFull,
     SyncFails,
+    PowerCut,
+    Contents,
     LostReply,
     LostCommand,
     DieWhenServed,
@@ -38,7 +43,7 @@ enum Trouble {
     Backup,
 }
 
-const ALL: [Trouble; 21] = [
+const ALL: [Trouble; 23] = [
     Trouble::Weather,
     Trouble::Late,
     Trouble::Partition,
@@ -51,6 +56,8 @@ const ALL: [Trouble; 21] = [
     Trouble::DnsLies,
     Trouble::DiskFull,
     Trouble::SyncFails,
+    Trouble::PowerCut,
+    Trouble::Contents,
     Trouble::LostReply,
     Trouble::LostCommand,
     Trouble::DieWhenServed,
@@ -89,6 +96,7 @@ impl Life {
     pub(crate) fn happen(&mut self) {
         if self.chance.once_in(self.climate.mended_once_in) {
             self.sim.heal();
+            self.sim.mend_disks();
             for domain in self.domains() {
                 self.sim.mend_certificate(domain);
             }
@@ -148,6 +156,13 @@ impl Life {
                 let what = if chance.once_in(2) { FailedSync::Lost } else { FailedSync::Durable };
                 sim.fail_syncs(domain, 1 + u32::try_from(chance.below(3)).unwrap_or(0), what);
             }
+            Trouble::PowerCut => {
+                sim.cut_power(domain, if chance.once_in(6) { 0 } else { 1 + chance.below(OPERATIONS_MAX) });
+                if chance.once_in(2) {
+                    sim.restart(domain);
+                }
+            }
+            Trouble::Contents => sim.spoil_contents(domain, chance.below(6), chance.below(4) * 500),
             Trouble::LostReply => {
                 let verb =
                     *chance.pick(&["NOTICE", "RETRIEVE", "CONFIRM", "DECLINE", "EHLO", "STARTTLS", "MAIL", "DATA"]).unwrap_or(&"NOTICE");

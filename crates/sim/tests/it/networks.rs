@@ -47,6 +47,16 @@ fn seeds_that_once_showed_a_fault_show_none() {
     }
 }
 
+/// After so many seeds at the latest.
+const SEEDS_OF_LYING_DISKS: u64 = 20;
+
+#[test]
+fn disks_that_only_say_that_they_have_synced_are_seen_losing_mail() {
+    let lost = (0..SEEDS_OF_LYING_DISKS).find(|seed| !sim::net::run_on_lying_disks(*seed).findings.is_empty());
+    println!("seen at seed {lost:?}");
+    assert!(lost.is_some());
+}
+
 #[test]
 fn a_seed_is_the_same_run_every_time() {
     for seed in [1, 2, 3] {
