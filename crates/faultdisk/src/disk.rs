@@ -160,6 +160,7 @@ impl Disk {
     }
 
     /// Another disk with what the files of this one hold now, all of it durable.
+    #[must_use]
     pub fn copied(&self, seed: u64) -> Self {
         let state = self.state();
         let sector = if state.sector == Sector::Octets512.octets() { Sector::Octets512 } else { Sector::Octets4096 };

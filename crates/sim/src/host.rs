@@ -192,7 +192,7 @@ impl Server {
     /// Nobody has the disk open any more; its power is on.
     fn let_go(&mut self, kill: impl FnOnce()) {
         let done = self.disk.end(kill);
-        debug_assert_eq!(done, Ok(()), "somebody has a file open");
+        assert_eq!(done, Ok(()), "somebody has a file open");
     }
 
     /// Copies all that is durable.

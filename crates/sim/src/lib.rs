@@ -10,6 +10,8 @@ pub mod executor;
 pub mod faults;
 pub mod net;
 pub mod network;
+pub mod parcels;
+pub mod standing;
 
 mod check;
 mod client;

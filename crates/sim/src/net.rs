@@ -8,11 +8,13 @@ pub mod regressions;
 
 mod acts;
 mod book;
+mod bounds;
 mod cast;
 mod forger;
 mod hostile;
 mod judge;
 mod life;
+mod list;
 mod oracle;
 mod trace;
 mod trouble;

@@ -67,6 +67,8 @@ pub(crate) struct State {
     pub(crate) tap: Option<Tap>,
     /// How often which fault has struck.
     pub(crate) struck: BTreeMap<&'static str, u64>,
+    /// Connections that one host had dialled to another, and held open, at most at one time.
+    pub(crate) most_open: BTreeMap<[Host; 2], usize>,
 }
 
 /// A program that is none of ours, on a computer of the network.
@@ -142,6 +144,11 @@ impl Network {
         let state = self.state();
         let old = state.connections.iter().filter(|(_, connection)| connection.since < before);
         old.map(|(number, connection)| (*number, connection.hosts)).collect()
+    }
+
+    /// Connections that others have dialled to a host, and that either end has open.
+    pub(crate) fn served_by(&self, host: Host) -> usize {
+        self.state().connections.values().filter(|connection| connection.hosts[1] == host).count()
     }
 
     /// The host listens no more, and nothing it still has to say leaves it.
@@ -293,7 +300,11 @@ impl Network {
         // People try again by themselves, and the test would have to.
         let breaks = (breaks && (between_servers || weather.spares_nobody)).then_some(after);
         let delays = Chance::new(self.delays.clone().draw() ^ number.wrapping_mul(0x9e37_79b9));
-        state.connections.insert(number, Connection::new([from, listening.host], self.executor.now(), between_servers, breaks, delays));
+        let hosts = [from, listening.host];
+        state.connections.insert(number, Connection::new(hosts, self.executor.now(), between_servers, breaks, delays));
+        let open = state.connections.values().filter(|connection| connection.hosts == hosts && connection.is_dialler_there).count();
+        let most = state.most_open.entry(hosts).or_default();
+        *most = open.max(*most);
         drop(state);
         self.journal.note(self.executor.now(), || format!("connection {number}: {source} to {to}"));
         let port = u16::try_from(number % 20_000).unwrap_or(0) + 40_000;

@@ -28,6 +28,8 @@ pub(crate) struct Connection {
     pub(crate) breaks: Option<Break>,
     /// Ends that somebody holds.
     pub(crate) open_ends: u8,
+    /// Whether who dialled holds its end.
+    pub(crate) is_dialler_there: bool,
     /// What its delays are drawn from.
     pub(crate) delays: Chance,
     to_server: Pipe,
@@ -83,7 +85,7 @@ impl Break {
 impl Connection {
     pub(crate) fn new(hosts: [Host; 2], since: Timestamp, between_servers: bool, breaks: Option<Break>, delays: Chance) -> Self {
         let (listener, to_server, to_client) = Default::default();
-        Self { hosts, since, between_servers, listener, breaks, open_ends: 2, delays, to_server, to_client }
+        Self { hosts, since, between_servers, listener, breaks, open_ends: 2, is_dialler_there: true, delays, to_server, to_client }
     }
 
     /// How long its next packet takes.

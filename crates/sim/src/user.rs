@@ -137,6 +137,14 @@ impl User {
     /// # Errors
     /// The server is down or dies.
     pub fn try_add(&self, list: EntryList, who: Mailbox) -> Result<(), String> {
+        self.try_enter(list, Who::Address(who))
+    }
+
+    /// Puts anybody whom an entry can speak of on a list.
+    ///
+    /// # Errors
+    /// The server is down or dies.
+    pub fn try_enter(&self, list: EntryList, who: Who) -> Result<(), String> {
         let account = self.account;
         let owner = self.address();
         self.ask(move |node| {
@@ -145,7 +153,7 @@ impl User {
                 let entry = Entry {
                     id: node.new_entry_id(),
                     list,
-                    who: Who::Address(who.clone()),
+                    who: who.clone(),
                     until: None,
                     remaining: None,
                     reference: None,

@@ -244,6 +244,7 @@ impl Drop for SimWire {
         let mut wakers = connection.wakers();
         wakers.extend(connection.pipe(self.way).push(now, Parcel::End));
         connection.open_ends -= 1;
+        connection.is_dialler_there &= self.way == Way::ToClient;
         if connection.open_ends == 0 {
             state.connections.remove(&self.connection);
             state.tap.iter_mut().for_each(|tap| tap.end(self.connection));

@@ -27,6 +27,11 @@ pub fn version() -> u64 {
     MIGRATIONS.len() as u64
 }
 
+#[cfg(test)]
+pub(crate) const fn scripts() -> &'static [&'static str] {
+    MIGRATIONS
+}
+
 /// Brings the schema to [`version`].
 ///
 /// # Errors

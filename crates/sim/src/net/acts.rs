@@ -90,6 +90,9 @@ impl Life {
     pub(crate) fn note_correspondence(&mut self, number: usize, answer: &Answer) {
         let Some(letter) = self.book.letters.get(number) else { return };
         let Author::Person(author) = letter.author else { return };
+        if letter.is_to_list {
+            return;
+        }
         let mut is_certain = *answer == Answer::Taken;
         if matches!(answer, Answer::NotSent(_)) || matches!(answer, Answer::Refused(reply) if !reply.starts_with('4')) {
             return;

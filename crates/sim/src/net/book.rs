@@ -1,10 +1,13 @@
 //! The account book of a network: what was handed in, what was answered, who decided what; kept from outside.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use delivery::consent::{EntryList, Legacy, Screening};
 use mail::time::Timestamp;
 
+use super::list::LIST_SENDER;
+use crate::standing::standing;
+pub(crate) use crate::standing::{Act, Possible, What};
 use crate::{Answer, User};
 
 /// How somebody treats those who wait to be let in.
@@ -80,6 +83,8 @@ pub(crate) struct Letter {
     /// What came of taking it back.
     pub(crate) withdrawals: Vec<Result<bool, String>>,
     pub(crate) attempts: u32,
+    /// It has a List-Id: nobody is let in by its being written.
+    pub(crate) is_to_list: bool,
 }
 
 impl Letter {
@@ -95,21 +100,6 @@ impl Letter {
     }
 }
 
-/// An act of the owner of a mailbox about somebody.
-#[derive(Debug, Clone)]
-pub(crate) struct Act {
-    pub(crate) what: What,
-    pub(crate) from: Timestamp,
-    pub(crate) to: Timestamp,
-    pub(crate) is_certain: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
-    Entry(EntryList),
-    WroteThere,
-}
-
 /// A server that was put back to what a backup held.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Restore {
@@ -120,26 +110,14 @@ pub(crate) struct Restore {
     pub(crate) at: Timestamp,
 }
 
-/// What may be about somebody's being let in.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Possible {
-    pub(crate) is_in: bool,
-    pub(crate) is_listed: bool,
-    pub(crate) is_blocked: bool,
-}
-
-impl Possible {
-    pub(crate) fn surely_in(self) -> bool {
-        self.is_in && !self.is_listed && !self.is_blocked
-    }
-}
-
 #[derive(Default)]
 pub(crate) struct Book {
     pub(crate) people: Vec<Person>,
     pub(crate) letters: Vec<Letter>,
     pub(crate) restores: Vec<Restore>,
     acts: BTreeMap<(usize, String), Vec<Act>>,
+    /// What people have decided about the list by its List-Id, once and for all.
+    pub(crate) list_entries: BTreeMap<usize, EntryList>,
 }
 
 impl Book {
@@ -161,6 +139,11 @@ impl Book {
         self.acts.entry((whose, who)).or_default().push(act);
     }
 
+    /// How many acts of all people are known.
+    pub(crate) fn acts_known(&self) -> u64 {
+        self.acts.values().map(|acts| u64::try_from(acts.len()).unwrap_or(u64::MAX)).sum()
+    }
+
     /// A server is put back: what its people decided since its backup may be forgotten.
     pub(crate) fn note_restore(&mut self, restore: Restore) {
         for ((whose, _), acts) in &mut self.acts {
@@ -178,48 +161,21 @@ impl Book {
 
     /// Whether a server may have forgotten that it stored this letter: it was put back since it was written.
     pub(crate) fn may_be_missing(&self, letter: &Letter, server: usize) -> bool {
-        self.restores.iter().any(|restore| restore.server == server && letter.begun <= restore.at)
+        self.was_restored(server, letter.begun)
+    }
+
+    /// Whether a server was put back since then.
+    pub(crate) fn was_restored(&self, server: usize, since: Timestamp) -> bool {
+        self.restores.iter().any(|restore| restore.server == server && since <= restore.at)
     }
 
     /// How somebody may have stood with the owner of a mailbox at any moment between these two.
     pub(crate) fn standing(&self, whose: usize, who: &str, from: Timestamp, to: Timestamp) -> Possible {
         let acts = self.acts.get(&(whose, who.to_owned())).map_or(&[][..], Vec::as_slice);
-        let mut now = BTreeSet::from([None]);
-        let mut entries = BTreeSet::new();
-        let mut since = Timestamp::EPOCH;
-        for act in acts {
-            let What::Entry(list) = act.what else { continue };
-            let name = if list == EntryList::Allow { "allow" } else { "block" };
-            if since <= to && act.from >= from {
-                entries.extend(now.iter().copied());
-            }
-            let during: BTreeSet<_> = now.iter().copied().chain([Some(name)]).collect();
-            if act.from <= to && act.to >= from {
-                entries.extend(during.iter().copied());
-            }
-            now = if act.is_certain { BTreeSet::from([Some(name)]) } else { during };
-            since = act.to;
-        }
-        if since <= to {
-            entries.extend(now);
-        }
+        // Behind every entry for the address comes that for the list.
+        let by_list = self.list_entries.get(&whose).filter(|_| who == LIST_SENDER).copied();
         let is_open = self.people.get(whose).is_none_or(|person| person.screening != Screening::On);
-        let wrote = || acts.iter().filter(|act| act.what == What::WroteThere);
-        let may_have_written = wrote().any(|act| act.from <= to);
-        let surely_wrote = wrote().any(|act| act.is_certain && act.to <= from);
-        let mut possible = Possible::default();
-        for entry in entries {
-            match entry {
-                Some("allow") => possible.is_in = true,
-                Some(_) => possible.is_blocked = true,
-                None if is_open || surely_wrote => possible.is_in = true,
-                None => {
-                    possible.is_listed = true;
-                    possible.is_in |= may_have_written;
-                }
-            }
-        }
-        possible
+        standing(acts, by_list.or(is_open.then_some(EntryList::Allow)), from, to)
     }
 
     /// Whether the owner may have let somebody in between these two moments.

@@ -3,6 +3,7 @@
 use delivery::consent::{Legacy, Screening};
 
 use super::book::{Author, Book, Habit, Letter, Person, Place, Recipient};
+use super::list::LIST_ID;
 use crate::chance::Chance;
 use crate::{Post, Sim};
 
@@ -81,8 +82,11 @@ const fn of(address: String, place: Place) -> Recipient {
 fn write(chance: &mut Chance, author: Author, from: String, recipients: Vec<Recipient>, server: usize, number: usize) -> (Letter, Post) {
     let to: Vec<_> = recipients.iter().map(|recipient| recipient.address.as_str()).collect();
     let subject = format!("m{number}");
+    // Whoever writes to everybody is a list, now and then; so says, now and then, somebody who is none.
+    let is_to_list = chance.once_in(if recipients.len() > 3 { 2 } else { 12 });
+    let list = if is_to_list { format!("List-Id: <{LIST_ID}>\r\n") } else { String::new() };
     let header = format!(
-        "From: <{from}>\r\nTo: {}\r\nSubject: {subject}\r\nDate: Sat, 21 Nov 2026 09:30:00 +0000\r\nMessage-ID: <{subject}@net.test>\r\n\r\n",
+        "From: <{from}>\r\nTo: {}\r\nSubject: {subject}\r\n{list}Date: Sat, 21 Nov 2026 09:30:00 +0000\r\nMessage-ID: <{subject}@net.test>\r\n\r\n",
         to.join(", ")
     );
     let mark = format!("~{number}~\r\n");
@@ -97,7 +101,7 @@ fn write(chance: &mut Chance, author: Author, from: String, recipients: Vec<Reci
         content: content.clone(),
     };
     let (begun, answered, withdrawals) = Default::default();
-    (Letter { subject, author, from, recipients, content, server, begun, answered, maybe: 0, withdrawals, attempts: 0 }, post)
+    (Letter { subject, author, from, recipients, content, server, begun, answered, maybe: 0, withdrawals, attempts: 0, is_to_list }, post)
 }
 
 fn body(chance: &mut Chance) -> Vec<u8> {

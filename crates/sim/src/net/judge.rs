@@ -6,6 +6,7 @@
 //! again, and a message that was relayed may be relayed again. Nothing lies anywhere twice all the same, nobody else
 //! forgets anything, and every word to an author is true of what the servers hold, or held before.
 
+mod list;
 mod reports;
 mod rest;
 mod told;
@@ -57,6 +58,7 @@ impl Evidence {
 pub(crate) fn judge(life: &mut Life, is_the_end: bool) -> Vec<Finding> {
     let mut evidence = gather(life);
     rest::check(life, &mut evidence);
+    list::check(life, &mut evidence);
     told::check(life, &mut evidence, is_the_end);
     reports::check(life, &mut evidence);
     wires::check(life, &mut evidence);

@@ -1,5 +1,6 @@
 //! The life of a network: people write and decide, things go wrong and are mended, and at last all come to rest.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use super::book::{Author, Book, Letter};
 use super::cast::{self, DOMAINS, ELSEWHERE};
 use super::forger::Forger;
 use super::hostile::Hostile;
+use super::list::ListServer;
 use super::trouble::Climate;
 use super::{Finding, judge};
 use crate::chance::Chance;
@@ -49,6 +51,8 @@ pub(crate) struct Life {
     pub(crate) book: Book,
     pub(crate) plain: Arc<PlainHost>,
     pub(crate) hostile: Arc<Hostile>,
+    /// Half of the networks have one.
+    pub(crate) list: Option<Arc<ListServer>>,
     pub(crate) forger: Forger,
     pub(crate) climate: Climate,
     /// Somebody who writes to everybody.
@@ -58,10 +62,16 @@ pub(crate) struct Life {
     pub(crate) later: Vec<(Timestamp, usize, Post)>,
     /// Whether messages are watched until the last has expired.
     pub(crate) is_short: bool,
+    /// Whether all is watched until it should be gone.
+    is_watched_for_ever: bool,
     /// Tasks of each server when nothing was to do.
     pub(crate) tasks_at_rest: Vec<usize>,
     /// When the weather cleared for good.
     pub(crate) calm_since: Timestamp,
+    /// Connections that a server may hold open to one address.
+    pub(crate) dialled_max: usize,
+    /// What there was too much of, in the middle of the run.
+    pub(crate) excesses: BTreeSet<String>,
 }
 
 impl Life {
@@ -69,6 +79,7 @@ impl Life {
         let mut chance = Chance::new(seed ^ 0x006e_6574);
         sim.allow_steps(STEPS_MAX);
         let is_short = chance.once_in(4);
+        let is_watched_for_ever = chance.once_in(3);
         sim.set_timers(|timers| {
             timers.retention = if is_short { RETENTION_SHORT } else { RETENTION_LONG };
             timers.confirm_grace = Duration::from_secs(100);
@@ -77,12 +88,16 @@ impl Life {
             timers.delay_notifying = Duration::from_secs(30);
             timers.delay_waiting = Duration::from_mins(1);
         });
+        let dialled_max = *chance.pick(&[2, 4, 20]).unwrap_or(&20);
+        sim.set_limits(|limits| limits.dialled_per_address_max = dialled_max);
         sim.0.network.listen_in();
         sim.set_disks(Disks::Forgetful { is_remote: chance.once_in(3), lies: sim.0.disks_lie.get() });
         let people = cast::people(&mut sim, &mut chance);
         let plain = sim.plain_host(ELSEWHERE);
         plain.set_manners(Manners { greylists_once_in: 6, drops_once_in: 15, defers_once_in: 15, ..Manners::default() });
         let hostile = Hostile::settle(&sim, chance.fork());
+        let has_list = chance.once_in(2);
+        let list = has_list.then(|| ListServer::settle(&sim, chance.fork()));
         let spammer = chance.once_in(3).then(|| chance.index(people.len()));
         let climate = Climate::drawn(&mut chance);
         sim.run_until_idle();
@@ -90,21 +105,34 @@ impl Life {
         let tasks_at_rest = hosts.into_iter().map(|host| sim.0.executor.tasks_of(owner_of(host))).collect();
         let book = Book::of(people);
         let calm_since = sim.now();
-        Self {
+        let mut life = Self {
             sim,
             chance,
             book,
             plain,
             hostile,
+            list,
             forger: Forger::default(),
             climate,
             spammer,
             under_way: vec![],
             later: vec![],
             is_short,
+            is_watched_for_ever,
             tasks_at_rest,
             calm_since,
+            dialled_max,
+            excesses: BTreeSet::new(),
+        };
+        if has_list {
+            life.subscribe();
         }
+        life
+    }
+
+    /// How long messages wait at their origins.
+    pub(crate) fn retention(&self) -> Duration {
+        if self.is_short { RETENTION_SHORT } else { RETENTION_LONG }
     }
 
     /// The domains that have servers of ours.
@@ -120,6 +148,7 @@ impl Life {
             let pause = self.chance.below(2_000);
             self.sim.run_for(Duration::from_millis(pause));
             self.look();
+            self.watch();
             self.happen();
         }
         self.rest();
@@ -139,7 +168,7 @@ impl Life {
                     self.write_as(spammer, true);
                 }
             }
-            _ => {}
+            _ => self.issue(),
         }
     }
 
@@ -236,6 +265,9 @@ impl Life {
         if self.is_short && findings.is_empty() {
             self.sim.run_for(EVERY_TIMER);
             findings.extend(judge::judge(self, true));
+        }
+        if self.is_watched_for_ever && findings.is_empty() {
+            findings.extend(self.pass_all_time());
         }
         (u64::try_from(self.book.letters.len()).unwrap_or(0), findings)
     }

@@ -22,7 +22,7 @@ const ASKER: &str = "asker.test";
 const ASKER_HOST: Host = Host(2_002);
 const ASKER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 6, 6, 6));
 const RETRIEVAL_PORT: u16 = 2626;
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
 const NOTICES_MAX: u64 = 6;
 
 /// How the recipient stands to the sender.
@@ -66,7 +66,7 @@ fn answers(seed: u64, standing: Standing) -> Answers {
     let (Some(domain), Some(name)) = (Name::new(ASKER), Name::new(&format!("mx.{ASKER}"))) else { return vec![] };
     sim.0.dns.add_mail_domain(&domain, &name, ASKER_ADDRESS, RETRIEVAL_PORT);
     // From here on everything is drawn anew, and happens at the same time.
-    let begin = crate::sim::start() + Duration::from_mins(1);
+    let begin = crate::sim::start() + Duration::from_secs(10);
     sim.run_for(begin.since(sim.now()));
     sim.0.executor.draw(|chance| *chance = Chance::new(seed));
     let mut chance = Chance::new(seed ^ 0x6f72);

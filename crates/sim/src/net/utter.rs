@@ -46,6 +46,7 @@ pub(crate) fn notice(chance: &mut Chance, now: Timestamp, offer: &Offer) -> Stri
         "SUBJECT=Hello+E2+80+AEolleH",
         "KIND=list",
         "LIST=news.hostile.test",
+        "LIST=news.lists.test",
         "KIND=forward",
         "KIND=confirm",
         "REF=AAAAAAAAAAAAAAAAAAAAAAAA",

@@ -5,7 +5,7 @@
 
 mod audit;
 mod book;
-mod parcels;
+mod tally;
 mod writing;
 
 use std::sync::Arc;

@@ -5,25 +5,12 @@ use delivery::report::SentStatus;
 use super::Evidence;
 use crate::net::book::{Author, Book};
 use crate::net::life::Life;
+use crate::parcels::report;
 
 /// What a report says: on which letter, and the action for each recipient; nothing if it is none of ours.
 pub(super) fn read(book: &Book, octets: &[u8]) -> Option<(usize, Vec<(String, String)>)> {
-    let text = String::from_utf8_lossy(octets);
-    let statuses = text.split("/delivery-status\r\n").nth(1).or_else(|| text.split("/global-delivery-status\r\n").nth(1))?;
-    let statuses = statuses.split("\r\n--").next()?;
-    let field = |name: &str, block: &str| {
-        let line = block.lines().find(|line| line.to_ascii_lowercase().starts_with(name))?;
-        Some(line.split_once(':')?.1.trim().to_owned())
-    };
-    let letter = book.letter_of(&field("original-envelope-id:", statuses)?)?;
-    let mut actions = vec![];
-    for block in statuses.split("\r\n\r\n") {
-        if let (Some(recipient), Some(action)) = (field("final-recipient:", block), field("action:", block)) {
-            let address = recipient.split_once(';').map_or(recipient.as_str(), |(_, address)| address.trim()).to_owned();
-            actions.push((address, action));
-        }
-    }
-    Some((letter, actions))
+    let (envelope_id, actions) = report(octets)?;
+    Some((book.letter_of(&envelope_id)?, actions))
 }
 
 /// A report lies in the author's mailbox exactly if the status says so. Both are changed in one transaction, so this

@@ -41,5 +41,7 @@ pub(super) fn check(life: &mut Life, evidence: &mut Evidence) {
             wrong.push(format!("{shown} contact attempts are shown to {}", person.address));
         }
     }
+    wrong.extend(life.excesses());
+    wrong.extend(life.rows_too_many());
     evidence.note_all(wrong);
 }

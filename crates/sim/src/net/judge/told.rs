@@ -9,10 +9,11 @@ use super::Evidence;
 use crate::net::book::{Author, Letter, Place, Recipient};
 use crate::net::cast::HOSTILE;
 use crate::net::life::{Life, RETENTION_SHORT};
+use crate::parcels::is_behind_traces;
 use crate::plain::Taken;
 
 /// Clocks may have been wrong by so much when something expired.
-const SLACK: Duration = Duration::from_secs(130);
+pub(super) const SLACK: Duration = Duration::from_secs(130);
 
 pub(super) fn check(life: &Life, evidence: &mut Evidence, is_the_end: bool) {
     let struck = life.sim.struck();
@@ -243,11 +244,4 @@ impl Judge<'_> {
 
 fn is_subject(content: &[u8], subject: &str) -> bool {
     String::from_utf8_lossy(content).lines().any(|line| line.strip_prefix("Subject: ") == Some(subject))
-}
-
-/// Whether these octets are the content behind trace fields, and nothing else.
-fn is_behind_traces(octets: &[u8], content: &[u8]) -> bool {
-    let Some(front) = octets.strip_suffix(content) else { return false };
-    let front = String::from_utf8_lossy(front);
-    front.lines().all(|line| line.starts_with([' ', '\t']) || line.starts_with("Return-Path:") || line.starts_with("Received:"))
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use delivery::consent::{Legacy, Screening};
 use delivery::report::SentStatus;
 use mail::time::Timestamp;
+use sim::parcels::{is_behind_traces, report};
 use sim::{Contact, Mail, PlainHost, Sent, Sim, Taken, User};
 
 use super::book::{Author, Book, Letter, Place, Recipient};
-use super::parcels::{Tally, is_behind_traces, report};
+use super::tally::Tally;
 
 /// Longer than an outage: whoever is let in for so long has what was sent to them.
 const SETTLING: Duration = Duration::from_mins(9);

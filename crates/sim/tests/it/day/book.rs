@@ -1,10 +1,12 @@
 //! The account book: what was handed in, to whom, what was answered, who decided what; kept by the test alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use delivery::consent::{EntryList, Legacy, Screening};
 use mail::time::Timestamp;
 use sim::Answer;
+use sim::standing::standing;
+pub(crate) use sim::standing::{Act, Possible, What};
 
 /// Somebody with an account.
 pub(crate) struct Person {
@@ -89,40 +91,6 @@ impl Letter {
     }
 }
 
-/// An act of the owner of a mailbox about somebody.
-#[derive(Debug, Clone)]
-pub(crate) struct Act {
-    pub(crate) what: What,
-    pub(crate) from: Timestamp,
-    pub(crate) to: Timestamp,
-    pub(crate) is_certain: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
-    Entry(EntryList),
-    Dismissed,
-    WroteThere,
-}
-
-/// What may be and what may not be, about somebody's being let in.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Possible {
-    pub(crate) is_in: bool,
-    pub(crate) is_listed: bool,
-    pub(crate) is_blocked: bool,
-}
-
-impl Possible {
-    pub(crate) fn surely_in(self) -> bool {
-        self.is_in && !self.is_listed && !self.is_blocked
-    }
-
-    pub(crate) fn surely_blocked(self) -> bool {
-        self.is_blocked && !self.is_in && !self.is_listed
-    }
-}
-
 #[derive(Default)]
 pub(crate) struct Book {
     pub(crate) people: Vec<Person>,
@@ -145,43 +113,8 @@ impl Book {
 
     /// How somebody may have stood with the owner of a mailbox at any moment between these two.
     pub(crate) fn standing(&self, whose: usize, who: &str, from: Timestamp, to: Timestamp) -> Possible {
-        let person = &self.people[whose];
-        let acts = self.acts_of(whose, who);
-        let mut now: BTreeSet<Option<&'static str>> = BTreeSet::from([None]);
-        let mut entries: BTreeSet<Option<&'static str>> = BTreeSet::new();
-        let mut since = Timestamp::EPOCH;
-        for act in acts {
-            let What::Entry(list) = act.what else { continue };
-            let name = if list == EntryList::Allow { "allow" } else { "block" };
-            if since <= to && act.from >= from {
-                entries.extend(now.iter().copied());
-            }
-            let during: BTreeSet<_> = now.iter().copied().chain([Some(name)]).collect();
-            if act.from <= to && act.to >= from {
-                entries.extend(during.iter().copied());
-            }
-            now = if act.is_certain { BTreeSet::from([Some(name)]) } else { during };
-            since = act.to;
-        }
-        if since <= to {
-            entries.extend(now);
-        }
-        let wrote = acts.iter().filter(|act| act.what == What::WroteThere);
-        let may_have_written = wrote.clone().any(|act| act.from <= to);
-        let surely_wrote = wrote.clone().any(|act| act.is_certain && act.to <= from);
-        let mut possible = Possible::default();
-        for entry in entries {
-            match entry {
-                Some("allow") => possible.is_in = true,
-                Some(_) => possible.is_blocked = true,
-                None if person.screening != Screening::On || surely_wrote => possible.is_in = true,
-                None => {
-                    possible.is_listed = true;
-                    possible.is_in |= may_have_written;
-                }
-            }
-        }
-        possible
+        let is_open = self.people[whose].screening != Screening::On;
+        standing(self.acts_of(whose, who), is_open.then_some(EntryList::Allow), from, to)
     }
 
     /// Whether the owner let somebody in between these two moments: surely, perhaps.

@@ -1,16 +1,14 @@
 //! What lies in mailboxes: messages behind their trace fields, and reports to authors.
 
-use std::collections::BTreeMap;
-
 /// Whether these octets are the content behind trace fields, and nothing else.
-pub(crate) fn is_behind_traces(octets: &[u8], content: &[u8]) -> bool {
+pub fn is_behind_traces(octets: &[u8], content: &[u8]) -> bool {
     let Some(front) = octets.strip_suffix(content) else { return false };
     let front = String::from_utf8_lossy(front);
     front.lines().all(|line| line.starts_with([' ', '\t']) || line.starts_with("Return-Path:") || line.starts_with("Received:"))
 }
 
 /// What a report says: ENVID, and the action for each recipient; nothing if it is none of ours.
-pub(crate) fn report(octets: &[u8]) -> Option<(String, Vec<(String, String)>)> {
+pub fn report(octets: &[u8]) -> Option<(String, Vec<(String, String)>)> {
     let text = String::from_utf8_lossy(octets);
     let statuses = text.split("/delivery-status\r\n").nth(1).or_else(|| text.split("/global-delivery-status\r\n").nth(1))?;
     let statuses = statuses.split("\r\n--").next()?;
@@ -27,18 +25,4 @@ pub(crate) fn report(octets: &[u8]) -> Option<(String, Vec<(String, String)>)> {
         }
     }
     Some((envelope_id, actions))
-}
-
-/// Counts of things by name, as one line.
-#[derive(Default)]
-pub(crate) struct Tally(BTreeMap<String, usize>);
-
-impl Tally {
-    pub(crate) fn count(&mut self, what: &str) {
-        *self.0.entry(what.to_owned()).or_default() += 1;
-    }
-
-    pub(crate) fn line(&self) -> String {
-        self.0.iter().map(|(what, count)| format!("{what} {count}")).collect::<Vec<_>>().join(", ")
-    }
 }

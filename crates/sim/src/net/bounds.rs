@@ -1,0 +1,177 @@
+//! What may grow, and how far: rows by what was handed in and said, connections by the limits, tasks by both; and what is
+//! gone when all time is over.
+//!
+//! The bounds of rows are those of the whole network, and each follows from the book or from what crossed the wires: a server
+//! may keep less, and never more. What a server holds in memory is not looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::Finding;
+use super::book::{Author, Letter};
+use super::life::Life;
+use crate::network::{DESK, Host, owner_of};
+
+/// Of one server to one peer: four each of notices, retrievals and ordinary mail (protocol section 4), as many that wait for
+/// more of it, and one that asks what waits.
+const CONNECTIONS_TO_PEER_MAX: usize = 3 * (4 + 4) + 1;
+
+/// Tasks that a job of one connection may have: itself, and one that ends its session.
+const TASKS_OF_CONNECTION_MAX: usize = 2;
+
+/// A server's clock goes ahead by so much at a time: longer than everything is remembered.
+const LEAP: Duration = Duration::from_hours(40 * 24);
+/// So often: expired, given up, forgotten, and its content swept, one after the other.
+const LEAPS: i64 = 5;
+/// After each of them, for what is due then.
+const LEAPT: Duration = Duration::from_secs(15);
+
+/// Tables that have no rows when all is over.
+const GONE: [&str; 8] = ["message", "transfer", "arrival", "partial", "orphan", "redecision", "kept", "former_arrival"];
+
+/// People that the peers of other kinds write as, at most.
+const OTHER_SENDERS: u64 = 50;
+/// Facts that a store notes about itself.
+const META_MAX: u64 = 8;
+const PARTITIONS: u64 = 1024;
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+impl Life {
+    /// Looks, in the middle of a run, at what there is too much of.
+    pub(crate) fn watch(&mut self) {
+        let peers = self.tasks_at_rest.len() + 4;
+        let hosts: Vec<_> = self.sim.0.servers.borrow().iter().map(|server| (server.host, server.domain.clone())).collect();
+        for ((host, domain), at_rest) in hosts.into_iter().zip(&self.tasks_at_rest) {
+            let tasks = self.sim.0.executor.tasks_of(owner_of(host));
+            let served = self.sim.0.network.served_by(host);
+            let most = at_rest + 1 + served + TASKS_OF_CONNECTION_MAX * CONNECTIONS_TO_PEER_MAX * peers;
+            if tasks > most {
+                self.excesses.insert(format!("{domain} had {tasks} tasks, {served} of which may serve connections: more than {most}"));
+            }
+        }
+    }
+
+    /// There was never more of anything than there may be.
+    pub(crate) fn excesses(&self) -> Vec<String> {
+        let state = self.sim.0.network.state();
+        let is_ours = |host: Host| (1..=self.tasks_at_rest.len()).contains(&host.0);
+        let ours = state.most_open.iter().filter(|([from, to], _)| is_ours(*from) && *to != DESK);
+        let most = CONNECTIONS_TO_PEER_MAX.min(self.dialled_max);
+        let open = ours.filter(|(_, open)| **open > most);
+        let open = open.map(|([from, to], open)| format!("{from:?} had {open} connections to {to:?}, and may have {most}"));
+        open.chain(self.excesses.iter().cloned()).collect()
+    }
+
+    /// Rows of all servers, by table.
+    fn rows(&self) -> Result<BTreeMap<String, u64>, String> {
+        let mut all = BTreeMap::new();
+        for domain in self.domains() {
+            let rows = self.sim.0.ask(&self.sim.0.domain(domain), |node| Box::pin(async move { node.store.rows().await }))?;
+            for (table, count) in rows {
+                *all.entry(table).or_default() += count;
+            }
+        }
+        Ok(all)
+    }
+
+    /// How many rows each table may have.
+    fn rows_max(&self) -> BTreeMap<&'static str, u64> {
+        let ours = |letter: &&Letter| letter.author != Author::Elsewhere;
+        let attempts = |letter: &Letter| u64::from(letter.attempts);
+        let messages: u64 = self.book.letters.iter().filter(ours).map(attempts).sum();
+        let transfers: u64 = self.book.letters.iter().filter(ours).map(|letter| attempts(letter) * wide(letter.recipients.len())).sum();
+        let pushed: u64 = self.book.letters.iter().filter(|letter| !ours(letter)).map(attempts).sum();
+        let state = self.sim.0.network.state();
+        let said = || state.tap.iter().flat_map(|tap| &tap.said).map(|said| said.line.as_str());
+        let word = |line: &str, name: &str| line.split(' ').find_map(|word| word.strip_prefix(name).map(str::to_owned));
+        let notices = said().filter(|line| line.starts_with("NOTICE")).map(|line| (word(line, "ID="), word(line, "TO:")));
+        let notices = wide(notices.collect::<BTreeSet<_>>().len());
+        let retrievals = wide(said().filter(|line| line.starts_with("RETRIEVE")).count());
+        drop(state);
+        let (people, servers) = (wide(self.book.people.len()), wide(self.tasks_at_rest.len()));
+        let (acts, arrivals) = (self.book.acts_known(), transfers + notices);
+        BTreeMap::from([
+            ("account", people),
+            ("directory", people),
+            ("mailbox", people),
+            ("alias", 0),
+            ("message", messages),
+            ("transfer", transfers),
+            ("arrival", arrivals),
+            ("partial", retrievals),
+            // Contents that were begun, and that nobody has swept yet.
+            ("orphan", messages + arrivals + retrievals + pushed),
+            ("kept", pushed),
+            // Messages, and a failure or success and two delays of each.
+            ("mail", arrivals + pushed + 3 * transfers),
+            // One for the list, too.
+            ("entry", acts + people),
+            // And the modes that were chosen.
+            ("history", acts + 3 * people),
+            ("observed", people * (people + OTHER_SENDERS)),
+            ("pin", servers * (servers + 4)),
+            ("lease", servers * PARTITIONS),
+            ("meta", servers * META_MAX),
+            ("redecision", 0),
+            ("former_arrival", 0),
+        ])
+    }
+
+    /// Tables that have more rows than they may, at rest.
+    pub(crate) fn rows_too_many(&self) -> Vec<String> {
+        let rows = match self.rows() {
+            Ok(rows) => rows,
+            Err(error) => return vec![format!("the rows cannot be counted: {error}")],
+        };
+        let max = self.rows_max();
+        let over = rows.iter().filter(|(table, count)| max.get(table.as_str()).is_none_or(|max| *count > max));
+        over.map(|(table, count)| format!("{count} rows in {table}, and there may be {:?}", max.get(table.as_str()))).collect()
+    }
+
+    /// Lets all time pass that anything is kept for. What is there then should be gone.
+    pub(crate) fn pass_all_time(&mut self) -> Vec<Finding> {
+        let leap = i64::try_from(LEAP.as_millis()).unwrap_or(i64::MAX);
+        for leaps in 1..=LEAPS {
+            for domain in self.domains() {
+                self.sim.set_clock_ahead(domain, leaps * leap);
+                // Who starts sweeps at once.
+                self.sim.crash(domain);
+                self.sim.restart(domain);
+            }
+            self.sim.run_for(LEAPT);
+        }
+        let left = match self.rows() {
+            Ok(rows) => rows.into_iter().filter(|(table, count)| GONE.contains(&table.as_str()) && *count > 0).collect(),
+            Err(error) => BTreeMap::from([(error, 0)]),
+        };
+        let wrong = left.into_iter().map(|(table, count)| format!("{count} rows in {table} are left when all time is over"));
+        wrong.chain(self.rows_too_many()).map(|what| Finding { what, trace: vec![] }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Sim;
+
+    #[test]
+    fn what_grows_and_what_stays_is_noticed() {
+        let sim = Sim::seeded(1);
+        sim.0.is_judged.set(true);
+        let mut life = Life::begin(sim, 1);
+        life.pass();
+        assert_eq!(life.rows_too_many(), [""; 0]);
+        assert_eq!(life.excesses(), [""; 0]);
+        let rows = life.rows().unwrap();
+        assert!(GONE.iter().filter(|table| rows[**table] > 0).count() >= 3, "{rows:?}");
+        assert!(life.pass_all_time().is_empty());
+        let letters = std::mem::take(&mut life.book.letters);
+        assert!(letters.len() > 5);
+        assert!(life.rows_too_many().iter().any(|wrong| wrong.contains("rows in mail")));
+        life.dialled_max = 0;
+        assert!(!life.excesses().is_empty());
+    }
+}
