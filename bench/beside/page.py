@@ -89,7 +89,7 @@ class Page:
         for words, column in (("", "beyond_syncs_ms"), (", and beyond the delay before consent is decided", "beyond_syncs_and_decision_ms")):
             beyond = self.median("end to end", row, column) - handshakes
             rounds = sorted(number - handshakes for number in self.figures["end to end"][row][column])
-            found = f"{short(beyond)} ms of {short(median)} ({short(rounds[0])} to {short(rounds[-1])}); {self.handshakes()} handshakes are {short(handshakes)}"
+            found = f"{short(beyond)} ms of {short(median)} ({short(rounds[0])} to {short(rounds[-1])}); {self.handshakes()} handshakes a message, {short(handshakes)} ms"
             yield f"submit to visible, median: under 20 ms beyond syncs and TLS{words}", found, beyond < 20
 
     def handshakes(self):
