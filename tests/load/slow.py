@@ -34,7 +34,7 @@ session = "{SESSION}s"
 # How much later than its limit a connection may end: three seconds of polite closing, and a busy machine.
 GRACE = 8
 # Of each kind, at the same time.
-EACH, EACH_LONG = 10, 40
+EACH, EACH_LONG = 10, 20
 # A message that does not fit into the buffers of the system.
 LARGE_OCTETS = 8 * 1024 * 1024
 # What they may cost at the highest, in MiB beyond the server itself, for each of all.
@@ -69,7 +69,7 @@ class Peer:
         self.socket = session.socket
         session.hello()
         if service == "submissions":
-            session.auth_plain(self.stage.author.address, self.stage.author.password)
+            session.auth_scram(self.stage.author.address, self.stage.author.password)
             session.command(f"MAIL FROM:<{self.stage.author}>").must_be(250)
             session.command(f"RCPT TO:<{self.stage.author}>").must_be(250)
         return session
