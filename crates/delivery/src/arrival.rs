@@ -20,6 +20,7 @@ use mail::status::Status;
 use mail::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::mutant::Mutant;
 use crate::schedule::Moment;
 
 /// One notice at its destination.
@@ -276,6 +277,9 @@ impl Arrival {
 impl Stage {
     fn on(self, event: ArrivalEvent, expires: Timestamp, at: Moment<'_>) -> Self {
         match self {
+            _known if Mutant::StoreNotKeyed.is_in() && matches!(event, ArrivalEvent::NoticeRepeated { .. }) => {
+                Self::Noted { decide_at: at.now }
+            }
             Self::Noted { decide_at } => Self::on_noted(decide_at, &event, expires, at),
             Self::Listed => Self::on_listed(&event, expires, at),
             Self::Dropped { by } => Self::on_dropped(by, event, expires, at),

@@ -11,6 +11,7 @@ pub mod discovery;
 pub mod dns;
 pub mod exchange;
 pub mod legacy;
+pub mod mutant;
 pub mod outlook;
 pub mod peer;
 pub mod pin;

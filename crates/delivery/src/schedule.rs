@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use mail::time::Timestamp;
 
+use crate::mutant::Mutant;
+
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -94,6 +96,9 @@ pub struct Moment<'a> {
 impl Moment<'_> {
     /// When to give a notice again after `attempts` failures.
     pub fn next_notice(&self, attempts: u32) -> Timestamp {
+        if Mutant::NoticeNotRepeated.is_in() {
+            return Timestamp::FAR_FUTURE;
+        }
         self.now + self.jitter.stretch(step(&self.timers.notice, attempts))
     }
 

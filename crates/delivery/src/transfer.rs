@@ -26,6 +26,7 @@ use mail::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::discovery::TlsFailure;
+use crate::mutant::Mutant;
 use crate::report::Report;
 use crate::schedule::Moment;
 pub use event::{Reporter, TransferEvent};
@@ -199,6 +200,9 @@ impl Transfer {
             state @ Self::Served { .. } => state.on_served(event, at),
             state @ Self::Uncertain { .. } => state.on_uncertain(event, at),
             state @ Self::Relaying { .. } => state.on_relaying(event, at),
+            Self::Ended { outcome: Outcome::Delivered, .. } if Mutant::ConfirmationReportedAgain.is_in() => {
+                (self, vec![TransferAction::Tell(Report::Delivered)])
+            }
             // Late confirmations are fine, and nothing else can change what was reported.
             ended @ Self::Ended { .. } => (ended, vec![]),
         }
@@ -288,7 +292,11 @@ impl Transfer {
             | (TransferEvent::NoticeDeferred, _) => later(tls_failures),
             (TransferEvent::TlsFailed(failure), line) => {
                 let failures = tls_failures.saturating_add(failure.weight()).min(TLS_FAILURES_MAX);
-                if line == NoticeLine::Unsent && failures == TLS_FAILURES_MAX { relay() } else { later(failures) }
+                if line == NoticeLine::Unsent && (failures == TLS_FAILURES_MAX || Mutant::OneLostHandshakeIsEnough.is_in()) {
+                    relay()
+                } else {
+                    later(failures)
+                }
             }
             (TransferEvent::ExtensionAbsentNeverPush { status, text }, NoticeLine::Unsent) => Self::fail(status, text, expires, at),
             (TransferEvent::ExtensionAbsent, NoticeLine::Unsent) => relay(),
@@ -378,6 +386,7 @@ impl Transfer {
             | TransferEvent::ExtensionAbsent
             | TransferEvent::ExtensionAbsentNeverPush { .. } => repeat_then(at.repeat_later(repeat_at)),
             TransferEvent::NoticeAskedFor | TransferEvent::RetryAsked | TransferEvent::Restored => repeat_then(at.now),
+            TransferEvent::WithdrawalAsked if Mutant::ServedTakenBack.is_in() => Self::withdraw(expires, at),
             // It may be safe there: to call it failed could be false, whoever ends it.
             TransferEvent::GivenUp => Self::end(Outcome::Closed, Report::HandedOver, expires, at),
             // Taking back what may have been delivered would be a false promise.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use delivery::consent::{Entry, EntryList, Who};
+use delivery::mutant::Mutant;
 use mail::address::{Mailbox, ReversePath};
 use mail::envelope::{Body, Envelope, Recipient, ReportWish, Way};
 use mail::id::MessageId;
@@ -66,7 +67,10 @@ pub async fn submit(node: &Node, submission: Submission) -> Result<(), StoreErro
         replied_to,
         jitter: node.jitter(),
     };
-    node.store.keep(keep).await?;
+    match node.store.keep(keep).await {
+        Err(_) if Mutant::MessageTakenUnkept.is_in() => {}
+        kept => drop(kept?),
+    }
     for event in &told {
         node.events.tell(event);
     }

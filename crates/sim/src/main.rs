@@ -1,5 +1,8 @@
 //! `sim`: runs networks of many seeds, and says what is wrong with them.
 
+#[cfg(feature = "mutants")]
+mod mutants;
+
 use std::cell::RefCell;
 use std::io::Write as _;
 use std::ops::Range;
@@ -33,6 +36,10 @@ struct Arguments {
     /// With --seed: everything that happened.
     #[arg(long)]
     journal: bool,
+    /// Puts one fault after the other in on purpose, and says at which seed each is found.
+    #[cfg(feature = "mutants")]
+    #[arg(long)]
+    mutants: bool,
 }
 
 fn range(text: &str) -> Result<Range<u64>, String> {
@@ -54,6 +61,10 @@ fn main() -> ExitCode {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         PANICKED_AT.with(|last| *last.borrow_mut() = place);
     }));
+    #[cfg(feature = "mutants")]
+    if arguments.mutants {
+        return mutants::run(arguments.jobs);
+    }
     let printed = match arguments.seed {
         Some(seed) => one(seed, arguments.journal),
         None => many(&arguments),

@@ -16,6 +16,7 @@ mod judge;
 mod life;
 mod list;
 mod oracle;
+pub mod steer;
 mod trace;
 mod trouble;
 mod utter;
@@ -30,6 +31,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Sim;
 use life::Life;
+use steer::Steer;
 
 /// What came of one seed.
 #[derive(Debug, Clone, Default)]
@@ -59,22 +61,27 @@ pub struct Finding {
 
 /// Runs the network of a seed.
 pub fn run(seed: u64) -> Outcome {
-    run_on(seed, false)
+    run_on(seed, false, Steer::Nowhere)
 }
 
 /// The same with disks that say that they have synced, and have not: that mail is lost must be seen.
 pub fn run_on_lying_disks(seed: u64) -> Outcome {
-    run_on(seed, true)
+    run_on(seed, true, Steer::Nowhere)
 }
 
-fn run_on(seed: u64, disks_lie: bool) -> Outcome {
+/// The same, led to where something would go wrong if it could.
+pub fn run_towards(seed: u64, steer: Steer) -> Outcome {
+    run_on(seed, false, steer)
+}
+
+fn run_on(seed: u64, disks_lie: bool, steer: Steer) -> Outcome {
     let sim = Sim::seeded(seed);
     sim.0.disks_lie.set(disks_lie);
     sim.0.is_judged.set(true);
     let inner = std::rc::Rc::clone(&sim.0);
     let lived = catch_unwind(AssertUnwindSafe(|| {
         let mut life = Life::begin(sim, seed);
-        life.pass();
+        life.pass(steer);
         life.judge()
     }));
     let (messages, findings) = match lived {

@@ -3,6 +3,7 @@
 use delivery::arrival::{Arrival, ArrivalEvent, ArrivalOutcome, Stage, Verdict};
 use delivery::consent::{Reason, Screening};
 use delivery::contacts::ROWS_MAX as CONTACTS_MAX;
+use delivery::mutant::Mutant;
 use delivery::schedule::{Jitter, Timers};
 use mail::address::Mailbox;
 use mail::id::{AccountId, Partition};
@@ -248,7 +249,7 @@ fn deliver(tx: &mut dyn Tx, part: Partition, delivery: &Deliver, timers: &Timers
         head: &delivery.head,
         skip_octets: delivery.skip_octets,
         content: &delivery.content,
-        arrival: Some(&delivery.key),
+        arrival: Some(&delivery.key).filter(|_key| !Mutant::StoreNotKeyed.is_in()),
     };
     mailbox::append(tx, part, &mail)?;
     consent::count(tx, account, &decision, &entries, record.notice.from.domain())?;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::is_public_suffix;
 use super::{Entry, EntryList, Screening, Who};
 use crate::arrival::Verdict;
+use crate::mutant::Mutant;
 
 /// All that the decision about one message for one recipient depends on.
 #[derive(Debug, Clone)]
@@ -69,6 +70,9 @@ pub enum Reason {
 
 /// Decides about one message: the first step of section 5 that speaks of it.
 pub fn decide(question: &Question<'_>) -> Decision {
+    if Mutant::EverybodyLetIn.is_in() {
+        return retrieve(Reason::RoleAddress);
+    }
     let step = by_role(question)
         .or_else(|| by_address(question))
         .or_else(|| by_site(question))

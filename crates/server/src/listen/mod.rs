@@ -11,6 +11,7 @@ pub mod submission;
 
 use std::sync::Arc;
 
+use delivery::mutant::Mutant;
 use proto::limits::Limits;
 use proto::smtp::server::{Channel, Config, Role};
 use tracing::Instrument as _;
@@ -72,6 +73,9 @@ pub async fn serve(node: Arc<Node>, service: Service, wire: Box<dyn Wire>) {
     let span = tracing::info_span!("session", id = session, port = service.as_str(), peer = %wire.peer());
     let held = async {
         let metrics = node.metrics.clone();
+        if Mutant::SessionLeavesTask.is_in() {
+            node.world.spawn("left", Box::pin(std::future::pending()));
+        }
         let held = hold(node, service, wire).await;
         if matches!(held, Err(WireError::Tls(_))) {
             metrics.tls_failed();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use delivery::authority::{Role, Verdict};
 use delivery::contacts::Proof;
 use delivery::discovery::{self, Route};
+use delivery::mutant::Mutant;
 use mail::notice::Notice;
 use mail::status::Status;
 use proto::smtp::replies;
@@ -134,6 +135,9 @@ async fn admit(
         })?;
         return if was_noted { Ok(Admitted::Known) } else { Err(no_such_mailbox()) };
     };
+    if Mutant::ScreeningTimed.is_in() && account.screening == delivery::consent::Screening::On {
+        node.world.sleep_until(node.world.after(Duration::from_millis(1))).await;
+    }
     if notice.size_octets > node.settings.limits.message_octets_max {
         return Err(replies::message_too_large());
     }

@@ -3,6 +3,7 @@
 //! Who asks is settled before any id is looked up. Not authorised, unknown id and wrong recipient are answered alike.
 
 use delivery::authority::{Role, Rule, Verdict};
+use delivery::mutant::Mutant;
 use delivery::transfer::TransferEvent;
 use futures_util::future::{join_all, try_join_all};
 use mail::address::Mailbox;
@@ -55,13 +56,24 @@ pub async fn retrieve(conversation: &mut Conversation, inquirer: &mut Inquirer, 
     let node = std::sync::Arc::clone(&conversation.node);
     let commits = prepared.into_iter().map(|serving| async {
         match serving {
-            Ok(serving) if matches!(serving.content, Content::Small(_)) => commit_served(&node, &serving.record.id).await.map(|()| serving),
+            Ok(serving) if matches!(serving.content, Content::Small(_)) && !Mutant::ServedRecordedLate.is_in() => {
+                commit_served(&node, &serving.record.id).await.map(|()| serving)
+            }
             other => other,
         }
     });
     for serving in join_all(commits).await {
         match serving {
-            Ok(serving) => serve(conversation, serving).await?,
+            Ok(serving) => {
+                let id = serving.record.id.clone();
+                serve(conversation, serving).await?;
+                if Mutant::ServedRecordedLate.is_in() {
+                    drop(commit_served(&node, &id).await);
+                }
+                if Mutant::DeleteWhenSent.is_in() {
+                    drop(settle(&node, &id, TransferEvent::Confirmed, String::new()).await);
+                }
+            }
             Err(reply) => conversation.reply(&reply)?,
         }
     }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use delivery::arrival::{ArrivalEvent, Received, Stage};
+use delivery::mutant::Mutant;
 use futures_util::future::try_join_all;
 use mail::digest::ContentDigest;
 use mail::time::Timestamp;
@@ -280,7 +281,7 @@ impl From<PeerError> for Cut {
 async fn store(round: &Round, host: &str, complete: Complete) -> Result<Fetched, StoreError> {
     let Complete { record, announcement, content } = complete;
     let node = &round.node;
-    if content.digest != announcement.digest {
+    if content.digest != announcement.digest && !Mutant::DigestIgnored.is_in() {
         return Ok(altered(record, host));
     }
     let provenance = Provenance { host, protocol: twoway::wire::KEYWORD, reverse_path: &announcement.mail_from };
@@ -296,7 +297,10 @@ async fn store(round: &Round, host: &str, complete: Complete) -> Result<Fetched,
     let delivery = acceptable.into_delivery(node, &round.lease, &record.key, content, host.to_owned());
     let now = delivery.now;
     let detail = String::new();
-    if node.store.deliver(delivery).await? == Delivered::NotDue {
+    if Mutant::ConfirmBeforeStore.is_in() {
+        let (store, later) = (node.store.clone(), node.world.sleep_until(node.world.after(Duration::from_secs(1))));
+        node.world.spawn("store", Box::pin(async move { (later.await, drop(store.deliver(delivery).await)).1 }));
+    } else if node.store.deliver(delivery).await? == Delivered::NotDue {
         return Ok(Fetched::Ended { record, event: None, detail });
     }
     node.events.tell(&Event::Stored { transfer: record.key.id.clone(), to: record.notice.to.clone(), size_octets });

@@ -11,6 +11,7 @@ use super::cast::{self, DOMAINS, ELSEWHERE};
 use super::forger::Forger;
 use super::hostile::Hostile;
 use super::list::ListServer;
+use super::steer::{Steer, Steered};
 use super::trouble::Climate;
 use super::{Finding, judge};
 use crate::chance::Chance;
@@ -72,6 +73,7 @@ pub(crate) struct Life {
     pub(crate) dialled_max: usize,
     /// What there was too much of, in the middle of the run.
     pub(crate) excesses: BTreeSet<String>,
+    pub(crate) steered: Steered,
 }
 
 impl Life {
@@ -123,6 +125,7 @@ impl Life {
             calm_since,
             dialled_max,
             excesses: BTreeSet::new(),
+            steered: Steered::default(),
         };
         if has_list {
             life.subscribe();
@@ -141,7 +144,7 @@ impl Life {
     }
 
     /// Everything that happens, to its end.
-    pub(crate) fn pass(&mut self) {
+    pub(crate) fn pass(&mut self, steer: Steer) {
         let acts = 15 + self.chance.below(45);
         for _ in 0..acts {
             self.act();
@@ -150,6 +153,7 @@ impl Life {
             self.look();
             self.watch();
             self.happen();
+            self.steer(steer);
         }
         self.rest();
     }
