@@ -23,8 +23,8 @@ WHY = """What is missed, or nearly, and why:
   one that nothing precedes two connections with a handshake each, where Postfix has one, and the questions to DNS by which an origin is
   believed. Among many messages all of this is shared, and the ratio turns round.
 - Submit to visible: the largest part is a delay of 0 to 50 ms, drawn at random, between the notice and the decision, so that nobody
-  can measure an allow list. It is kept on purpose. What is left is small on a machine at rest (one run here gave 7 ms, beyond the delay,
-  of 41 in all), and grows as soon as others want the processor: ten tasks of two servers wait for it one after the other."""
+  can measure an allow list. It is kept on purpose. What is left grows as soon as others want the processor, as they did here: ten tasks of two servers wait for it one
+  after the other."""
 
 TOGETHER = """## Accepting
 

@@ -1,6 +1,6 @@
 //! Listens on every wire: which messages' octets crossed between which hosts, and which two-way commands were said.
 //!
-//! A message is known by a mark in its body, `~17~`. The tap knows nothing of servers; it hears what they write.
+//! A message is known by a mark in its body, [`mark`]. The tap knows nothing of servers; it hears what they write.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,17 @@ use crate::faults::Way;
 use crate::network::Host;
 
 /// The longest mark, less one octet: so much of what was heard may be the beginning of one.
-const MARK_OCTETS: usize = 12;
+const MARK_OCTETS: usize = 20;
+
+/// The mark of a message, which an altered octet does not make into that of another.
+pub(crate) fn mark(number: u64) -> String {
+    format!("~{number}+{:05}~", checked(number))
+}
+
+/// Numbers near each other have others that are far apart.
+const fn checked(number: u64) -> u64 {
+    number.wrapping_mul(7_919) % 99_991
+}
 
 /// Lines longer than this are no commands of ours.
 const LINE_OCTETS_MAX: usize = 2_100;
@@ -91,8 +101,12 @@ fn marks(octets: &[u8]) -> Vec<u64> {
     parts.pop();
     parts
         .into_iter()
-        .filter(|part| part.len() < MARK_OCTETS && !part.is_empty() && part.iter().all(u8::is_ascii_digit))
-        .filter_map(|part| std::str::from_utf8(part).ok()?.parse().ok())
+        .filter(|part| part.len() < MARK_OCTETS)
+        .filter_map(|part| {
+            let (number, check) = std::str::from_utf8(part).ok()?.split_once('+')?;
+            let number = number.parse().ok()?;
+            (check.parse() == Ok(checked(number))).then_some(number)
+        })
         .collect()
 }
 
@@ -104,8 +118,11 @@ mod tests {
     fn a_mark_is_heard_in_whatever_pieces_it_crosses() {
         let mut tap = Tap::default();
         let hosts = [Host(1), Host(2)];
-        for piece in [&b"Hello ~1"[..], b"7~ and", b" ~x~ ~4~5"] {
-            tap.hear(Timestamp::EPOCH, 1, Way::ToClient, hosts, piece);
+        let (first, second) = (mark(17), mark(4));
+        let (one, two) = first.split_at(3);
+        let altered = mark(27).replace('2', "1");
+        for piece in ["Hello ", one, two, " ~x~ ", &altered, " ~5+5~ ", &second, "5"] {
+            tap.hear(Timestamp::EPOCH, 1, Way::ToClient, hosts, piece.as_bytes());
         }
         assert_eq!(tap.crossings.keys().map(|(mark, _, _)| *mark).collect::<Vec<_>>(), [4, 17]);
     }

@@ -156,13 +156,14 @@ impl Life {
 mod tests {
     use super::*;
     use crate::Sim;
+    use crate::net::steer::Steer;
 
     #[test]
     fn what_grows_and_what_stays_is_noticed() {
         let sim = Sim::seeded(1);
         sim.0.is_judged.set(true);
         let mut life = Life::begin(sim, 1);
-        life.pass();
+        life.pass(Steer::Nowhere);
         assert_eq!(life.rows_too_many(), [""; 0]);
         assert_eq!(life.excesses(), [""; 0]);
         let rows = life.rows().unwrap();

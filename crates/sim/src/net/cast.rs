@@ -5,6 +5,7 @@ use delivery::consent::{Legacy, Screening};
 use super::book::{Author, Book, Habit, Letter, Person, Place, Recipient};
 use super::list::LIST_ID;
 use crate::chance::Chance;
+use crate::tap::mark;
 use crate::{Post, Sim};
 
 /// The domains of servers with the extension; a network has the first few.
@@ -89,7 +90,7 @@ fn write(chance: &mut Chance, author: Author, from: String, recipients: Vec<Reci
         "From: <{from}>\r\nTo: {}\r\nSubject: {subject}\r\n{list}Date: Sat, 21 Nov 2026 09:30:00 +0000\r\nMessage-ID: <{subject}@net.test>\r\n\r\n",
         to.join(", ")
     );
-    let mark = format!("~{number}~\r\n");
+    let mark = format!("{}\r\n", mark(u64::try_from(number).unwrap_or(u64::MAX)));
     let content = [header.as_bytes(), mark.as_bytes(), &body(chance), mark.as_bytes()].concat();
     let is_submitted = author != Author::Elsewhere;
     let parameters = if is_submitted { format!(" BODY=8BITMIME ENVID={subject}") } else { " BODY=8BITMIME".to_owned() };
