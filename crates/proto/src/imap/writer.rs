@@ -120,7 +120,13 @@ impl Writer {
         self.astring(encoded.as_bytes())
     }
 
-    /// A text in which names are encoded as those of mailboxes are: `list-mailbox`, a reference.
+    /// `mailbox`, where it is the reference of a LIST and names none.
+    pub(crate) fn reference(&mut self, reference: &str) -> &mut Self {
+        let encoded = self.names.encode(reference);
+        self.astring(encoded.as_bytes())
+    }
+
+    /// `list-mailbox`, in which names are encoded as those of mailboxes are.
     pub(crate) fn pattern(&mut self, pattern: &str) -> &mut Self {
         let encoded = self.names.encode(pattern);
         let bare = |octet: u8| is_astring(octet) || matches!(octet, b'%' | b'*');

@@ -103,7 +103,7 @@ impl List {
         if !self.selection.is_empty() {
             out.words(&self.selection).put(" ");
         }
-        out.pattern(&self.reference).put(" ");
+        out.reference(&self.reference).put(" ");
         match &self.patterns[..] {
             [only] => out.pattern(only),
             several => out.list(several, |out, pattern| {
@@ -154,7 +154,7 @@ impl Lsub {
     }
 
     pub(super) fn write(&self, out: &mut Writer) {
-        out.pattern(&self.reference).put(" ").pattern(&self.pattern);
+        out.reference(&self.reference).put(" ").pattern(&self.pattern);
     }
 }
 
