@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use delivery::consent::Legacy;
+use delivery::consent::{EntryList, Legacy};
 use delivery::report::SentStatus;
 
 use super::Evidence;
@@ -185,12 +185,14 @@ impl Judge<'_> {
         }
         let now = self.life.sim.now();
         let standing = book.standing(person, &letter.from, letter.begun, letter.answered);
+        let is_of_blocked_list = letter.is_to_list && book.list_entries.get(&person) == Some(&EntryList::Block);
+        let may_be_blocked = standing.is_blocked || is_of_blocked_list;
         let may_be_released = book.may_have_released(person, &letter.from, letter.begun, now);
         let (least, most) = match owner.legacy {
             Legacy::Refuse => (0, 0),
             Legacy::Keep if !may_be_released => (0, 0),
             Legacy::Keep => (0, recipient.taken + letter.maybe),
-            Legacy::Deliver => (if standing.is_blocked { 0 } else { recipient.taken }, recipient.taken + letter.maybe),
+            Legacy::Deliver => (if may_be_blocked { 0 } else { recipient.taken }, recipient.taken + letter.maybe),
         };
         let least = if book.may_be_missing(letter, owner.server) { 0 } else { least };
         if copies < least || copies > most {
