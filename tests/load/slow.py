@@ -24,6 +24,8 @@ LIMITS = f"""
 [limits]
 octets_per_second_min = 200000
 connections_per_address_max = 1000
+# Replies to 10,000 commands fit into what a system buffers, and their number would end a session before its time.
+commands_max = 10000000
 [limits.timeouts]
 command = "{PATIENCE}s"
 content = "{PATIENCE}s"
