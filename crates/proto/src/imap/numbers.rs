@@ -95,18 +95,23 @@ impl FromIterator<NonZeroU32> for Numbers {
     }
 }
 
+/// Ranges as a `sequence-set` has them: `1,3:5`.
+pub(super) fn write_ranges<T: fmt::Display + PartialEq>(f: &mut fmt::Formatter<'_>, ranges: impl Iterator<Item = (T, T)>) -> fmt::Result {
+    for (index, (from, to)) in ranges.enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        if from == to {
+            write!(f, "{comma}{from}")?;
+        } else {
+            write!(f, "{comma}{from}:{to}")?;
+        }
+    }
+    Ok(())
+}
+
 /// As `sequence-set` without `*`; nothing for the empty set, which that grammar can't say.
 impl fmt::Display for Numbers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (from, to)) in self.ranges.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            if from == to {
-                write!(f, "{comma}{from}")?;
-            } else {
-                write!(f, "{comma}{from}:{to}")?;
-            }
-        }
-        Ok(())
+        write_ranges(f, self.ranges.iter().map(|(from, to)| (from, to)))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use super::numbers::Numbers;
+use super::numbers::{Numbers, write_ranges};
 
 /// As the client wrote it; what `*` stands for is known only when it is looked at.
 #[derive(Clone, PartialEq, Eq)]
@@ -95,15 +95,7 @@ impl fmt::Display for Position {
 
 impl fmt::Display for SequenceSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Span { from, to }) in self.0.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            if from == to {
-                write!(f, "{comma}{from}")?;
-            } else {
-                write!(f, "{comma}{from}:{to}")?;
-            }
-        }
-        Ok(())
+        write_ranges(f, self.0.iter().map(|Span { from, to }| (from, to)))
     }
 }
 

@@ -129,7 +129,7 @@ fn answer(session: &mut Session, unanswered: &mut Vec<Owed>) {
 }
 
 /// Cuts octets where the numbers say.
-fn cut<'a>(octets: &'a [u8], at: &[usize]) -> Vec<&'a [u8]> {
+pub(crate) fn cut<'a>(octets: &'a [u8], at: &[usize]) -> Vec<&'a [u8]> {
     let mut pieces = Vec::new();
     let mut rest = octets;
     for count in at {

@@ -8,6 +8,7 @@ use proto::sasl::{Secret, scram};
 use proto::smtp::server::Channel;
 
 use super::script::{config, show};
+use crate::pieces::cut;
 
 /// What a client might say, well and badly.
 fn line() -> impl Strategy<Value = Vec<u8>> {
@@ -111,19 +112,6 @@ fn played(pieces: &[&[u8]]) -> (Vec<String>, String) {
     }
     output.extend(session.take_output());
     (events, output.escape_ascii().to_string())
-}
-
-/// Cuts octets where the numbers say.
-fn cut<'a>(octets: &'a [u8], at: &[usize]) -> Vec<&'a [u8]> {
-    let mut pieces = Vec::new();
-    let mut rest = octets;
-    for count in at {
-        let (piece, behind) = rest.split_at(rest.len().min(*count));
-        pieces.push(piece);
-        rest = behind;
-    }
-    pieces.push(rest);
-    pieces
 }
 
 proptest! {
