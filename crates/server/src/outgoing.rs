@@ -64,7 +64,7 @@ pub struct Outgoing(Arc<Mutex<Held>>);
 struct Held {
     /// Owned by the tasks that end them.
     waiting: BTreeMap<Purpose, Vec<Weak<Mutex<Option<Link>>>>>,
-    /// How many those are, at most.
+    /// How many of those tasks there are: also of sessions that were taken meanwhile.
     count: usize,
 }
 
@@ -92,6 +92,7 @@ impl Outgoing {
         let is_old = !matches!(purpose, Purpose::Ordinary(_)) && node.world.now().since(link.peer.opened) > AGE_MAX;
         let mut held = self.held();
         if is_old || held.count >= KEPT_MAX || link.peer.is_crowded() {
+            drop(held);
             return world.spawn("session's end", Box::pin(link.peer.quit()));
         }
         held.count += 1;
