@@ -13,6 +13,7 @@ pub mod section;
 pub mod sequence_set;
 pub mod server;
 mod utf7;
+pub mod view;
 mod words;
 mod writer;
 

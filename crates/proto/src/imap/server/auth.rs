@@ -125,8 +125,8 @@ impl Session {
     /// Says why somebody is not who they say, and closes when that was too often.
     pub(super) fn auth_failed(&mut self, tag: &Tag, status: &Status) {
         self.say(Some(tag), status);
-        self.auth_failures += 1;
-        if self.auth_failures >= self.config.limits.auth_failures_max {
+        self.counts.auth_failures += 1;
+        if self.counts.auth_failures >= self.config.limits.auth_failures_max {
             self.close("too many failed authentications, closing");
         }
     }

@@ -41,6 +41,7 @@ impl Session {
 
     /// A command that ends where a message begins.
     pub(super) fn message_command(&mut self, tag: Tag, command: Command, announcement: Announcement) -> Option<Step> {
+        self.counts.commands = self.counts.commands.saturating_add(1);
         let (message, refusal) = match &command {
             Command::Append(append) => (append.message.clone(), self.refusal(&command)),
             Command::Replace(replace) => (replace.message.clone(), self.refusal(&command)),

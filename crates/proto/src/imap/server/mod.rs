@@ -134,8 +134,18 @@ pub struct Session {
     open: Open,
     /// Literals of the command that is being read.
     literals: usize,
-    errors: u32,
-    auth_failures: u32,
+    counts: Counts,
+}
+
+/// How often a client did what is counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Commands, whatever came of them.
+    pub commands: u32,
+    /// Those that the session itself refused as BAD.
+    pub errors: u32,
+    /// Failed authentications.
+    pub auth_failures: u32,
 }
 
 /// Who the client is, and what it has opened.
@@ -221,8 +231,7 @@ impl Session {
             compressed: false,
             open: Open::Nothing,
             literals: 0,
-            errors: 0,
-            auth_failures: 0,
+            counts: Counts::default(),
         };
         let greeting = Status::new(Condition::Ok, format!("{} ready", session.config.name)).with(session.capability_code());
         session.untagged(&Data::Status(greeting));
@@ -363,6 +372,29 @@ impl Session {
         self.enabled.contains(&extension)
     }
 
+    /// The tag of the command that waits for its answer.
+    pub fn tag(&self) -> Option<&Tag> {
+        match &self.phase {
+            Phase::Deciding(tag, _) => Some(tag),
+            _ => None,
+        }
+    }
+
+    /// Whether the client listens: what happens is told at once.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.phase, Phase::Idle(_))
+    }
+
+    /// What it has counted so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// How much is to be written: a driver that tells much writes in between.
+    pub fn output_octets(&self) -> usize {
+        self.output.len()
+    }
+
     /// Whether the octets are encrypted.
     pub fn channel(&self) -> Channel {
         self.channel
@@ -398,9 +430,9 @@ impl Session {
 
     /// Refuses a command, and closes when there were too many of the kind.
     fn refuse(&mut self, tag: Option<&Tag>, status: &Status) {
-        self.errors += u32::from(status.condition == Condition::Bad);
+        self.counts.errors += u32::from(status.condition == Condition::Bad);
         self.say(tag, status);
-        if self.errors > self.config.limits.errors_max {
+        if self.counts.errors > self.config.limits.errors_max {
             self.close("too many errors, closing");
         }
     }

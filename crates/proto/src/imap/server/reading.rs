@@ -14,6 +14,7 @@ impl Session {
         match self.input.read(self.command_octets_max()) {
             Piece::Partial => return Some(Step::NeedInput),
             Piece::TooLong => {
+                self.counts.commands = self.counts.commands.saturating_add(1);
                 let tag = command::tag_of(self.input.unused());
                 self.discard_line(tag, Self::too_long());
             }
@@ -26,6 +27,7 @@ impl Session {
             Piece::Command => {
                 let parsed = command::parse(self.input.command(), self.names());
                 self.consume_command();
+                self.counts.commands = self.counts.commands.saturating_add(1);
                 match parsed {
                     Ok(Tagged { tag, command }) => return self.command(tag, command),
                     Err(refused) => self.refuse(refused.tag.as_ref(), &reason(&refused)),

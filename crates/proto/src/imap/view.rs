@@ -1,0 +1,270 @@
+//! What a client has been told of the mailbox it has open, and what it is still to be told (RFC 9051 section 7.5).
+//!
+//! The client counts messages, and so do we: the number of a message is its place among those that the client was told of
+//! and not yet told the end of. Numbers change only when a message's end is told, and that waits while an answer speaks in
+//! numbers (RFC 9051 section 7.5.1).
+
+mod contents;
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use super::command::Numbering;
+use super::flag::{Flag, Keyword};
+use super::numbers::Numbers;
+use super::response::fetch::{Fetched, FetchedValue};
+use super::response::{Data, Vanishing};
+use super::sequence_set::Messages;
+use super::server::Extension;
+
+pub use contents::Contents;
+
+/// One message, as its mailbox has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its name in the mailbox.
+    pub uid: NonZeroU32,
+    /// Its last change.
+    pub modseq: u64,
+    /// Its flags; shared by messages that have the same.
+    pub flags: Arc<BTreeSet<Flag>>,
+}
+
+/// What happened to a mailbox after what was known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// Messages that came, or whose flags changed, in UID order.
+    pub changed: Vec<Message>,
+    /// UIDs of messages that are gone.
+    pub vanished: Numbers,
+    /// Up to which change this is all.
+    pub modseq: u64,
+}
+
+/// Whether the end of a message may be told now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renumbering {
+    /// It may.
+    May,
+    /// It waits.
+    MayNot,
+}
+
+/// One thing that the client is told, in the order in which it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// The message of this number, and of this UID, is gone; those behind it have a number less.
+    Expunged(NonZeroU32, NonZeroU32),
+    /// All flags that are in use: there are some that the client does not know.
+    Flags(Vec<Flag>),
+    /// How many messages there are now; the UIDs of those that the client does not know.
+    Exists(u32, Numbers),
+    /// The flags of a message are these.
+    Changed(NonZeroU32, Message),
+}
+
+/// The messages that a client knows of.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    contents: Contents,
+    /// Those of them that are gone, which the client has not been told.
+    gone: Numbers,
+    /// What was told by FLAGS.
+    keywords: BTreeSet<Keyword>,
+}
+
+/// A sequence number above that of the last message: the client's mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the mailbox has {count} messages, and none of number {number}")]
+pub struct NoSuchNumber {
+    /// The largest that was named.
+    pub number: u32,
+    /// How many there are.
+    pub count: u32,
+}
+
+impl View {
+    /// The view of a client that is told of all of these.
+    pub fn new(contents: Contents) -> Self {
+        let keywords = contents.keywords();
+        Self { contents, gone: Numbers::default(), keywords }
+    }
+
+    /// The messages, those that are gone and not yet told so included.
+    pub fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
+    /// How many messages the client counts.
+    pub fn count(&self) -> u32 {
+        self.contents.count()
+    }
+
+    /// Up to which change of the mailbox this view has learnt.
+    pub fn modseq(&self) -> u64 {
+        self.contents.modseq()
+    }
+
+    /// The UID of a number.
+    pub fn uid_of(&self, number: u32) -> Option<u32> {
+        self.contents.at(number).map(|message| message.uid.get())
+    }
+
+    /// The number of a UID.
+    pub fn number_of(&self, uid: u32) -> Option<NonZeroU32> {
+        self.contents.number_of(uid)
+    }
+
+    /// The message of a UID.
+    pub fn message(&self, uid: u32) -> Option<&Message> {
+        self.contents.get(uid)
+    }
+
+    /// Whether the message of a UID is gone, and the client not yet told so.
+    pub fn is_gone(&self, uid: u32) -> bool {
+        self.gone.contains(uid)
+    }
+
+    /// All flags in use: those of the system, and every keyword.
+    pub fn flags(&self) -> Vec<Flag> {
+        let system = [Flag::Answered, Flag::Flagged, Flag::Deleted, Flag::Seen, Flag::Draft];
+        system.into_iter().chain(self.keywords.iter().cloned().map(Flag::Keyword)).collect()
+    }
+
+    /// The UIDs of the messages that a command means, in order. UIDs of no message mean nothing (RFC 9051 section 6.4.9).
+    ///
+    /// # Errors
+    /// A sequence number is that of no message.
+    pub fn resolve(&self, messages: &Messages, numbering: Numbering, saved: &[u32]) -> Result<Vec<u32>, NoSuchNumber> {
+        let last = match numbering {
+            Numbering::Sequence => NonZeroU32::new(self.count()),
+            Numbering::Uid => self.contents.last().map(|message| message.uid),
+        };
+        let numbers = match messages {
+            Messages::Saved => return Ok(saved.iter().copied().filter(|uid| self.contents.get(*uid).is_some()).collect()),
+            Messages::Set(set) => set.resolve(last),
+        };
+        match numbering {
+            Numbering::Sequence => {
+                let (count, largest) = (self.count(), numbers.last().unwrap_or_default());
+                if largest > count {
+                    return Err(NoSuchNumber { number: largest, count });
+                }
+                Ok(self.uids(numbers.ranges(), Contents::numbered))
+            }
+            Numbering::Uid => Ok(self.uids(numbers.ranges(), Contents::within)),
+        }
+    }
+
+    fn uids<'a, I: Iterator<Item = &'a Message>>(
+        &'a self,
+        ranges: impl Iterator<Item = RangeInclusive<u32>>,
+        find: impl Fn(&'a Contents, RangeInclusive<u32>) -> I,
+    ) -> Vec<u32> {
+        ranges.flat_map(|range| find(&self.contents, range)).map(|message| message.uid.get()).collect()
+    }
+
+    /// The client was told this of a message, in an answer to its own command: it is not told again.
+    pub fn note(&mut self, message: Message) {
+        if self.contents.get(message.uid.get()).is_some_and(|known| known.modseq < message.modseq) {
+            self.contents.put(message);
+        }
+    }
+
+    /// Keywords of a message that the client does not know yet, as FLAGS tells them; to be told before the message's flags.
+    pub fn new_keywords(&mut self, flags: &BTreeSet<Flag>) -> Option<Told> {
+        let before = self.keywords.len();
+        for flag in flags {
+            if let Flag::Keyword(keyword) = flag
+                && !self.keywords.contains(keyword)
+            {
+                self.keywords.insert(keyword.clone());
+            }
+        }
+        (self.keywords.len() > before).then(|| Told::Flags(self.flags()))
+    }
+
+    /// Takes in what happened. Returns what the client is told of it now, in order.
+    pub fn learn(&mut self, changes: Changes, renumbering: Renumbering) -> Vec<Told> {
+        let mut told = Vec::new();
+        for uid in changes.vanished.ranges().flat_map(|range| self.contents.within(range)).map(|message| message.uid) {
+            self.gone.insert(uid);
+        }
+        if renumbering == Renumbering::May {
+            told.extend(self.tell_the_gone());
+        }
+        let known = self.contents.last().map_or(0, |message| message.uid.get());
+        let mut new = Numbers::default();
+        let mut changed = Vec::new();
+        for message in changes.changed {
+            told.extend(self.new_keywords(&message.flags));
+            if message.uid.get() > known {
+                // It came and went before the client heard of it, if it is also among those that vanished.
+                if !changes.vanished.contains(message.uid.get()) {
+                    new.insert(message.uid);
+                    self.contents.put(message);
+                }
+            } else if self.contents.get(message.uid.get()).is_some_and(|before| before.modseq < message.modseq) {
+                self.contents.put(message.clone());
+                changed.push(message);
+            }
+        }
+        self.contents.reach(changes.modseq);
+        if !new.is_empty() {
+            told.push(Told::Exists(self.count(), new));
+        }
+        let number = |message: Message| Some(Told::Changed(self.contents.number_of(message.uid.get())?, message));
+        told.extend(changed.into_iter().filter_map(number));
+        told
+    }
+
+    /// What was held back, where numbers may change.
+    pub fn tell_the_gone(&mut self) -> Vec<Told> {
+        let gone = std::mem::take(&mut self.gone);
+        // From the last to the first: no number that is told depends on another.
+        let told = gone.iter().rev().filter_map(|uid| Some(Told::Expunged(self.contents.number_of(uid)?, NonZeroU32::new(uid)?))).collect();
+        self.contents.remove(&gone);
+        told
+    }
+}
+
+impl Told {
+    /// As it is written to a client that has enabled these: messages that are gone together are told together.
+    pub fn responses(told: Vec<Self>, has: impl Fn(Extension) -> bool) -> Vec<Data> {
+        // RFC 7162 section 3.2.10, RFC 9586 section 3.
+        let by_uid = has(Extension::Qresync) || has(Extension::UidOnly);
+        let vanished: Numbers = told.iter().filter_map(|one| if let Self::Expunged(_, uid) = one { Some(*uid) } else { None }).collect();
+        let mut data = Vec::new();
+        if by_uid && !vanished.is_empty() {
+            data.push(Data::Vanished(Vanishing::Now, vanished));
+        }
+        data.extend(told.into_iter().filter_map(|one| match one {
+            Self::Expunged(number, _) => (!by_uid).then_some(Data::Expunge(number)),
+            Self::Flags(flags) => Some(Data::Flags(flags)),
+            Self::Exists(count, _) => Some(Data::Exists(count)),
+            Self::Changed(number, message) => Some(Data::Fetch(message.flags_told(number, &has))),
+        }));
+        data
+    }
+}
+
+impl Message {
+    /// Its flags, as they are told without being asked for.
+    pub fn flags_told(&self, number: NonZeroU32, has: &impl Fn(Extension) -> bool) -> Fetched {
+        let (number, numbering) = if has(Extension::UidOnly) { (self.uid, Numbering::Uid) } else { (number, Numbering::Sequence) };
+        let mut values = vec![FetchedValue::Flags(self.flags.iter().cloned().collect())];
+        // RFC 7162 sections 3.1.4 and 3.2.4; with UIDFETCH the UID stands in front (RFC 9586 section 3.3).
+        if has(Extension::CondStore) {
+            values.push(FetchedValue::ModSeq(self.modseq));
+        }
+        if numbering == Numbering::Sequence && (has(Extension::Qresync) || has(Extension::Rev2)) {
+            values.insert(0, FetchedValue::Uid(self.uid));
+        }
+        Fetched { number, numbering, values }
+    }
+}
+
+#[cfg(test)]
+mod tests;
