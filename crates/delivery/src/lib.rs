@@ -21,4 +21,5 @@ pub mod relay;
 pub mod report;
 pub mod schedule;
 pub mod spf;
+pub mod synthetic;
 pub mod transfer;

@@ -14,6 +14,7 @@ pub mod mbox;
 pub mod message;
 pub mod notice;
 pub mod octets;
+pub mod shown;
 pub mod status;
 pub mod structure;
 pub mod submission;

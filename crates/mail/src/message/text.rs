@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
-use data_encoding::BASE64_NOPAD;
+use data_encoding::{BASE64, BASE64_NOPAD};
 use mail_parser::decoders::charsets::map::charset_decoder;
 
 /// Octets in a charset's name; longer ones do not exist.
 const CHARSET_OCTETS_MAX: usize = 45;
+/// Octets of text in one encoded-word that we write.
+const ENCODED_OCTETS_MAX: usize = 45;
 
 /// A field's value on one line: line ends removed. What is not UTF-8 becomes U+FFFD.
 pub fn unfold(value: &[u8]) -> Cow<'_, str> {
@@ -73,6 +75,24 @@ pub fn decode(text: &str) -> String {
     flush(&mut decoded, pending);
     decoded.push_str(rest);
     printable(decoded.trim())
+}
+
+/// Text as a field's value: as it is if it is printable ASCII, or as encoded-words (RFC 2047), folded between them. What in ASCII
+/// reads like an encoded-word is encoded as well.
+pub fn encode(text: &str) -> String {
+    if text.chars().all(|character| matches!(character, ' '..='~')) && !text.contains("=?") {
+        return text.to_owned();
+    }
+    // RFC 2047 section 2: at most 75 characters with what stands around them; section 5: whole characters in each.
+    let mut words = vec![String::new()];
+    for character in printable(text).chars() {
+        match words.last_mut() {
+            Some(word) if word.len() + character.len_utf8() <= ENCODED_OCTETS_MAX => word.push(character),
+            Some(_) | None => words.push(character.to_string()),
+        }
+    }
+    let encoded: Vec<_> = words.iter().map(|word| format!("=?utf-8?B?{}?=", BASE64.encode(word.as_bytes()))).collect();
+    encoded.join("\r\n ")
 }
 
 fn flush(decoded: &mut String, pending: Option<(&str, Vec<u8>)>) {
@@ -172,6 +192,14 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn what_is_encoded_reads_as_it_was(text in "\\PC{0,80}") {
+            let encoded = encode(&text);
+            proptest::prop_assert!(encoded.is_ascii() && encoded.split("\r\n ").all(|line| line.len() <= 80));
+            let plain = printable(text.trim());
+            proptest::prop_assert_eq!(decode(&unfold(encoded.as_bytes())), plain.trim());
+        }
+
         #[test]
         fn no_text_makes_decoding_panic(
             charset in proptest::sample::select(vec!["utf-7", "utf-16", "utf-16le", "utf-8", "koi8-r", "iso-8859-8", "windows-1252", "x"]),
