@@ -90,6 +90,33 @@ def every_mechanism(demo):
                 session.command(f"MAIL FROM:<{alice}>").must_be(250)
 
 
+@CASES.add
+def app_passwords(demo):
+    """An app password lets in for what it is good for, by every mechanism, until it is taken away."""
+    alice, name = demo.a.account("alice@a.test"), token()
+    made = {}
+    for scope in ("submission", "imap"):
+        made[scope] = demo.a.command("account", "app-password", alice.address, "add", f"{name}-{scope}", "--for", scope)["password"]
+    named = f"{alice}/{name}-submission"
+    for mechanism, user in (("auth_plain", alice.address), ("auth_login", alice.address), ("auth_plain", named), ("auth_scram", named)):
+        with session_at(demo.a, "submissions") as session:
+            getattr(session, mechanism)(user, made["submission"]).must_be(235, "2.7.0")
+            session.command(f"MAIL FROM:<{alice}>").must_be(250)
+    with session_at(demo.a, "submissions") as session:
+        session.auth_plain(alice.address, made["submission"].replace("-", "").upper()).must_be(235, "2.7.0")
+    listed = {row["name"]: row["used"] for row in demo.a.command("account", "app-password", alice.address, "list")}
+    assert listed[f"{name}-submission"] and not listed[f"{name}-imap"], listed
+    for user, secret in (
+        (alice.address, made["imap"]),  # good for something else
+        (f"{alice}/{name}-imap", made["imap"]),
+        (f"{alice}/{name}-imap", made["submission"]),
+        (f"{alice}/{name}-submission", alice.password),  # the account's own password is no app password
+    ):
+        refusal_of(demo.a, "auth_plain", user, secret)
+    demo.a.command("account", "app-password", alice.address, "remove", f"{name}-submission")
+    refusal_of(demo.a, "auth_plain", alice.address, made["submission"])
+
+
 def session_at(server, port):
     """An encrypted session that has said EHLO."""
     session = server.connect(port, tls="later" if port == "submission" else "connect")
@@ -115,11 +142,11 @@ def nobody_else(demo):
         assert session.is_closed()
 
 
-def refusal_of(server, mechanism, user):
+def refusal_of(server, mechanism, user, password="wrong"):
     """The reply to a wrong password."""
     with session_at(server, "submissions") as session:
         try:
-            getattr(session, mechanism)(user, "wrong")
+            getattr(session, mechanism)(user, password)
         except Unexpected as refusal:
             return repr(refusal.reply.must_be(535, "5.7.8"))
     raise AssertionError(f"{user} was let in")

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::metrics::health::{self, Health};
 use crate::progress::{Progress, Shown};
 use crate::{logs, metrics, serve, tls};
-use arguments::{Account, Arguments, Command, ConfigCommand, Contacts, Entries, Expected, History, Mail, Sent};
+use arguments::{Account, AppPasswords, Arguments, Command, ConfigCommand, Contacts, Entries, Expected, History, Mail, Sent};
 
 use operator::Man;
 
@@ -229,6 +229,11 @@ fn account_request(account: Account) -> Result<Request, AdminError> {
             Request::AccountPassword { address, password: read_password()? }
         }
         Account::Delete { address } => Request::AccountDelete { address },
+        Account::AppPassword { address, what: AppPasswords::Add { name, scopes } } => {
+            Request::AppPasswordAdd { address, name, scopes: scopes.into_iter().map(Into::into).collect() }
+        }
+        Account::AppPassword { address, what: AppPasswords::List } => Request::AppPasswordList { address },
+        Account::AppPassword { address, what: AppPasswords::Remove { name } } => Request::AppPasswordRemove { address, name },
     })
 }
 

@@ -9,7 +9,8 @@ use crate::backend::{Row, Tx};
 use crate::directory::{alias_name, catch_all};
 use crate::former::Through;
 use crate::{
-    Account, Added, Alias, Credentials, NewAccount, Result, ScramVerifier, Store, StoreError, codec, directory, mailbox, params, statements,
+    Account, Added, Alias, Credentials, NewAccount, Result, ScramVerifier, Store, StoreError, app_passwords, codec, directory, mailbox,
+    params, statements,
 };
 
 statements! {
@@ -134,7 +135,7 @@ impl Store {
             for table in [ERASE_ALIASES, ERASE_ENTRIES, ERASE_HISTORY, ERASE_REDECISIONS, ERASE_OBSERVED, ERASE_MAILBOXES, ERASE] {
                 tx.execute(table, params![part, account])?;
             }
-            Ok(())
+            app_passwords::erase(tx, part, account)
         };
         self.write(part, 0, erase).await
     }
@@ -287,13 +288,16 @@ pub(crate) fn modes(tx: &mut dyn Tx, account: AccountId) -> Result<Option<(Scree
 
 fn credentials(tx: &mut dyn Tx, account: AccountId) -> Result<Option<Credentials>> {
     let Some(mut row) = tx.one(CREDENTIALS, params![Partition::of(account), account])? else { return Ok(None) };
+    Ok(Some(Credentials { account, password_hash: row.text()?, scram: scram_of(&mut row)? }))
+}
+
+/// What SCRAM keeps, in four columns.
+pub(crate) fn scram_of(row: &mut Row) -> Result<ScramVerifier> {
     let key =
         |octets: Vec<u8>| <[u8; 32]>::try_from(octets).map_err(|_length| StoreError::Damaged("a SCRAM key of another length".to_owned()));
-    let password_hash = row.text()?;
     let salt = row.blob()?;
     let iterations = u32::try_from(row.int()?).map_err(|_range| StoreError::Damaged("too many SCRAM iterations".to_owned()))?;
-    let scram = ScramVerifier { salt, iterations, stored_key: key(row.blob()?)?, server_key: key(row.blob()?)? };
-    Ok(Some(Credentials { account, password_hash, scram }))
+    Ok(ScramVerifier { salt, iterations, stored_key: key(row.blob()?)?, server_key: key(row.blob()?)? })
 }
 
 /// An alias as it is written in a column: as the command line writes it.

@@ -152,6 +152,14 @@ impl Row {
         self.int().map(Timestamp::from_millis)
     }
 
+    /// The next column, a time or NULL.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn time_or_null(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.int_or_null()?.map(Timestamp::from_millis))
+    }
+
     /// The next column, a text.
     ///
     /// # Errors

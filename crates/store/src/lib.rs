@@ -18,6 +18,7 @@ pub mod sqlite;
 pub mod threads;
 
 mod accounts;
+mod app_passwords;
 mod arrival_row;
 pub mod backlog;
 mod census;
@@ -54,6 +55,7 @@ use object_store::ObjectStore;
 use backend::{Access, Backend, Sql, Tx};
 use queue::{Hook, Queue};
 
+pub use app_passwords::{APP_PASSWORDS_MAX, AppCredentials, AppPassword, AppPasswordAdded, NewAppPassword, Scope};
 pub use backlog::{ArrivalLine, Belongings, TransferLine};
 pub use census::{Census, InState};
 pub use due::Due;
@@ -168,6 +170,7 @@ impl Store {
     pub fn statements() -> Vec<Sql> {
         [
             accounts::STATEMENTS,
+            app_passwords::STATEMENTS,
             arrival_row::STATEMENTS,
             census::STATEMENTS,
             backlog::STATEMENTS,

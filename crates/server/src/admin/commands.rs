@@ -1,6 +1,7 @@
 //! The commands, one file for each thing they are about.
 
 mod accounts;
+mod app_passwords;
 mod contacts;
 mod domains;
 mod entries;
@@ -43,6 +44,9 @@ pub async fn run_with(desk: &Desk, request: Request, incoming: &mut dyn Incoming
         Request::AccountShow { address } => accounts::show(desk, &address).await,
         Request::AccountPassword { address, password } => accounts::password(desk, &address, password).await,
         Request::AccountDelete { address } => accounts::delete(desk, &address).await,
+        Request::AppPasswordAdd { address, name, scopes } => app_passwords::add(desk, &address, &name, &scopes).await,
+        Request::AppPasswordList { address } => app_passwords::list(desk, &address).await,
+        Request::AppPasswordRemove { address, name } => app_passwords::remove(desk, &address, &name).await,
         Request::Mode { address, screening, legacy } => accounts::mode(desk, &address, screening, legacy).await,
         Request::EntryAdd { address, list, who } => entries::add(desk, &address, list, who).await,
         Request::ExpectedAdd { address, who, until, count, reference } => {

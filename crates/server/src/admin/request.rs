@@ -1,5 +1,6 @@
 //! One command, as it travels to whoever carries it out.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use delivery::consent::{Legacy, Screening, Who};
@@ -7,6 +8,7 @@ use mail::address::{Domain, Mailbox};
 use mail::id::{EntryId, MailId, NoticeId};
 use mail::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use store::Scope;
 
 /// One command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +57,28 @@ pub enum Request {
     AccountDelete {
         /// Which.
         address: Mailbox,
+    },
+    /// `account app-password ADDR add`
+    AppPasswordAdd {
+        /// Whose.
+        address: Mailbox,
+        /// What its owner calls it.
+        name: String,
+        /// What it is good for; everything if nothing is named.
+        #[serde(default)]
+        scopes: BTreeSet<Scope>,
+    },
+    /// `account app-password ADDR list`
+    AppPasswordList {
+        /// Whose.
+        address: Mailbox,
+    },
+    /// `account app-password ADDR remove`
+    AppPasswordRemove {
+        /// Whose.
+        address: Mailbox,
+        /// What its owner calls it.
+        name: String,
     },
     /// `mode`; changes what is given, and tells both.
     Mode {

@@ -168,6 +168,35 @@ async fn accounts_are_added_listed_given_aliases_and_deleted() {
 }
 
 #[tokio::test]
+async fn app_passwords_are_shown_once_listed_and_removed() {
+    let office = Office::with_alice().await;
+    let list = json!({ "command": "app-password-list", "address": "alice@a.test" });
+    assert_eq!(office.ask(list.clone()).await.unwrap(), json!([]));
+    let add = |name: &str| json!({ "command": "app-password-add", "address": "alice@a.test", "name": name, "scopes": ["imap"] });
+    let made = office.ask(add("phone")).await.unwrap();
+    assert_eq!(keys(&made), ["address", "made", "name", "password", "scopes", "used"]);
+    let password = proto::sasl::Secret::new(made["password"].as_str().unwrap()).unwrap();
+    let found = office.desk.store.app_credentials(&"alice@a.test".parse().unwrap(), "phone").await.unwrap().unwrap();
+    assert_eq!(crate::passwords::app_password(&password).unwrap().id, found.password.id);
+    assert_eq!(crate::passwords::verifier(&password, found.scram.salt.clone().try_into().unwrap()), found.scram);
+
+    assert_eq!(office.refusal(add("phone")).await, (Fault::Refused, "taken".to_owned()));
+    for wrong in ["", "my phone", "a/b", "an-app-password-with-a-very-long-name"] {
+        assert_eq!(office.refusal(add(wrong)).await, (Fault::Usage, "name".to_owned()), "{wrong}");
+    }
+    let both = json!({ "command": "app-password-add", "address": "alice@a.test", "name": "laptop" });
+    assert_eq!(office.ask(both).await.unwrap()["scopes"], json!(["imap", "submission"]));
+    let listed = office.ask(list).await.unwrap();
+    let names: Vec<_> = listed.as_array().unwrap().iter().map(|row| (row["name"].as_str().unwrap(), row["used"].is_null())).collect();
+    assert_eq!(names, [("phone", true), ("laptop", true)]);
+
+    let remove = json!({ "command": "app-password-remove", "address": "alice@a.test", "name": "phone" });
+    assert_eq!(office.ask(remove.clone()).await.unwrap()["changed"], json!(true));
+    assert_eq!(office.ask(remove).await.unwrap()["changed"], json!(false));
+    office.close().await;
+}
+
+#[tokio::test]
 async fn modes_are_told_and_changed() {
     let office = Office::with_alice().await;
     let mode = office.ask(json!({ "command": "mode", "address": "alice@a.test" })).await.unwrap();

@@ -13,6 +13,7 @@ use super::request::{List, QueueFilter, Request};
 type Column = (&'static str, &'static str);
 
 const ACCOUNTS: &[Column] = &[("address", "address"), ("aliases", "aliases"), ("screening", "screening"), ("legacy", "legacy")];
+const APP_PASSWORDS: &[Column] = &[("name", "name"), ("for", "scopes"), ("made", "made"), ("last used", "used")];
 const ENTRIES: &[Column] = &[("who", "who"), ("since", "made"), ("through", "through"), ("proof", "proof")];
 const EXPECTED: &[Column] = &[("who", "who"), ("until", "until"), ("count", "count"), ("since", "made")];
 const HISTORY: &[Column] = &[("at", "at"), ("change", "change"), ("through", "through"), ("undone", "undone"), ("id", "id")];
@@ -60,6 +61,12 @@ pub fn render(request: &Request, document: &Value) -> String {
         Request::AccountShow { .. } => account(document),
         Request::AccountPassword { .. } => format!("{} has a new password.", field(document, "address")),
         Request::AccountDelete { .. } => deleted(document),
+        Request::AppPasswordAdd { .. } => app_password(document),
+        Request::AppPasswordList { address } => table(APP_PASSWORDS, document, &format!("{address} has no app passwords.")),
+        Request::AppPasswordRemove { name, .. } if document.get("changed") == Some(&Value::Bool(true)) => {
+            format!("{name} lets nobody in any more.")
+        }
+        Request::AppPasswordRemove { name, .. } => format!("There was no app password {name}."),
         Request::Mode { .. } => format!("screening {}, legacy {}", field(document, "screening"), field(document, "legacy")),
         Request::EntryAdd { list, .. } => changed(document, if *list == List::Block { "blocked" } else { "allowed" }),
         Request::ExpectedAdd { .. } => changed(document, "expected"),
@@ -105,6 +112,18 @@ fn unaliased(address: &Mailbox, alias: &str, document: &Value) -> String {
     } else {
         format!("{alias} was no alias of {address}.")
     }
+}
+
+fn app_password(document: &Value) -> String {
+    let is = |key| field(document, key);
+    format!(
+        "{}\n\nThis is the only time it is shown. It is good for: {}. The user is {}, or {}/{} where a program never sends its password.",
+        is("password"),
+        is("scopes"),
+        is("address"),
+        is("address"),
+        is("name")
+    )
 }
 
 fn account(document: &Value) -> String {

@@ -10,6 +10,8 @@ use delivery::consent::{Legacy, Screening, Who};
 use mail::address::{Domain, Mailbox};
 use mail::id::{EntryId, MailId, NoticeId};
 
+use store::Scope;
+
 use super::operator::{DomainCommand, Man, Queue};
 
 /// A mail server for Two-Way Mail: messages wait at their origin until the recipient lets them in.
@@ -255,6 +257,51 @@ pub(super) enum Account {
         /// The mailbox.
         address: Mailbox,
     },
+    /// Passwords for programs: each is made here, good for a part of what the owner may do, and can be taken away alone.
+    AppPassword {
+        /// The mailbox.
+        address: Mailbox,
+        #[command(subcommand)]
+        what: AppPasswords,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AppPasswords {
+    /// Makes a password, and shows it once.
+    #[command(after_help = "Example:\n  twoway account app-password ann@example.org add phone --for imap,submission")]
+    Add {
+        /// What it is called: letters, digits, `.`, `_` and `-`.
+        name: String,
+        /// What it is good for; everything if not given.
+        #[arg(long = "for", value_delimiter = ',', value_name = "SCOPES")]
+        scopes: Vec<ScopeArgument>,
+    },
+    /// All of them, and when each was last used.
+    List,
+    /// Takes one away; programs that are logged in stay so.
+    Remove {
+        /// What it is called.
+        name: String,
+    },
+}
+
+/// What an app password is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(super) enum ScopeArgument {
+    /// To read and change mailboxes.
+    Imap,
+    /// To hand in mail.
+    Submission,
+}
+
+impl From<ScopeArgument> for Scope {
+    fn from(scope: ScopeArgument) -> Self {
+        match scope {
+            ScopeArgument::Imap => Self::Imap,
+            ScopeArgument::Submission => Self::Submission,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,7 +9,7 @@ use proto::smtp::command::Mail;
 use proto::smtp::replies;
 use proto::smtp::reply::Reply;
 use proto::smtp::server::{Client, Event, Misuse};
-use store::{Account, StoreError};
+use store::{Account, Scope, StoreError};
 
 use crate::listen::conversation::{Conversation, Turn, misuse};
 use crate::listen::incoming::{HeaderFacts, Incoming, Refusal, Submitted};
@@ -38,12 +38,12 @@ pub async fn serve(mut conversation: Conversation) -> Result<(), WireError> {
             Turn::Ended => return Ok(()),
         };
         match event {
-            Event::Password { .. } | Event::Scram { .. } if !login::may_try(&conversation) => {
+            Event::Password { .. } | Event::Scram { .. } if !login::may_try(&conversation.node, conversation.peer_ip()) => {
                 conversation.session.close(&replies::too_many_guesses());
             }
             Event::Password { username, password } => {
-                let reply = login::password(&conversation.node, &username, password).await;
-                conversation.reply(&reply)?;
+                let verdict = login::password(&conversation.node, &username, password, Scope::Submission).await;
+                conversation.reply(&verdict.reply())?;
             }
             Event::Scram { username } => answer_scram(&mut conversation, &username).await?,
             Event::Mail(mail) => {
@@ -69,7 +69,7 @@ pub async fn serve(mut conversation: Conversation) -> Result<(), WireError> {
 }
 
 async fn answer_scram(conversation: &mut Conversation, username: &str) -> Result<(), WireError> {
-    match login::scram(&conversation.node, username).await {
+    match login::scram(&conversation.node, username, Scope::Submission).await {
         Ok((verifier, nonce)) => conversation.session.scram_verifier(verifier, &nonce).map_err(misuse),
         Err(error) => {
             tracing::warn!(%error, "credentials were not looked up");
@@ -150,8 +150,8 @@ async fn answer_message(
 
 /// The account of whoever has authenticated.
 async fn submitter(conversation: &Conversation) -> Result<Option<Account>, Reply> {
-    let Some(address) = conversation.session.user().and_then(|user| user.parse::<Mailbox>().ok()) else { return Ok(None) };
-    conversation.node.store.account(&address).await.map_err(|error| trouble(&error))
+    let Some(user) = conversation.session.user() else { return Ok(None) };
+    login::account(&conversation.node, user).await.map_err(|error| trouble(&error))
 }
 
 /// Whoever receives an address's mail may write as it: the account's addresses, with a plus-tag or without, and what

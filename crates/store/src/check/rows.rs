@@ -36,6 +36,7 @@ statements! {
             WHERE (part, account, id) > (?1, ?2, ?3) ORDER BY part, account, id LIMIT ?4";
     PARTS = "SELECT 'an account', part, id FROM account UNION SELECT 'an alias', part, account FROM alias \
              UNION SELECT 'a message', part, account FROM message UNION SELECT 'a mailbox', part, account FROM mailbox \
+             UNION SELECT 'an app password', part, account FROM app_password \
              UNION SELECT 'a mail', part, account FROM mail UNION SELECT 'a change of consent', part, account FROM history \
              UNION SELECT 'a message kept aside', part, account FROM kept \
              UNION SELECT 'an observed sender', part, account FROM observed UNION SELECT 'a part of a content', part, account FROM partial";

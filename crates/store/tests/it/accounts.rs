@@ -5,7 +5,7 @@ use std::time::Duration;
 use delivery::consent::{EntryList, Legacy, Screening};
 use delivery::transfer::{Outcome, Transfer};
 use store::content::ContentWriter;
-use store::{Added, Alias};
+use store::{Added, Alias, AppPasswordAdded, NewAppPassword, Scope};
 
 use crate::fixture::{key_of, mailbox};
 
@@ -47,6 +47,42 @@ on_both_engines! {
         assert_eq!(it.store.add_account(it.new_account("Bob@b.test", Screening::Off)).await.unwrap(), Added::Taken);
         let credentials = it.store.credentials(&mailbox("bob@b.test")).await.unwrap().unwrap();
         assert_eq!((credentials.account, credentials.password_hash, credentials.scram), (bob.id, bob.password_hash, bob.scram));
+    }
+
+    async fn app_passwords_are_found_by_name_or_beginning_and_go_with_their_account(it: &mut Fixture) {
+        let bob = it.account("bob@b.test", Screening::On).await;
+        let scram = it.new_account("x@b.test", Screening::On).scram;
+        let new = |id: &str, name: &str| NewAppPassword {
+            account: bob,
+            id: id.to_owned(),
+            name: name.to_owned(),
+            scopes: [Scope::Imap].into(),
+            scram: scram.clone(),
+            made: it.now(),
+        };
+        assert_eq!(it.store.add_app_password(new("abcd", "phone")).await.unwrap(), AppPasswordAdded::Done);
+        for taken in [new("efgh", "phone"), new("abcd", "laptop"), new("efgh", "abcd")] {
+            assert_eq!(it.store.add_app_password(taken).await.unwrap(), AppPasswordAdded::Taken);
+        }
+        assert_eq!(it.store.add_app_password(new("efgh", "laptop")).await.unwrap(), AppPasswordAdded::Done);
+        for name in ["phone", "abcd"] {
+            let found = it.store.app_credentials(&mailbox("bob@b.test"), name).await.unwrap().unwrap();
+            assert_eq!((found.account, found.password.name.as_str(), &found.scram), (bob, "phone", &scram), "{name}");
+            assert_eq!(found.password.scopes, [Scope::Imap].into());
+        }
+        assert!(it.store.app_credentials(&mailbox("bob@b.test"), "tablet").await.unwrap().is_none());
+        assert!(it.store.app_credentials(&mailbox("nobody@b.test"), "phone").await.unwrap().is_none());
+
+        let now = it.now();
+        it.store.app_password_used(bob, "abcd", now).await.unwrap();
+        let used: Vec<_> = it.store.app_passwords(bob).await.unwrap().into_iter().map(|one| (one.name, one.used)).collect();
+        assert_eq!(used, [("phone".to_owned(), Some(now)), ("laptop".to_owned(), None)]);
+
+        assert!(it.store.remove_app_password(bob, "phone").await.unwrap());
+        assert!(!it.store.remove_app_password(bob, "phone").await.unwrap());
+        it.store.delete_account(bob, it.now()).await.unwrap();
+        assert!(it.store.app_passwords(bob).await.unwrap().is_empty());
+        assert_eq!(it.store.add_app_password(new("efgh", "laptop")).await.unwrap(), AppPasswordAdded::NoAccount);
     }
 
     async fn modes_follow_what_is_set(it: &mut Fixture) {
