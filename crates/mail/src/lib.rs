@@ -4,6 +4,7 @@
 //! I/O, reads a clock or draws random numbers.
 
 pub mod address;
+pub mod decode;
 pub mod digest;
 pub mod downgrade;
 pub mod dsn;
@@ -14,10 +15,13 @@ pub mod mbox;
 pub mod message;
 pub mod notice;
 pub mod octets;
+pub mod outline;
+pub mod preview;
 pub mod shown;
 pub mod status;
 pub mod structure;
 pub mod submission;
+pub mod surrogate;
 pub mod time;
 pub mod trace;
 

@@ -5,11 +5,15 @@
 
 mod addresses;
 mod field;
+mod packed;
 
 use std::num::NonZeroU32;
 use std::ops::Range;
 
 use crate::message::{HeaderSection, text};
+
+pub(crate) use addresses::read as address_list;
+pub(crate) use field::structured as structured_field;
 
 pub use addresses::EnvelopeAddress;
 pub use field::{Disposition, Parameter};

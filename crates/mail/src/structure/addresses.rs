@@ -30,7 +30,7 @@ struct Pending {
 }
 
 /// Reads a list; every text is one.
-pub(super) fn read(value: &str) -> Vec<EnvelopeAddress> {
+pub(crate) fn read(value: &str) -> Vec<EnvelopeAddress> {
     let mut list = Vec::new();
     let mut pending = Pending::default();
     let mut in_group = false;

@@ -60,7 +60,7 @@ fn words(value: &str) -> Vec<String> {
 }
 
 /// `value *( ";" name "=" ( token / quoted-string ) )`
-fn structured(value: &str) -> (String, Vec<Parameter>) {
+pub(crate) fn structured(value: &str) -> (String, Vec<Parameter>) {
     let (first, mut rest) = value.split_once(';').unwrap_or((value, ""));
     let mut parameters = Vec::new();
     while parameters.len() < PARAMETERS_MAX {

@@ -16,7 +16,7 @@ fn numbers(path: &[u32]) -> Vec<NonZeroU32> {
     path.iter().map(|number| NonZeroU32::new(*number).unwrap()).collect()
 }
 
-const MIXED: &str = "From: a@a.test\r\nContent-Type: multipart/mixed; boundary=\"x y\"\r\n\r\npreamble\r\n--x y\r\n\r\nhello\r\n--x y \r\n\
+pub(super) const MIXED: &str = "From: a@a.test\r\nContent-Type: multipart/mixed; boundary=\"x y\"\r\n\r\npreamble\r\n--x y\r\n\r\nhello\r\n--x y \r\n\
     Content-Type: message/rfc822\r\n\r\nSubject: inner\r\nContent-Type: multipart/alternative; boundary=z\r\n\r\n--z\r\n\
     Content-Type: text/html; charset=utf-8\r\nContent-Language: en, de\r\n\r\n<p>\r\n--z\r\n\r\nplain\r\nlines\r\n\r\n--z--\r\n\r\n\
     --x y\r\nContent-Type: image/png; name*0=\"a;b\"; name*1=c\r\nContent-Transfer-Encoding: base64\r\n\
