@@ -1,11 +1,15 @@
 //! Which octets of a message: `[1.2.HEADER.FIELDS (Subject)]<0.512>` (RFC 9051 section 6.4.5.1).
 
+mod place;
+
 use std::fmt;
 use std::num::NonZeroU32;
 
 use super::cursor::{Cursor, Read, SyntaxError};
 use super::limits::PART_DEPTH_MAX;
 use super::writer::Writer;
+
+pub use place::{Fields, Place};
 
 /// A part of a message, or a part of that.
 #[derive(Debug, Clone, PartialEq, Eq)]

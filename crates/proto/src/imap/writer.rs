@@ -1,6 +1,7 @@
 //! Writes commands and responses: each string in the simplest form that can hold it (RFC 9051 section 4.3).
 
 use std::fmt::Display;
+use std::io::Write as _;
 
 use super::cursor::is_astring;
 use super::input::LiteralForm;
@@ -26,6 +27,11 @@ impl Writer {
         Self { octets: Vec::new(), pauses: Vec::new(), literals: LiteralForm::Synchronising, names }
     }
 
+    /// For responses behind others that are written already.
+    pub(crate) fn behind(octets: Vec<u8>, names: NameForm) -> Self {
+        Self { octets, ..Self::responses(names) }
+    }
+
     /// For commands, with literals of this form.
     pub(crate) fn commands(literals: LiteralForm, names: NameForm) -> Self {
         Self { octets: Vec::new(), pauses: Vec::new(), literals, names }
@@ -47,7 +53,8 @@ impl Writer {
 
     /// Text of the grammar, as it stands.
     pub(crate) fn put(&mut self, text: impl Display) -> &mut Self {
-        self.octets.extend_from_slice(text.to_string().as_bytes());
+        // Only a `Display` that fails could make this fail, and memory is no file.
+        let _infallible = write!(self.octets, "{text}");
         self
     }
 

@@ -122,9 +122,9 @@ impl Session {
     }
 
     fn append(&mut self, open: Open, write: impl FnOnce(&mut Writer)) {
-        let mut out = Writer::responses(self.names());
+        let mut out = Writer::behind(std::mem::take(&mut self.output), self.names());
         write(&mut out);
-        self.output.extend(out.into_octets());
+        self.output = out.into_octets();
         self.open = open;
     }
 }
