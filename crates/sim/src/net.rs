@@ -96,7 +96,15 @@ fn run_on(seed: u64, disks_lie: bool, steer: Steer) -> Outcome {
     let journal = inner.journal.read();
     let digest = HEXLOWER.encode(&Sha256::digest(journal.join("\n")));
     let lasted = inner.executor.now().since(crate::sim::start());
-    Outcome { findings, messages, struck: inner.network.struck(), lasted, digest, journal }
+    let (struck, network) = (inner.network.struck(), std::sync::Arc::downgrade(&inner.network));
+    drop(inner);
+    if network.strong_count() > 0 {
+        findings.push(Finding {
+            what: "something still holds the network when all is over: memory that is lost".to_owned(),
+            trace: Vec::new(),
+        });
+    }
+    Outcome { findings, messages, struck, lasted, digest, journal }
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {

@@ -107,6 +107,13 @@ impl Network {
         self.state().listeners.insert(at, Listening { host, who: Who::Program(program) });
     }
 
+    /// Nobody listens any more.
+    pub(crate) fn close(&self) {
+        let listeners = std::mem::take(&mut self.state().listeners);
+        // What they hold may ask for the state: not under the lock.
+        drop(listeners);
+    }
+
     /// A host's own clock.
     pub(crate) fn clock(&self, host: Host) -> Clock {
         let clock = || Clock::new(Arc::clone(&self.executor));
