@@ -267,7 +267,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The octets of a literal, whose `~` is read.
-    fn literal(&mut self, expected: &'static str) -> Read<&'a [u8]> {
+    pub(crate) fn literal(&mut self, expected: &'static str) -> Read<&'a [u8]> {
         let rest = self.rest();
         let line = rest.iter().position(|octet| *octet == b'\n').and_then(|lf| rest.get(..lf + 1));
         let Some(line) = line.filter(|line| line.starts_with(b"{")) else { return self.expected(expected) };

@@ -26,6 +26,12 @@ pub const PART_DEPTH_MAX: usize = 64;
 /// Literals of one command: at each, what stands before it is read again.
 pub const LITERALS_MAX: usize = 100;
 
+/// Parts of a message inside each other, as BODYSTRUCTURE tells of them: they are read by recursion. Our own server tells of 50.
+pub const STRUCTURE_DEPTH_MAX: usize = 100;
+
+/// Numbers of a sorted result that was written in ranges, each of which may stand for four thousand million.
+pub const SORTED_NUMBERS_MAX: u64 = 10_000_000;
+
 /// What a session grants its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -72,6 +78,33 @@ impl Default for Limits {
             early_timeout: Duration::from_mins(1),
             timeout: Duration::from_mins(31),
             content_timeout: Duration::from_mins(3),
+        }
+    }
+}
+
+/// What a client grants its server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientLimits {
+    /// One response with its literals, streamed content excepted: the result of a search in a million messages.
+    pub response_octets_max: usize,
+    /// A larger literal of a FETCH is streamed, and never held.
+    pub held_literal_octets_max: usize,
+    /// Octets in one content event.
+    pub content_chunk_octets_max: usize,
+    /// What may arrive at once. The driver stops reading while the session has work, so only a driver that does not meets this.
+    pub received_octets_max: usize,
+    /// How long to wait for the server's next octets: it may search in a million messages first.
+    pub timeout: Duration,
+}
+
+impl Default for ClientLimits {
+    fn default() -> Self {
+        Self {
+            response_octets_max: 8 * 1024 * 1024,
+            held_literal_octets_max: 64 * 1024,
+            content_chunk_octets_max: 64 * 1024,
+            received_octets_max: 256 * 1024,
+            timeout: Duration::from_mins(5),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 pub mod code;
 pub mod fetch;
+mod lenient;
 pub mod mailbox;
+mod read;
 pub mod search;
 pub mod structure;
 pub mod thread;
@@ -25,9 +27,11 @@ use super::writer::Writer;
 
 use code::Code;
 use fetch::Fetched;
-use mailbox::{Listed, StatusValue};
+use mailbox::{Listed, Namespaces, StatusValue, write_delimiter};
 use search::{ESearch, Found};
 use thread::Threads;
+
+pub use read::{Response, parse};
 
 words! {
     /// How it went.
@@ -84,9 +88,9 @@ pub enum Data {
     /// `LSUB`
     Lsub(Listed),
     /// `LIST (\Noselect) "/" ""`: the delimiter alone.
-    Delimiter,
-    /// `NAMESPACE`: all mailboxes are the user's own, below no prefix.
-    Namespace,
+    Delimiter(Option<char>),
+    /// `NAMESPACE`
+    Namespace(Namespaces),
     /// `STATUS`
     MailboxStatus(MailboxName, Vec<StatusValue>),
     /// `SEARCH`
@@ -145,8 +149,14 @@ impl Status {
             out.put("] ");
         }
         let printable = |character: char| if matches!(character, ' '..='~') { character } else { '?' };
-        // RFC 9051: text has at least one character.
-        out.put(if self.text.is_empty() { "-".to_owned() } else { self.text.chars().map(printable).collect() });
+        let text: String = self.text.chars().map(printable).collect();
+        out.put(match text.strip_prefix('[') {
+            // A text that looks like a code would be one.
+            Some(rest) if self.code.is_none() => format!("?{rest}"),
+            // RFC 3501: text has at least one character.
+            _ if text.is_empty() => "-".to_owned(),
+            _ => text,
+        });
     }
 }
 
@@ -180,8 +190,11 @@ impl Data {
             Self::Fetch(fetched) => fetched.write(out),
             Self::List(listed) => listed.write(out.put("LIST ")),
             Self::Lsub(listed) => listed.write(out.put("LSUB ")),
-            Self::Delimiter => out.put("LIST (\\Noselect) \"/\" \"\"").done(),
-            Self::Namespace => out.put("NAMESPACE ((\"\" \"/\")) NIL NIL").done(),
+            Self::Delimiter(delimiter) => {
+                write_delimiter(*delimiter, out.put("LIST (\\Noselect) "));
+                out.put(" \"\"").done();
+            }
+            Self::Namespace(namespaces) => namespaces.write(out.put("NAMESPACE ")),
             Self::MailboxStatus(name, values) => {
                 out.put("STATUS ").mailbox(name).put(" ").list(values, |out, value| value.write(out)).done();
             }

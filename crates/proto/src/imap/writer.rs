@@ -133,6 +133,12 @@ impl Writer {
         self.astring(encoded.as_bytes())
     }
 
+    /// A name of mailboxes, or its beginning, that is never bare.
+    pub(crate) fn quoted_name(&mut self, name: &str) -> &mut Self {
+        let encoded = self.names.encode(name);
+        self.string(encoded.as_bytes())
+    }
+
     /// `list-mailbox`, in which names are encoded as those of mailboxes are.
     pub(crate) fn pattern(&mut self, pattern: &str) -> &mut Self {
         let encoded = self.names.encode(pattern);

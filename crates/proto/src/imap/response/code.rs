@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use crate::imap::command::twoway;
+use crate::imap::cursor::{Cursor, Read, SyntaxError};
 use crate::imap::flag::Flag;
 use crate::imap::numbers::Numbers;
 use crate::imap::words::words;
@@ -42,7 +44,13 @@ pub enum Code {
     Unseen(NonZeroU32),
     /// `XTWOWAY MORE`: what to name for the next page.
     More(String),
+    /// One of another server's, or in a form that we do not know.
+    Other(OtherCode),
 }
+
+/// A code as it stands between the brackets: printable, and without `]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherCode(String);
 
 /// Whether a client can make keywords in a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +139,105 @@ impl From<CodeWord> for Code {
     }
 }
 
+impl OtherCode {
+    /// As it stands between the brackets.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Code {
+    /// Reads a code, whose `[` is read, with its `]`.
+    ///
+    /// ```abnf
+    /// resp-text-code = code-word / "APPENDUID" SP nz-number SP uid-set / "BADCHARSET" [SP "(" astring *(SP astring) ")"]
+    ///                / "CAPABILITY" 1*(SP atom) / "COPYUID" SP nz-number SP uid-set SP uid-set / "HIGHESTMODSEQ" SP number64
+    ///                / "MAILBOXID" SP "(" objectid ")" / "METADATA" SP ( ( "LONGENTRIES" / "MAXSIZE" ) SP number / "TOOMANY" )
+    ///                / "MODIFIED" SP sequence-set / "PERMANENTFLAGS" SP "(" [flag-perm *(SP flag-perm)] ")"
+    ///                / ( "UIDNEXT" / "UIDVALIDITY" / "UNSEEN" ) SP nz-number / "XTWOWAY" SP "MORE" SP string
+    ///                / atom [SP 1*<any TEXT-CHAR except "]">]
+    /// ```
+    pub(super) fn read(cursor: &mut Cursor<'_>) -> Read<Self> {
+        let mut ahead = cursor.clone();
+        let known = Self::read_known(&mut ahead).and_then(|code| ahead.demand(b']', "]").map(|()| code));
+        match known {
+            Ok(code) => {
+                *cursor = ahead;
+                Ok(code)
+            }
+            Err(SyntaxError::LiteralDue) => Err(SyntaxError::LiteralDue),
+            Err(_other) => {
+                let text = cursor.run("a code", |octet| matches!(octet, b' '..=b'~') && octet != b']')?.to_owned();
+                cursor.demand(b']', "]")?;
+                Ok(Self::Other(OtherCode(text)))
+            }
+        }
+    }
+
+    fn read_known(cursor: &mut Cursor<'_>) -> Read<Self> {
+        const FORM: &str = "a code";
+        let before = cursor.clone();
+        let word = cursor.keyword(FORM)?.to_ascii_uppercase();
+        if let Some(word) = CodeWord::parse(&word) {
+            return Ok(Self::Word(word));
+        }
+        if word == "BADCHARSET" {
+            if cursor.take(b' ') {
+                cursor.skip_value()?;
+            }
+            return Ok(Self::BadCharset);
+        }
+        if word == "CAPABILITY" {
+            return Ok(Self::Capability(cursor.atoms_behind()));
+        }
+        cursor.space()?;
+        Ok(match word.as_str() {
+            "APPENDUID" => {
+                let validity = cursor.nonzero("a UIDVALIDITY")?;
+                cursor.space()?;
+                Self::AppendUid(validity, cursor.numbers()?)
+            }
+            "COPYUID" => {
+                let validity = cursor.nonzero("a UIDVALIDITY")?;
+                cursor.space()?;
+                let from = in_order(cursor)?;
+                cursor.space()?;
+                let to = in_order(cursor)?;
+                if from.count() != to.count() {
+                    return before.expected("as many UIDs as messages");
+                }
+                Self::CopyUid(validity, from, to)
+            }
+            "HIGHESTMODSEQ" => Self::HighestModSeq(cursor.number64("a modification sequence")?),
+            "MAILBOXID" => Self::MailboxId(cursor.object_id()?),
+            "METADATA" if cursor.take_word("TOOMANY") => Self::MetadataTooMany,
+            "METADATA" => {
+                let longest = cursor.take_word("LONGENTRIES");
+                if !longest {
+                    cursor.demand_word("MAXSIZE", FORM)?;
+                }
+                cursor.space()?;
+                let octets = cursor.number("a number of octets")?;
+                if longest { Self::LongEntries(octets) } else { Self::MetadataMaxSize(octets) }
+            }
+            "MODIFIED" => Self::Modified(cursor.numbers()?),
+            "PERMANENTFLAGS" => {
+                let (flags, any) = cursor.flags_told()?;
+                Self::PermanentFlags(flags, if any { NewKeywords::Possible } else { NewKeywords::Impossible })
+            }
+            "UIDNEXT" => Self::UidNext(cursor.nonzero("a UID")?),
+            "UIDVALIDITY" => Self::UidValidity(cursor.nonzero("a UIDVALIDITY")?),
+            "UNSEEN" => Self::Unseen(cursor.nonzero("a number")?),
+            twoway::KEYWORD => {
+                cursor.demand_word("MORE", "MORE")?;
+                cursor.space()?;
+                // No astring: its `]` would be taken for the end of the code.
+                Self::More(cursor.string_text("what to name for the next page")?)
+            }
+            _ => return before.expected(FORM),
+        })
+    }
+
     pub(super) fn write(&self, out: &mut Writer) {
         match self {
             Self::Word(word) => out.put(word),
@@ -152,7 +258,26 @@ impl Code {
             Self::UidNext(uid) => out.put("UIDNEXT ").put(uid),
             Self::UidValidity(validity) => out.put("UIDVALIDITY ").put(validity),
             Self::Unseen(number) => out.put("UNSEEN ").put(number),
-            Self::More(after) => out.put("XTWOWAY MORE ").astring(after.as_bytes()),
+            Self::More(after) => out.put("XTWOWAY MORE ").string(after.as_bytes()),
+            Self::Other(code) => out.put(&code.0),
         };
     }
+}
+
+/// `uid-set` whose numbers only grow: of one that goes back and forth, a set of ours would forget which belongs to which.
+fn in_order(cursor: &mut Cursor<'_>) -> Read<Numbers> {
+    const FORM: &str = "UIDs in order";
+    let before = cursor.clone();
+    let numbers = cursor.numbers()?;
+    let read = before.rest().len() - cursor.rest().len();
+    let text = before.rest().get(..read).and_then(|octets| std::str::from_utf8(octets).ok()).unwrap_or_default();
+    let mut last = 0;
+    for number in text.split([',', ':']) {
+        let number = number.parse::<u32>().unwrap_or_default();
+        if number <= last {
+            return before.expected(FORM);
+        }
+        last = number;
+    }
+    Ok(numbers)
 }

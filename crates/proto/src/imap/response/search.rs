@@ -4,7 +4,10 @@ use std::num::NonZeroU32;
 
 use crate::imap::command::fetch::PartialRange;
 use crate::imap::command::{Numbering, Tag};
+use crate::imap::cursor::{Cursor, Read, SyntaxError};
+use crate::imap::limits::SORTED_NUMBERS_MAX;
 use crate::imap::numbers::Numbers;
+use crate::imap::sequence_set::SequenceSet;
 use crate::imap::writer::Writer;
 
 /// A result without RETURN: numbers, in the order that was asked for.
@@ -47,6 +50,29 @@ pub enum Selection {
 }
 
 impl Found {
+    /// Reads what stands behind `SEARCH` or `SORT`.
+    ///
+    /// ```abnf
+    /// mailbox-data-search = ( "SEARCH" / "SORT" ) *(SP nz-number) [SP "(" "MODSEQ" SP mod-sequence-value ")"]
+    /// ```
+    pub(super) fn read(cursor: &mut Cursor<'_>) -> Read<Self> {
+        let mut found = Self::default();
+        while !cursor.at_end() && cursor.take(b' ') {
+            if cursor.at_end() {
+                break;
+            }
+            if cursor.take(b'(') {
+                cursor.demand_word("MODSEQ", "MODSEQ")?;
+                cursor.space()?;
+                found.modseq = Some(cursor.number64("a modification sequence")?);
+                cursor.demand(b')', ")")?;
+            } else {
+                found.numbers.push(cursor.number("a number of a message")?);
+            }
+        }
+        Ok(found)
+    }
+
     pub(super) fn write(&self, out: &mut Writer) {
         for number in &self.numbers {
             out.put(" ").put(number);
@@ -61,6 +87,53 @@ impl ESearch {
     /// The result of a command of which nothing is told yet.
     pub fn new(tag: Option<Tag>, numbering: Numbering) -> Self {
         Self { tag, numbering, min: None, max: None, count: None, all: None, partial: None, modseq: None }
+    }
+
+    /// Reads what stands behind `ESEARCH`; results that we do not know are passed over.
+    ///
+    /// ```abnf
+    /// esearch-response = "ESEARCH" [SP "(" "TAG" SP string ")"] [SP "UID"] *(SP search-return-data)
+    /// search-return-data = ( "MIN" / "MAX" ) SP nz-number / "COUNT" SP number / "ALL" SP sequence-set
+    ///                    / "PARTIAL" SP "(" partial-range SP ( sequence-set / NIL ) ")" / "MODSEQ" SP mod-sequence-value
+    /// ```
+    pub(super) fn read(cursor: &mut Cursor<'_>) -> Read<Self> {
+        const NUMBER: &str = "a number of a message";
+        let mut result = Self::new(None, Numbering::Sequence);
+        let mut ahead = cursor.clone();
+        if ahead.take(b' ') && ahead.take(b'(') {
+            ahead.demand_word("TAG", "TAG")?;
+            ahead.space()?;
+            result.tag = Tag::new(&ahead.text("a tag")?);
+            ahead.demand(b')', ")")?;
+            *cursor = ahead;
+        }
+        if cursor.take_space_and_word("UID") {
+            result.numbering = Numbering::Uid;
+        }
+        while !cursor.at_end() && cursor.take(b' ') {
+            if cursor.at_end() {
+                break;
+            }
+            let word = cursor.keyword("a result of SEARCH")?.to_ascii_uppercase();
+            cursor.space()?;
+            match word.as_str() {
+                "MIN" => result.min = Some(cursor.nonzero(NUMBER)?),
+                "MAX" => result.max = Some(cursor.nonzero(NUMBER)?),
+                "COUNT" => result.count = Some(cursor.number("a number of messages")?),
+                "ALL" => result.all = Some(Selection::read(cursor)?),
+                "MODSEQ" => result.modseq = Some(cursor.number64("a modification sequence")?),
+                "PARTIAL" => {
+                    cursor.demand(b'(', "(")?;
+                    let range = PartialRange::read(cursor)?;
+                    cursor.space()?;
+                    let some = if cursor.take_word("NIL") { None } else { Some(Selection::read(cursor)?) };
+                    cursor.demand(b')', ")")?;
+                    result.partial = Some((range, some));
+                }
+                _ => cursor.skip_value()?,
+            }
+        }
+        Ok(result)
     }
 
     pub(super) fn write(&self, out: &mut Writer) {
@@ -95,6 +168,31 @@ impl ESearch {
 }
 
 impl Selection {
+    /// Numbers that only grow are a set, whatever command they answer: the two are written alike.
+    fn read(cursor: &mut Cursor<'_>) -> Read<Self> {
+        let before = cursor.clone();
+        let text = cursor.run("numbers", |octet| octet.is_ascii_digit() || matches!(octet, b':' | b','))?;
+        let Some(numbers) = SequenceSet::parse(text).map(|set| set.resolve(None)) else { return before.expected("numbers") };
+        let pairs = || text.split(',').map(|part| part.split_once(':').unwrap_or((part, part)));
+        let pairs = || pairs().filter_map(|(from, to)| Some((from.parse::<u32>().ok()?, to.parse::<u32>().ok()?)));
+        let mut last = 0;
+        let grows = pairs().all(|(from, to)| {
+            let grows = last < from && from <= to;
+            last = to;
+            grows
+        });
+        if grows {
+            return Ok(Self::Set(numbers));
+        }
+        if pairs().map(|(from, to)| u64::from(from.abs_diff(to)) + 1).sum::<u64>() > SORTED_NUMBERS_MAX {
+            return Err(SyntaxError::TooMany("numbers of messages"));
+        }
+        let run = |(from, to): (u32, u32)| -> Box<dyn Iterator<Item = u32>> {
+            if from <= to { Box::new(from..=to) } else { Box::new((to..=from).rev()) }
+        };
+        Ok(Self::Ordered(pairs().flat_map(run).collect()))
+    }
+
     fn write(&self, out: &mut Writer) {
         match self {
             Self::Set(numbers) => out.put(numbers).done(),

@@ -2,6 +2,8 @@
 
 use mail::structure::{Disposition, EnvelopeAddress, EnvelopeStructure, Inside, Parameter, Part};
 
+use crate::imap::cursor::{Cursor, Read, SyntaxError};
+use crate::imap::limits::STRUCTURE_DEPTH_MAX;
 use crate::imap::writer::Writer;
 
 /// Whether extension data is told: BODYSTRUCTURE does, BODY does not.
@@ -13,11 +15,66 @@ pub enum Extent {
     Extended,
 }
 
+const ENVELOPE: &str = "an envelope";
+const ADDRESS: &str = "an address";
+const BODY: &str = "the structure of a part";
+
 /// ```abnf
 /// envelope = "(" date SP subject SP from SP sender SP reply-to SP to SP cc SP bcc SP in-reply-to SP message-id ")"
 /// from     = "(" 1*address ")" / NIL           ; sender, reply-to, to, cc, bcc: the same
 /// address  = "(" name SP NIL SP mailbox SP host ")"
 /// ```
+pub(super) fn read_envelope(cursor: &mut Cursor<'_>) -> Read<EnvelopeStructure> {
+    cursor.demand(b'(', ENVELOPE)?;
+    let date = cursor.nstring_lossy()?;
+    cursor.space()?;
+    let subject = cursor.nstring_lossy()?;
+    let mut list = || {
+        cursor.space()?;
+        read_addresses(cursor)
+    };
+    let (from, sender, reply_to, to, cc, bcc) = (list()?, list()?, list()?, list()?, list()?, list()?);
+    cursor.space()?;
+    let in_reply_to = cursor.nstring_lossy()?;
+    cursor.space()?;
+    let message_id = cursor.nstring_lossy()?;
+    cursor.demand(b')', ENVELOPE)?;
+    Ok(EnvelopeStructure { date, subject, from, sender, reply_to, to, cc, bcc, in_reply_to, message_id })
+}
+
+fn read_addresses(cursor: &mut Cursor<'_>) -> Read<Vec<EnvelopeAddress>> {
+    let mut addresses = Vec::new();
+    if cursor.take_word("NIL") {
+        return Ok(addresses);
+    }
+    cursor.demand(b'(', ADDRESS)?;
+    while !cursor.take(b')') {
+        addresses.push(read_address(cursor)?);
+        // Some servers have one between addresses.
+        cursor.take(b' ');
+    }
+    Ok(addresses)
+}
+
+fn read_address(cursor: &mut Cursor<'_>) -> Read<EnvelopeAddress> {
+    cursor.demand(b'(', ADDRESS)?;
+    let name = cursor.nstring_lossy()?;
+    cursor.space()?;
+    // A route, as RFC 822 had them: nobody uses it.
+    cursor.nstring_lossy()?;
+    cursor.space()?;
+    let mailbox = cursor.nstring_lossy()?;
+    cursor.space()?;
+    let host = cursor.nstring_lossy()?;
+    cursor.demand(b')', ADDRESS)?;
+    Ok(match (mailbox, host) {
+        (local, Some(domain)) => EnvelopeAddress::Mailbox { name, local: local.unwrap_or_default(), domain },
+        (Some(group), None) => EnvelopeAddress::GroupStart(group),
+        (None, None) => EnvelopeAddress::GroupEnd,
+    })
+}
+
+/// As [`read_envelope`] reads it.
 pub(super) fn write_envelope(envelope: &EnvelopeStructure, out: &mut Writer) {
     nstring(envelope.date.as_ref(), out.put("("));
     nstring(envelope.subject.as_ref(), out.put(" "));
@@ -50,12 +107,143 @@ fn write_address(address: &EnvelopeAddress, out: &mut Writer) {
     };
 }
 
+/// Where its octets stand in the message is not told: the ranges begin at 0, and only the length of the body is true. Extension
+/// data of servers after us is passed over.
+///
 /// ```abnf
 /// body            = "(" ( body-type-1part / body-type-mpart ) ")"
 /// body-type-mpart = 1*body SP media-subtype [SP body-fld-param SP body-fld-dsp SP body-fld-lang SP body-fld-loc]
 /// body-type-1part = media-type SP media-subtype SP body-fld-param SP id SP description SP encoding SP octets
 ///                   [SP envelope SP body] [SP lines] [SP md5 SP body-fld-dsp SP body-fld-lang SP body-fld-loc]
 /// ```
+pub(super) fn read_body(cursor: &mut Cursor<'_>, depth: usize) -> Read<Part> {
+    if depth > STRUCTURE_DEPTH_MAX {
+        return Err(SyntaxError::TooMany("parts inside each other"));
+    }
+    cursor.demand(b'(', BODY)?;
+    let mut part = empty();
+    let mut parts = Vec::new();
+    while cursor.peek() == Some(b'(') {
+        parts.push(read_body(cursor, depth + 1)?);
+        // Some servers have one between parts; and one stands before the subtype.
+        cursor.take(b' ');
+    }
+    if parts.is_empty() {
+        part.kind = word(cursor)?;
+        cursor.space()?;
+        part.subtype = word(cursor)?;
+        read_single(cursor, &mut part, depth)?;
+    } else {
+        part.inside = Inside::Parts(parts);
+        "multipart".clone_into(&mut part.kind);
+        part.subtype = word(cursor)?;
+        if cursor.take(b' ') {
+            part.parameters = read_parameters(cursor)?;
+            read_rest(cursor, &mut part)?;
+        }
+    }
+    cursor.demand(b')', BODY)?;
+    Ok(part)
+}
+
+fn empty() -> Part {
+    Part {
+        header: 0..0,
+        body: 0..0,
+        kind: String::new(),
+        subtype: String::new(),
+        parameters: Vec::new(),
+        id: None,
+        description: None,
+        encoding: String::new(),
+        md5: None,
+        disposition: None,
+        languages: Vec::new(),
+        location: None,
+        lines: 0,
+        inside: Inside::Content,
+    }
+}
+
+/// A media type, in small letters.
+fn word(cursor: &mut Cursor<'_>) -> Read<String> {
+    Ok(cursor.nstring_lossy()?.unwrap_or_default().to_ascii_lowercase())
+}
+
+fn read_single(cursor: &mut Cursor<'_>, part: &mut Part, depth: usize) -> Read<()> {
+    cursor.space()?;
+    part.parameters = read_parameters(cursor)?;
+    cursor.space()?;
+    part.id = cursor.nstring_lossy()?;
+    cursor.space()?;
+    part.description = cursor.nstring_lossy()?;
+    cursor.space()?;
+    part.encoding = cursor.nstring_lossy()?.unwrap_or_else(|| "7bit".to_owned());
+    cursor.space()?;
+    part.body = 0..usize::try_from(cursor.number64("a number of octets")?).unwrap_or(usize::MAX);
+    let is_message = part.kind == "message" && matches!(part.subtype.as_str(), "rfc822" | "global");
+    // Some servers call a part a message and tell no envelope: then there is none to read.
+    let has_envelope = is_message && cursor.rest().starts_with(b" (");
+    if has_envelope {
+        cursor.space()?;
+        let envelope = read_envelope(cursor)?;
+        cursor.space()?;
+        let message = read_body(cursor, depth + 1)?;
+        part.inside = Inside::Message(Box::new(envelope), Box::new(message));
+    }
+    if part.kind == "text" || has_envelope {
+        cursor.space()?;
+        part.lines = usize::try_from(cursor.number64("a number of lines")?).unwrap_or(usize::MAX);
+    }
+    if cursor.take(b' ') {
+        part.md5 = cursor.nstring_lossy()?;
+        read_rest(cursor, part)?;
+    }
+    Ok(())
+}
+
+/// Disposition, languages and location, each if it is there, and what is behind them.
+fn read_rest(cursor: &mut Cursor<'_>, part: &mut Part) -> Read<()> {
+    if !cursor.take(b' ') {
+        return Ok(());
+    }
+    if !cursor.take_word("NIL") {
+        cursor.demand(b'(', BODY)?;
+        let kind = cursor.nstring_lossy()?.unwrap_or_default();
+        cursor.space()?;
+        part.disposition = Some(Disposition { kind, parameters: read_parameters(cursor)? });
+        cursor.demand(b')', BODY)?;
+    }
+    if !cursor.take(b' ') {
+        return Ok(());
+    }
+    part.languages = if cursor.peek() == Some(b'(') {
+        cursor.list("languages", Cursor::nstring_lossy)?.into_iter().flatten().collect()
+    } else {
+        cursor.nstring_lossy()?.into_iter().collect()
+    };
+    if !cursor.take(b' ') {
+        return Ok(());
+    }
+    part.location = cursor.nstring_lossy()?;
+    while cursor.take(b' ') {
+        cursor.skip_value()?;
+    }
+    Ok(())
+}
+
+fn read_parameters(cursor: &mut Cursor<'_>) -> Read<Vec<Parameter>> {
+    if cursor.take_word("NIL") {
+        return Ok(Vec::new());
+    }
+    cursor.list("parameters", |list| {
+        let name = list.nstring_lossy()?.unwrap_or_default();
+        list.space()?;
+        Ok(Parameter { name, value: list.nstring_lossy()?.unwrap_or_default() })
+    })
+}
+
+/// As [`read_body`] reads it.
 pub(super) fn write_body(part: &Part, extent: Extent, out: &mut Writer) {
     out.put("(");
     if let Inside::Parts(parts) = &part.inside {

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use crate::imap::cursor::{Cursor, Read};
 use crate::imap::writer::Writer;
 
 /// A forest of messages. It is flat, so that however deep it is, nothing here recurses.
@@ -42,11 +43,38 @@ impl Threads {
         Place(index)
     }
 
+    /// Reads what stands behind `THREAD`.
+    ///
     /// ```abnf
     /// thread-list    = "(" ( thread-members / thread-nested ) ")"
     /// thread-members = nz-number *(SP nz-number) [SP thread-nested]
     /// thread-nested  = 2*thread-list
     /// ```
+    pub(super) fn read(cursor: &mut Cursor<'_>) -> Read<Self> {
+        const FORM: &str = "a thread in parentheses";
+        let mut threads = Self::default();
+        // Of each thread that is open: below which message it stands, and the last message read in it.
+        let mut open: Vec<Option<Place>> = Vec::new();
+        while !cursor.at_end() {
+            if cursor.take(b'(') {
+                let above = open.last().copied().flatten();
+                // `((8)(9))`: what these two answer is not here.
+                let last = if cursor.peek() == Some(b'(') { Some(threads.add(above, None)) } else { above };
+                open.push(last);
+            } else if cursor.take(b')') {
+                if open.pop().is_none() {
+                    return cursor.expected(FORM);
+                }
+            } else if !cursor.take(b' ') {
+                let number = cursor.nonzero(FORM)?;
+                let Some(last) = open.last_mut() else { return cursor.expected(FORM) };
+                *last = Some(threads.add(*last, Some(number)));
+            }
+        }
+        if open.is_empty() { Ok(threads) } else { cursor.expected(FORM) }
+    }
+
+    /// As [`Self::read`] reads it.
     pub(super) fn write(&self, out: &mut Writer) {
         if !self.roots.is_empty() {
             out.put(" ");

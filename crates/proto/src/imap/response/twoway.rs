@@ -3,7 +3,8 @@
 use mail::time::Timestamp;
 
 use super::quoted_date;
-use crate::imap::command::twoway::{Entry, EntryList, KEYWORD, Modes};
+use crate::imap::command::twoway::{Claims, Entry, EntryList, KEYWORD, Legacy, Modes, Screening, date_time};
+use crate::imap::cursor::{Cursor, Read};
 use crate::imap::words::words;
 use crate::imap::writer::Writer;
 
@@ -84,7 +85,13 @@ words! {
     }
 }
 
+const ADDRESS: &str = "an address";
+const FACT: &str = "a fact of a contact attempt";
+
 impl Response {
+    /// Reads what stands behind the keyword; `None` of a kind that we do not know. Words that we do not know are passed over with
+    /// their value, wherever the grammar has pairs of them.
+    ///
     /// ```abnf
     /// xtwoway-data = "XTWOWAY" SP ( "ENTRY" SP list-name SP who [SP "(" item *(SP item) ")"]
     ///              / "CONTACT" SP kind SP sender SP "(" fact *(SP fact) ")" / "MODES" SP "(" mode *(SP mode) ")"
@@ -94,6 +101,39 @@ impl Response {
     ///              / "PROOF" SP ( "NONE" / "IP" / "DMARC" / "TLS" / "ASSERT" ) / "RETRIEVED" SP ( "YES" / "NO" )
     ///              / "NETWORK" SP astring / "NAME" SP astring / "SUBJECT" SP astring
     /// ```
+    pub(super) fn read(cursor: &mut Cursor<'_>) -> Read<Option<Self>> {
+        cursor.space()?;
+        let word = cursor.keyword("ENTRY, CONTACT, MODES or GONE")?.to_ascii_uppercase();
+        cursor.space()?;
+        Ok(match word.as_str() {
+            "ENTRY" => read_entry(cursor)?.map(Self::Entry),
+            "CONTACT" => match ContactKind::read(cursor)? {
+                Some(kind) => Some(Self::Contact(Contact::read(cursor, kind)?)),
+                None => None,
+            },
+            "MODES" => Some(Self::Modes(read_modes(cursor)?)),
+            "GONE" if cursor.take_word("ENTRY") => {
+                cursor.space()?;
+                match EntryList::parse(cursor.keyword("a list")?) {
+                    Some(list) => {
+                        cursor.space()?;
+                        Some(Self::EntryGone(list, cursor.text(ADDRESS)?))
+                    }
+                    None => None,
+                }
+            }
+            "GONE" if cursor.take_word("CONTACT") => {
+                cursor.space()?;
+                match ContactKind::read(cursor)? {
+                    Some(kind) => Some(Self::ContactGone(kind, cursor.text(ADDRESS)?)),
+                    None => None,
+                }
+            }
+            _ => None,
+        })
+    }
+
+    /// As [`Self::read`] reads it.
     pub(super) fn write(&self, out: &mut Writer) {
         out.put(KEYWORD);
         match self {
@@ -106,7 +146,90 @@ impl Response {
     }
 }
 
+fn read_entry(cursor: &mut Cursor<'_>) -> Read<Option<Entry>> {
+    let Some(list) = EntryList::parse(cursor.keyword("a list")?) else { return Ok(None) };
+    cursor.space()?;
+    let mut entry = Entry { list, who: cursor.text(ADDRESS)?, until: None, count: None, reference: None, reason: None };
+    if cursor.at_end() || !cursor.take(b' ') {
+        return Ok(Some(entry));
+    }
+    cursor.list("what an entry says", |list| {
+        let word = list.keyword("a word of an entry")?.to_ascii_uppercase();
+        list.space()?;
+        match word.as_str() {
+            "UNTIL" => entry.until = Some(date_time(list)?),
+            "COUNT" => entry.count = Some(list.nonzero("a number of messages")?),
+            "REF" => entry.reference = Some(list.text("a reference")?),
+            "REASON" => entry.reason = Some(list.text("a reason")?),
+            _ => list.skip_value()?,
+        }
+        Ok(())
+    })?;
+    Ok(Some(entry))
+}
+
+fn read_modes(cursor: &mut Cursor<'_>) -> Read<Modes> {
+    let mut modes = Modes::default();
+    cursor.list("modes", |list| {
+        let word = list.keyword("a mode")?.to_ascii_uppercase();
+        list.space()?;
+        let mut ahead = list.clone();
+        // A value that we do not know is no mode of ours.
+        let value = ahead.keyword("a mode").unwrap_or_default();
+        match word.as_str() {
+            "SCREENING" => modes.screening = Screening::parse(value),
+            "LEGACY" => modes.legacy = Legacy::parse(value),
+            "CLAIMS" => modes.claims = Claims::parse(value),
+            _ => {}
+        }
+        list.skip_value()
+    })?;
+    Ok(modes)
+}
+
+impl ContactKind {
+    /// A kind and the space behind it; `None` if we do not know it.
+    fn read(cursor: &mut Cursor<'_>) -> Read<Option<Self>> {
+        let kind = Self::parse(cursor.keyword("NOTICE or LEGACY")?);
+        cursor.space()?;
+        Ok(kind)
+    }
+}
+
 impl Contact {
+    fn read(cursor: &mut Cursor<'_>, kind: ContactKind) -> Read<Self> {
+        let sender = cursor.text(ADDRESS)?;
+        cursor.space()?;
+        let before = cursor.clone();
+        let (mut count, mut first, mut last, mut size_octets, mut expires) = (None, None, None, None, None);
+        let (mut proof, mut retrieved_before, mut network) = (None, false, None);
+        let (mut claimed_name, mut claimed_subject) = (None, None);
+        cursor.list1(FACT, |list| {
+            let word = list.keyword(FACT)?.to_ascii_uppercase();
+            list.space()?;
+            match word.as_str() {
+                "COUNT" => count = Some(list.number("a number of messages")?),
+                "FIRST" => first = Some(date_time(list)?),
+                "LAST" => last = Some(date_time(list)?),
+                "SIZE" => size_octets = Some(list.number64("a number of octets")?),
+                "EXPIRES" => expires = Some(date_time(list)?),
+                // What we do not know proves nothing to us.
+                "PROOF" => proof = Some(Proof::parse(list.keyword("a proof")?).unwrap_or(Proof::Nothing)),
+                "RETRIEVED" => retrieved_before = list.keyword("YES or NO")?.eq_ignore_ascii_case("YES"),
+                "NETWORK" => network = Some(list.text("a network")?),
+                "NAME" => claimed_name = Some(list.text("a name")?),
+                "SUBJECT" => claimed_subject = Some(list.text("a subject")?),
+                _ => list.skip_value()?,
+            }
+            Ok(())
+        })?;
+        let (Some(count), Some(first), Some(last), Some(size_octets), Some(expires)) = (count, first, last, size_octets, expires) else {
+            return before.expected("COUNT, FIRST, LAST, SIZE and EXPIRES");
+        };
+        let evidence = proof.map(|proof| Evidence { proof, retrieved_before, network });
+        Ok(Self { kind, sender, count, first, last, size_octets, expires, evidence, claimed_name, claimed_subject })
+    }
+
     fn write(&self, out: &mut Writer) {
         out.put(self.kind).put(" ").astring(self.sender.as_bytes());
         out.put(format_args!(" (COUNT {} FIRST {}", self.count, quoted_date(self.first)));
