@@ -1,0 +1,63 @@
+//! The text of one part: its transfer encoding and charset decoded, its markup removed.
+
+use std::borrow::Cow;
+
+use mail_parser::decoders::charsets::map::charset_decoder;
+
+use super::markup;
+use crate::decode::TransferEncoding;
+use crate::message::text;
+use crate::structure::{EnvelopeAddress, Part};
+
+/// Octets of a part for one of its text: base64, entities and tags are longer than what they say.
+const OCTETS_FOR_ONE: usize = 8;
+
+/// The text of a part that is text, and whether all of it was looked at.
+pub(super) fn text(part: &Part, octets: &[u8], octets_max: usize) -> (String, bool) {
+    let looked_at = octets_max.saturating_mul(OCTETS_FOR_ONE);
+    let (octets, is_whole) = octets.get(..looked_at).map_or((octets, true), |front| (front, false));
+    let content = TransferEncoding::parse(&part.encoding).unwrap_or(TransferEncoding::Identity).decode(octets);
+    let charset = part.parameters.iter().find(|parameter| parameter.name.eq_ignore_ascii_case("charset"));
+    let text = in_charset(charset.map_or("utf-8", |charset| &charset.value), &content);
+    (if part.subtype == "html" { markup::text(&text) } else { text.into_owned() }, is_whole)
+}
+
+/// An address as people see it.
+pub(super) fn address(address: &EnvelopeAddress) -> String {
+    match address {
+        EnvelopeAddress::Mailbox { name, local, domain } => {
+            format!("{} <{local}@{domain}>", text::decode(name.as_deref().unwrap_or_default()))
+        }
+        EnvelopeAddress::GroupStart(name) => text::decode(name),
+        EnvelopeAddress::GroupEnd => String::new(),
+    }
+}
+
+fn in_charset<'a>(charset: &str, octets: &'a [u8]) -> Cow<'a, str> {
+    let is_utf8 = ["utf-8", "us-ascii", "utf8", "ascii"].iter().any(|name| name.eq_ignore_ascii_case(charset.trim()));
+    match charset_decoder(charset.trim().as_bytes()).filter(|_| !is_utf8) {
+        Some(decode) => Cow::Owned(decode(octets)),
+        None => String::from_utf8_lossy(octets),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn charsets_are_those_of_the_world() {
+        assert_eq!(in_charset("iso-8859-1", b"\xe4"), "\u{e4}");
+        assert_eq!(in_charset("koi8-r", b"\xd0"), "\u{43f}");
+        assert_eq!(in_charset("iso-2022-jp", b"\x1b$B2q5D\x1b(B"), "\u{4f1a}\u{8b70}");
+        assert_eq!(in_charset("nothing", b"\xe4"), "\u{fffd}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_markup_makes_reading_panic(html in "(<|>|&|;|#|x|/|!|-|style|head|é| |\n|&#xff;){0,30}") {
+            let part = Part { subtype: "html".to_owned(), ..Part::read(b"Content-Type: text/html\r\n\r\n") };
+            let _read = text(&part, html.as_bytes(), 100);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What a search finds in a message.
+
+use super::*;
+
+fn read(message: &str) -> Searchable {
+    Searchable::read(message.replace('\n', "\r\n").as_bytes(), 100_000)
+}
+
+fn has(message: &Searchable, text: &str) -> bool {
+    message.has(&Needle::new(text))
+}
+
+#[test]
+fn fields_are_found_by_name() {
+    let message = read("Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\n an alle\nX-Empty:\nReceived: a\nReceived: b\nDKIM-Signature: zzz\n\nText\n");
+    for (name, text, expected) in [
+        ("subject", "gr\u{fc}\u{df}e an", true),
+        ("SUBJECT", "GRU\u{308}SSE", true),
+        ("subject", "text", false),
+        ("subject", "", true),
+        ("ubject", "", false),
+        ("x-empty", "", true),
+        ("x-empty", "a", false),
+        ("x-none", "", false),
+        ("received", "b", true),
+    ] {
+        assert_eq!(message.has_in_field(name, &Needle::new(text)), expected, "{name} {text}");
+    }
+    assert!(!has(&message, "zzz") && !Searchable::keeps_field("dkim-signature"));
+    let header = HeaderSection::read(b"DKIM-Signature: zzz\r\n\r\n");
+    assert!(field_has(&header, "dkim-signature", &Needle::new("Z")) && !field_has(&header, "subject", &Needle::new("")));
+    assert!(!message.has_in_body(&Needle::new("subject")) && message.has_in_body(&Needle::new("text")) && has(&message, "subject: gr"));
+}
+
+#[test]
+fn every_text_inside_is_found_and_no_markup() {
+    let message = read(
+        "Subject: outer\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain; charset=iso-8859-1\n\
+         Content-Transfer-Encoding: quoted-printable\n\nK=E4se und Br=\not\n--b\nContent-Type: text/html; charset=utf-8\n\
+         Content-Transfer-Encoding: base64\n\nPHA+RmV0dDxiPmdlZHJ1Y2t0PC9iPiAmYW1wOyBzY2jDtm48L3A+PHN0eWxlPnB7Y29sb3I6cmVkfTwvc3R5bGU+\n\
+         --b\nContent-Type: application/pdf; name=\"=?utf-8?q?Pr=C3=BCfung.pdf?=\"\nContent-Transfer-Encoding: base64\n\nQUJD\n\
+         --b\nContent-Type: message/rfc822\n\nSubject: inner =?utf-8?q?=C3=9Cber?=\nFrom: Eve <eve@e.test>\n\nforwarded text\n--b--\n",
+    );
+    for text in
+        ["outer", "k\u{e4}se und brot", "Fettgedruckt & sch\u{f6}n", "pr\u{fc}fung.pdf", "inner \u{fc}ber", "eve@e.test", "forwarded TEXT"]
+    {
+        assert!(has(&message, text), "{text} in {message:?}");
+    }
+    for text in ["color", "<p>", "QUJD", "PHA", "K=E4"] {
+        assert!(!has(&message, text), "{text}");
+    }
+    assert!(message.is_whole);
+}
+
+#[test]
+fn every_script_is_found_in_its_charset() {
+    for (charset, octets, text) in [
+        ("utf-8", "会议记录".as_bytes().to_vec(), "议记"),
+        ("gb18030", b"\xbb\xe1\xd2\xe9".to_vec(), "会议"),
+        ("windows-1251", b"\xcf\xf0\xe8\xe2\xe5\xf2".to_vec(), "привет"),
+        ("utf-8", "مرحبا بالعالم".as_bytes().to_vec(), "بالعالم"),
+        ("windows-1256", b"\xe3\xd1\xcd\xc8\xc7".to_vec(), "مرحبا"),
+        ("utf-8", "cafe\u{301}".as_bytes().to_vec(), "CAF\u{c9}"),
+    ] {
+        let mut message = format!("Content-Type: text/plain; charset={charset}\r\n\r\n").into_bytes();
+        message.extend(octets);
+        assert!(Searchable::read(&message, 1000).has_in_body(&Needle::new(text)), "{charset} {text}");
+    }
+}
+
+#[test]
+fn a_message_of_any_size_is_bounded_and_says_so() {
+    let long = Searchable::read(format!("Subject: x\r\n\r\n{}needle", "word ".repeat(100_000)).as_bytes(), 1000);
+    assert!(!long.is_whole && long.body.len() < 1100);
+    let many = "X: y\r\n".repeat(50_000);
+    let head = Searchable::read(many.as_bytes(), 1000);
+    assert!(!head.is_whole && head.head.len() < HEAD_OCTETS_MAX + 1000);
+    assert!(Searchable::read(b"", 1000).is_whole);
+}
