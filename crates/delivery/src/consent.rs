@@ -42,6 +42,17 @@ pub enum Legacy {
     Refuse,
 }
 
+/// Whether names and subjects that strangers claim are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Claims {
+    /// As claimed, and marked so.
+    Shown,
+    /// Addresses and times only.
+    #[default]
+    Hidden,
+}
+
 impl Legacy {
     /// What a mailbox does that was not told otherwise.
     pub const fn default_for(screening: Screening) -> Self {

@@ -11,7 +11,7 @@ use mail::digest::Digester;
 use mail::message::text;
 use mail::time::Timestamp;
 
-pub use request::Claims;
+pub use request::Claimed;
 pub use sent::SentKeyword;
 
 /// Octets of a Message-ID's first part: enough of a digest to be the only one.

@@ -10,12 +10,13 @@ pub mod text;
 use std::sync::Arc;
 
 use mail::address::{Domain, Mailbox};
-use mail::id::{AccountId, EntryId, MailId, NoticeId};
+use mail::id::{AccountId, MailId, NoticeId};
 use mail::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::content::ContentReader;
 use store::{Account, Settle, Settled, Store, StoreError, StoredMail, Writer};
 
+use crate::acts::Acts;
 use crate::budgets::Budgets;
 use crate::config::Config;
 use crate::dns::Resolver;
@@ -220,6 +221,11 @@ impl Desk {
         }
     }
 
+    /// What the owner of an account decides, typed at the command line.
+    fn acts<'a>(&'a self, account: &'a Account) -> Acts<'a> {
+        Acts { store: &self.store, means: &*self.means, events: &self.events, due: &self.due, account, through: "cli" }
+    }
+
     fn random<const N: usize>(&self) -> [u8; N] {
         let mut octets = [0; N];
         self.means.fill_random(&mut octets);
@@ -233,10 +239,6 @@ impl Desk {
 
     fn new_account_id(&self) -> AccountId {
         AccountId::new(self.means.now(), self.random())
-    }
-
-    fn new_entry_id(&self) -> EntryId {
-        EntryId::new(self.means.now(), self.random())
     }
 
     fn new_mail_id(&self) -> MailId {

@@ -162,8 +162,9 @@ fn request(command: Command) -> Result<Request, AdminError> {
     };
     Ok(match command {
         Command::Account(account) => account_request(account)?,
-        Command::Mode { address, screening, legacy } => {
-            Request::Mode { address, screening: screening.map(Into::into), legacy: legacy.map(Into::into) }
+        Command::Mode { address, screening, legacy, claims } => {
+            let (screening, legacy, claims) = (screening.map(Into::into), legacy.map(Into::into), claims.map(Into::into));
+            Request::Mode { address, screening, legacy, claims }
         }
         Command::Allow { address, what } => entries(address, List::Allow, what),
         Command::Block { address, what } => entries(address, List::Block, what),

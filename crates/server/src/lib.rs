@@ -2,6 +2,7 @@
 
 pub mod absences;
 pub mod accept;
+pub mod acts;
 pub mod admin;
 pub mod archive;
 pub mod backup;

@@ -161,6 +161,7 @@ mod tests {
             aliases: vec![Alias::Address(mailbox("sales@a.test")), Alias::CatchAll("a.test".parse().unwrap())],
             screening: delivery::consent::Screening::On,
             legacy: delivery::consent::Legacy::Keep,
+            claims: delivery::consent::Claims::Hidden,
             made: mail::time::Timestamp::EPOCH,
         };
         for own in ["ann@a.test", "Ann+x@a.test", "sales@a.test", "sales+y@a.test"] {

@@ -1,6 +1,6 @@
 //! Accounts: added, renamed, found, deleted; each step of each repeatable.
 
-use delivery::consent::{Legacy, Screening};
+use delivery::consent::{Claims, Legacy, Screening};
 use mail::address::Mailbox;
 use mail::id::{AccountId, Partition};
 use mail::time::Timestamp;
@@ -17,12 +17,13 @@ statements! {
     INSERT = "INSERT INTO account (part, id, address, stage, screening, legacy, made, password_hash, scram_salt, scram_iterations, \
               scram_stored_key, scram_server_key) VALUES (?1, ?2, ?3, 'active', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
               ON CONFLICT (part, id) DO NOTHING";
-    LOAD = "SELECT id, address, screening, legacy, made FROM account WHERE part = ?1 AND id = ?2 AND stage = 'active'";
-    LIST = "SELECT id, address, screening, legacy, made FROM account WHERE stage = 'active' ORDER BY address";
+    LOAD = "SELECT id, address, screening, legacy, made, claims FROM account WHERE part = ?1 AND id = ?2 AND stage = 'active'";
+    LIST = "SELECT id, address, screening, legacy, made, claims FROM account WHERE stage = 'active' ORDER BY address";
     MODES = "SELECT screening FROM account WHERE part = ?1 AND id = ?2 AND stage = 'active'";
     CREDENTIALS = "SELECT password_hash, scram_salt, scram_iterations, scram_stored_key, scram_server_key FROM account \
                    WHERE part = ?1 AND id = ?2 AND stage = 'active'";
     PRIMARY = "SELECT address FROM account WHERE part = ?1 AND id = ?2";
+    SET_CLAIMS = "UPDATE account SET claims = ?3 WHERE part = ?1 AND id = ?2";
     SET_MODES = "UPDATE account SET screening = ?3, legacy = ?4 WHERE part = ?1 AND id = ?2";
     CLOSE = "UPDATE account SET stage = 'deleting' WHERE part = ?1 AND id = ?2";
     CLOSED = "SELECT id FROM account WHERE stage = 'deleting' ORDER BY part, id";
@@ -220,6 +221,14 @@ impl Store {
         self.read(find).await
     }
 
+    /// Sets whether claims of strangers are shown.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn set_claims(&self, account: AccountId, claims: Claims) -> Result<()> {
+        self.change_claims(account, claims).await
+    }
+
     /// Sets what is given.
     ///
     /// # Errors
@@ -260,10 +269,10 @@ fn with_aliases(tx: &mut dyn Tx, row: &mut Row) -> Result<Account> {
     let (id, address): (AccountId, Mailbox) = (row.parsed()?, row.parsed()?);
     let screening = codec::screening(&row.text()?)?;
     let legacy = row.text_or_null()?.map(|name| codec::legacy(&name)).transpose()?;
-    let made = row.time()?;
+    let (made, claims) = (row.time()?, codec::claims(&row.text()?)?);
     let aliases = tx.query(ALIASES, params![Partition::of(id), id])?;
     let aliases = aliases.into_iter().map(|mut row| alias(&row.text()?)).collect::<Result<_>>()?;
-    Ok(Account { id, address, aliases, screening, legacy: legacy.unwrap_or(Legacy::default_for(screening)), made })
+    Ok(Account { id, address, aliases, screening, legacy: legacy.unwrap_or(Legacy::default_for(screening)), claims, made })
 }
 
 /// The screening mode of an account, unless it is being deleted.
@@ -276,6 +285,17 @@ pub(crate) fn screening_of(tx: &mut dyn Tx, part: Partition, account: AccountId)
 pub(crate) fn write_modes(tx: &mut dyn Tx, account: AccountId, (screening, legacy): (Screening, Option<Legacy>)) -> Result<()> {
     let (screening, legacy) = (codec::screening_name(screening), legacy.map(codec::legacy_name));
     tx.execute(SET_MODES, params![Partition::of(account), account, screening, legacy]).map(drop)
+}
+
+/// Whether claims of strangers are shown, unless the account is being deleted.
+pub(crate) fn claims_of(tx: &mut dyn Tx, account: AccountId) -> Result<Option<Claims>> {
+    let loaded = load(tx, Partition::of(account), account)?;
+    Ok(loaded.map(|account| account.claims))
+}
+
+/// Writes whether claims of strangers are shown.
+pub(crate) fn write_claims(tx: &mut dyn Tx, account: AccountId, claims: Claims) -> Result<()> {
+    tx.execute(SET_CLAIMS, params![Partition::of(account), account, codec::claims_name(claims)]).map(drop)
 }
 
 /// The modes as they were chosen: screening, and legacy if it was chosen at all.

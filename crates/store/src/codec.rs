@@ -1,6 +1,6 @@
 //! Values as columns hold them: names for what has names, JSON for the state machines' states.
 
-use delivery::consent::{Legacy, Screening};
+use delivery::consent::{Claims, Legacy, Screening};
 use mail::envelope::{Body, ReportWish, ReturnWish};
 use mail::notice::Kind;
 use serde::Serialize;
@@ -37,6 +37,18 @@ pub(crate) fn legacy_name(legacy: Legacy) -> &'static str {
 pub(crate) fn legacy(name: &str) -> Result<Legacy> {
     let all = [Legacy::Deliver, Legacy::Keep, Legacy::Refuse];
     all.into_iter().find(|known| legacy_name(*known) == name).ok_or_else(|| unknown("legacy mode", name))
+}
+
+pub(crate) fn claims_name(claims: Claims) -> &'static str {
+    match claims {
+        Claims::Shown => "shown",
+        Claims::Hidden => "hidden",
+    }
+}
+
+pub(crate) fn claims(name: &str) -> Result<Claims> {
+    let all = [Claims::Shown, Claims::Hidden];
+    all.into_iter().find(|known| claims_name(*known) == name).ok_or_else(|| unknown("claims mode", name))
 }
 
 pub(crate) fn returns_name(returns: Option<ReturnWish>) -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use delivery::consent::{Decision, Entry, EntryList, Legacy, Question, Reason, Screening, Who, decide, keys_for};
+use delivery::consent::{Claims, Decision, Entry, EntryList, Legacy, Question, Reason, Screening, Who, decide, keys_for};
 use delivery::schedule::{Jitter, Timers};
 use mail::address::{Domain, Mailbox};
 use mail::id::{AccountId, EntryId, Partition};
@@ -74,6 +74,10 @@ enum Undo {
         before: (Screening, Option<Legacy>),
         after: (Screening, Option<Legacy>),
     },
+    Claims {
+        before: Claims,
+        after: Claims,
+    },
 }
 
 impl Store {
@@ -137,9 +141,12 @@ impl Store {
     pub async fn undo_consent(&self, account: AccountId, change: EntryId, now: Timestamp) -> Result<bool> {
         let timers = self.timers();
         let undo = move |tx: &mut dyn Tx| {
-            let Some(scope) = undo(tx, account, change, now)? else { return Ok(None) };
-            // What was released stays in the mailbox; what was blocked is shown again.
-            let scopes = vec![scope, Scope::Kept(Change::Blocks)];
+            let scopes = match undo(tx, account, change, now)? {
+                Undone::Not => return Ok(None),
+                Undone::NothingElse => Vec::new(),
+                // What was released stays in the mailbox; what was blocked is shown again.
+                Undone::Concerns(scope) => vec![scope, Scope::Kept(Change::Blocks)],
+            };
             let first = redecide_all(tx, account, &scopes, (now, Jitter::NONE), &timers)?;
             Ok(Some((scopes, first)))
         };
@@ -183,6 +190,19 @@ impl Store {
             self.go_on_with(account, scopes, first, (now, Jitter::NONE)).await?;
         }
         Ok(())
+    }
+
+    pub(crate) async fn change_claims(&self, account: AccountId, claims: Claims) -> Result<()> {
+        let now = self.now();
+        let id = EntryId::new(now, self.entropy().first_chunk().copied().unwrap_or_default());
+        let change = move |tx: &mut dyn Tx| {
+            let before = accounts::claims_of(tx, account)?;
+            let Some(before) = before.filter(|before| *before != claims) else { return Ok(()) };
+            accounts::write_claims(tx, account, claims)?;
+            let text = format!("claims {}", codec::claims_name(claims));
+            write_history(tx, account, id, (now, "mode", &text), &Undo::Claims { before, after: claims })
+        };
+        self.write(Partition::of(account), 0, change).await
     }
 
     /// What the first pages left. Returns how many messages were released in all.
@@ -416,19 +436,29 @@ fn write_history(tx: &mut dyn Tx, account: AccountId, id: EntryId, entry: (Times
     tx.execute(WRITE_HISTORY, params![Partition::of(account), account, id, at, through, text, undo]).map(drop)
 }
 
-/// Puts back what a change replaced. Returns which arrivals that concerns, if it could.
-fn undo(tx: &mut dyn Tx, account: AccountId, change: EntryId, now: Timestamp) -> Result<Option<Scope>> {
+/// What came of undoing a change.
+enum Undone {
+    /// It can't be undone.
+    Not,
+    /// It is, and concerns nothing that waits.
+    NothingElse,
+    /// It is, and concerns these.
+    Concerns(Scope),
+}
+
+/// Puts back what a change replaced, if it can.
+fn undo(tx: &mut dyn Tx, account: AccountId, change: EntryId, now: Timestamp) -> Result<Undone> {
     let part = Partition::of(account);
-    let Some(mut row) = tx.one(CHANGE, params![part, account, change])? else { return Ok(None) };
+    let Some(mut row) = tx.one(CHANGE, params![part, account, change])? else { return Ok(Undone::Not) };
     let (at, undone, undo) = (row.time()?, row.flag()?, row.json::<Undo>()?);
     if undone || at + UNDO_WITHIN < now {
-        return Ok(None);
+        return Ok(Undone::Not);
     }
-    let scope = match undo {
+    let result = match undo {
         Undo::Entries { name, lists, before, after } => {
             let current = named(tx, account, &name, &lists)?;
             if current.iter().map(|entry| entry.id).ne(after) {
-                return Ok(None);
+                return Ok(Undone::Not);
             }
             let spoken_of = current.iter().chain(&before).map(|entry| scope_of((entry.list, &entry.who))).next();
             for entry in &current {
@@ -437,18 +467,25 @@ fn undo(tx: &mut dyn Tx, account: AccountId, change: EntryId, now: Timestamp) ->
             for entry in &before {
                 put(tx, account, entry)?;
             }
-            spoken_of.unwrap_or(Scope::All)
+            Undone::Concerns(spoken_of.unwrap_or(Scope::All))
         }
         Undo::Modes { before, after } => {
             if accounts::modes(tx, account)? != Some(after) {
-                return Ok(None);
+                return Ok(Undone::Not);
             }
             accounts::write_modes(tx, account, before)?;
-            Scope::All
+            Undone::Concerns(Scope::All)
+        }
+        Undo::Claims { before, after } => {
+            if accounts::claims_of(tx, account)? != Some(after) {
+                return Ok(Undone::Not);
+            }
+            accounts::write_claims(tx, account, before)?;
+            Undone::NothingElse
         }
     };
     tx.execute(UNDONE, params![part, account, change])?;
-    Ok(Some(scope))
+    Ok(result)
 }
 
 fn mode_text(before: (Screening, Option<Legacy>), after: (Screening, Option<Legacy>)) -> String {

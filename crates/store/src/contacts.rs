@@ -14,7 +14,7 @@ use mail::time::Timestamp;
 use crate::backend::Tx;
 use crate::destination::transition;
 use crate::kept::{self, Kept};
-use crate::{ArrivalRecord, Contact, Evidence, Result, Store, StoreError, arrival_row, params, statements};
+use crate::{ArrivalRecord, Claimed, Contact, Evidence, Result, Store, StoreError, arrival_row, params, statements};
 
 /// Messages that one transaction puts away.
 const ROWS_MAX: usize = 500;
@@ -39,14 +39,7 @@ impl Store {
     /// # Errors
     /// The store is not available.
     pub async fn contacts(&self, account: AccountId, now: Timestamp) -> Result<Vec<Contact>> {
-        let list = move |tx: &mut dyn Tx| {
-            let listed = arrival_row::listed(tx, account)?;
-            let waiting: Vec<_> = listed.iter().filter(|record| now < record.arrival.expires).collect();
-            let kept = kept::shown(tx, account, now)?;
-            let attempts = attempts(tx, account, waiting.iter().copied())?;
-            let rows = collapse(attempts.into_iter().chain(kept.iter().map(pushed)));
-            Ok(rank(&rows).into_iter().take(CONTACTS_MAX).map(|row| contact(row, &waiting, &kept)).collect())
-        };
+        let list = move |tx: &mut dyn Tx| Ok(ranked(tx, account, now)?.into_iter().map(|(_row, contact)| contact).collect());
         self.read(list).await
     }
 
@@ -78,6 +71,17 @@ impl Store {
     }
 }
 
+/// The rows of an account's list, best first: as they are ranked, and as people read them.
+pub(crate) fn ranked(tx: &mut dyn Tx, account: AccountId, now: Timestamp) -> Result<Vec<(delivery::contacts::Contact, Contact)>> {
+    let listed = arrival_row::listed(tx, account)?;
+    let waiting: Vec<_> = listed.iter().filter(|record| now < record.arrival.expires).collect();
+    let kept = kept::shown(tx, account, now)?;
+    let attempts = attempts(tx, account, waiting.iter().copied())?;
+    let rows = collapse(attempts.into_iter().chain(kept.iter().map(pushed)));
+    let best = rank(&rows).into_iter().take(CONTACTS_MAX);
+    Ok(best.map(|row| (row.clone(), contact(row, &waiting, &kept))).collect())
+}
+
 fn speaks_of(who: &Who, record: &ArrivalRecord) -> bool {
     match who {
         Who::Address(mailbox) => record.notice.from == *mailbox,
@@ -90,19 +94,41 @@ fn speaks_of(who: &Who, record: &ArrivalRecord) -> bool {
 /// One row as people read it, with the best proof that came with it; with the latest word on where it was pushed from.
 fn contact(row: &delivery::contacts::Contact, listed: &[&ArrivalRecord], kept: &[Kept]) -> Contact {
     let nothing = || Evidence { rule: Proof::Nothing.as_str().to_owned(), detail: String::new(), address: None };
-    let delivery::contacts::Contact { sender, kind, count, first, last, size_octets, expires, .. } = row.clone();
+    let delivery::contacts::Contact { sender, kind, count, first, last, size_octets, expires, proof, acquaintance, network } = row.clone();
     let evidence = match kind {
         ContactKind::Notice => {
             let of_sender = listed.iter().filter(|record| record.notice.from == row.sender);
             // The first of the best: `max_by_key` keeps the last.
-            of_sender.rev().max_by_key(|record| proof(&record.evidence)).map(|record| record.evidence.clone())
+            of_sender.rev().max_by_key(|record| worth(&record.evidence)).map(|record| record.evidence.clone())
         }
         ContactKind::Legacy => {
             let latest = kept.iter().rfind(|kept| kept.sender == row.sender);
             latest.map(|kept| Evidence { detail: kept.detail.clone(), address: kept.address, ..nothing() })
         }
     };
-    Contact { sender, count, first, last, size_octets, expires, evidence: evidence.unwrap_or_else(nothing), kind }
+    let claimed = match kind {
+        ContactKind::Notice => listed.iter().rfind(|record| record.notice.from == row.sender).map(|record| claimed(record)),
+        // Anybody wrote it; what it says of itself is worth nothing.
+        ContactKind::Legacy => None,
+    };
+    Contact {
+        sender,
+        count,
+        first,
+        last,
+        size_octets,
+        expires,
+        evidence: evidence.unwrap_or_else(nothing),
+        proof,
+        acquaintance,
+        network: network.map(|network| network.to_string()),
+        claimed: claimed.unwrap_or_default(),
+        kind,
+    }
+}
+
+fn claimed(record: &ArrivalRecord) -> Claimed {
+    Claimed { name: record.notice.name.clone(), subject: record.notice.subject.clone() }
 }
 
 /// A kept message as it is ranked: whoever pushed it proved nothing.
@@ -142,14 +168,14 @@ fn attempt(record: &ArrivalRecord, acquaintance: Acquaintance) -> Attempt {
         at: record.noted_at,
         size_octets: record.notice.size_octets,
         expires: record.arrival.expires,
-        proof: proof(&record.evidence),
+        proof: worth(&record.evidence),
         acquaintance,
         network: record.evidence.address.and_then(network_of),
     }
 }
 
 /// What a notice's evidence is worth. Nobody forges a notice from one account of this server to another.
-fn proof(evidence: &Evidence) -> Proof {
+fn worth(evidence: &Evidence) -> Proof {
     if evidence.rule == "local" { Proof::Assert } else { Proof::parse(&evidence.rule) }
 }
 

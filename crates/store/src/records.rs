@@ -1,5 +1,6 @@
 //! What goes into the store and comes out: plain values, one for each kind of row.
 
+mod contact;
 mod pushed;
 mod settle;
 
@@ -12,14 +13,16 @@ use mail::notice::Notice;
 use mail::time::Timestamp;
 
 use delivery::arrival::{Arrival, ArrivalEvent};
-use delivery::consent::{Entry, EntryList, Legacy, Screening, Who};
+use delivery::consent::{Claims, Entry, EntryList, Legacy, Screening, Who};
 pub use delivery::contacts::ContactKind;
 pub use delivery::pin::Pin;
 use delivery::schedule::Jitter;
+pub use delivery::synthetic::Claimed;
 use delivery::transfer::Transfer;
 
 use crate::content::StoredContent;
 
+pub use contact::{Contact, Observed};
 pub use pushed::{Addressee, Pusher, Receive, Received, Room};
 pub use settle::{Attempt, Settle, Settled};
 
@@ -86,6 +89,8 @@ pub struct Account {
     pub screening: Screening,
     /// What happens to pushed mail from strangers.
     pub legacy: Legacy,
+    /// Whether names and subjects that strangers claim are shown.
+    pub claims: Claims,
     /// When it was added.
     pub made: Timestamp,
 }
@@ -376,40 +381,6 @@ pub struct HistoryItem {
     pub text: String,
     /// Whether it was undone.
     pub undone: bool,
-}
-
-/// All that waits from one sender.
-#[derive(Debug, Clone)]
-pub struct Contact {
-    /// The responsible address.
-    pub sender: Mailbox,
-    /// How many messages.
-    pub count: u32,
-    /// The first one's time.
-    pub first: Timestamp,
-    /// The last one's time.
-    pub last: Timestamp,
-    /// Of all of them.
-    pub size_octets: u64,
-    /// When the last of them expires.
-    pub expires: Timestamp,
-    /// The best proof among them.
-    pub evidence: Evidence,
-    /// What sort.
-    pub kind: ContactKind,
-}
-
-/// Somebody who was let in with `screening = observe`, and would have waited with `on`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observed {
-    /// The responsible address.
-    pub sender: Mailbox,
-    /// How many messages.
-    pub count: u64,
-    /// The first one's time.
-    pub first: Timestamp,
-    /// The last one's time.
-    pub last: Timestamp,
 }
 
 /// A message in a listing.

@@ -11,7 +11,7 @@ pub const FOLDER: &str = "Contact Requests";
 
 /// What the sender's server says of the latest message, unchecked; shown to who asked for it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Claims {
+pub struct Claimed {
     /// The author's name.
     pub name: Option<String>,
     /// The subject.
@@ -19,7 +19,7 @@ pub struct Claims {
 }
 
 /// The message that stands for a row of the contact list.
-pub fn message(owner: &Mailbox, contact: &Contact, claims: &Claims) -> Vec<u8> {
+pub fn message(owner: &Mailbox, contact: &Contact, claimed: &Claimed) -> Vec<u8> {
     let address = shown::address(&contact.sender);
     let script = shown::own_script(&contact.sender);
     let beside = script.as_ref().map(|script| format!(" ({script})")).unwrap_or_default();
@@ -29,12 +29,12 @@ pub fn message(owner: &Mailbox, contact: &Contact, claims: &Claims) -> Vec<u8> {
         subject: &format!("Contact request: {address}{beside}"),
         at: contact.last,
         fields: "",
-        text: &text(contact, &address, script.as_deref(), claims),
+        text: &text(contact, &address, script.as_deref(), claimed),
     }
     .write()
 }
 
-fn text(contact: &Contact, address: &str, script: Option<&str>, claims: &Claims) -> String {
+fn text(contact: &Contact, address: &str, script: Option<&str>, claimed: &Claimed) -> String {
     let first = match contact.kind {
         ContactKind::Notice => {
             "This address wants to send you mail, and you have not decided about it yet. Its server\r\n\
@@ -47,8 +47,8 @@ fn text(contact: &Contact, address: &str, script: Option<&str>, claims: &Claims)
     };
     let mut lines = vec![first.to_owned(), String::new(), line("Address", address)];
     lines.extend(script.map(|script| line("In its script", &format!("{script}   (may look like another)"))));
-    lines.extend(claims.name.as_deref().map(|name| line("Claimed name", &format!("(not checked) {}", shown::claim(name)))));
-    lines.extend(claims.subject.as_deref().map(|subject| line("Claimed topic", &format!("(not checked) {}", shown::claim(subject)))));
+    lines.extend(claimed.name.as_deref().map(|name| line("Claimed name", &format!("(not checked) {}", shown::claim(name)))));
+    lines.extend(claimed.subject.as_deref().map(|subject| line("Claimed topic", &format!("(not checked) {}", shown::claim(subject)))));
     lines.push(line("Waiting", &waiting(contact)));
     lines.push(line("First", &contact.first.to_rfc5322()));
     lines.push(line("Latest", &contact.last.to_rfc5322()));
@@ -121,13 +121,13 @@ mod tests {
         }
     }
 
-    fn written(contact: &Contact, claims: &Claims) -> String {
-        String::from_utf8(message(&"bob@b.test".parse().unwrap(), contact, claims)).unwrap()
+    fn written(contact: &Contact, claimed: &Claimed) -> String {
+        String::from_utf8(message(&"bob@b.test".parse().unwrap(), contact, claimed)).unwrap()
     }
 
     #[test]
     fn a_request_tells_who_knocks_and_is_from_nobody_but_us() {
-        let claims = Claims { name: Some("Bob's bank, https://bank.test".to_owned()), subject: Some("Hi".to_owned()) };
+        let claimed = Claimed { name: Some("Bob's bank, https://bank.test".to_owned()), subject: Some("Hi".to_owned()) };
         let expected = "From: Contact Requests <no-reply@b.test>\r\n\
             Reply-To: <bob@b.test>\r\n\
             To: <bob@b.test>\r\n\
@@ -151,7 +151,7 @@ mod tests {
             Proof:         strong: it was signed with the domain's own key\r\n\
             Came from:     network 198.51.100.0/24\r\n\
             Before:        nothing was ever fetched from this domain for you\r\n";
-        let message = written(&contact("alice@a.test".parse().unwrap()), &claims);
+        let message = written(&contact("alice@a.test".parse().unwrap()), &claimed);
         let (id, rest) = message.split_once("\r\n").unwrap();
         assert!(id.starts_with("Message-ID: <") && id.ends_with("@b.test>"), "{id}");
         assert!(rest.starts_with(expected), "{rest}");
@@ -170,7 +170,7 @@ mod tests {
             Contact { network: None, ..base.clone() },
             Contact { acquaintance: Acquaintance::RetrievedFrom, ..base.clone() },
         ];
-        let none = Claims::default();
+        let none = Claimed::default();
         assert_eq!(written(&base, &none), written(&base.clone(), &none));
         for other in others {
             let (one, other) = (written(&base, &none), written(&other, &none));
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn an_address_in_another_script_stands_beside_one_that_cannot_be_mistaken() {
-        let message = written(&contact("\u{430}lice@b\u{fc}cher.test".parse().unwrap()), &Claims::default());
+        let message = written(&contact("\u{430}lice@b\u{fc}cher.test".parse().unwrap()), &Claimed::default());
         assert!(message.contains("\r\nAddress:       \\u{430}lice@xn--bcher-kva.test\r\n"), "{message}");
         assert!(message.contains("\r\nIn its script: \u{430}lice@b\u{fc}cher.test   (may look like another)\r\n"), "{message}");
         let section = HeaderSection::read(message.as_bytes());
@@ -194,9 +194,9 @@ mod tests {
         #[test]
         fn no_name_and_no_claim_adds_a_field_a_line_or_a_link(local in "\\PC{1,16}", name: String, subject: String) {
             let Ok(sender) = Mailbox::new(&local, "a.test".parse().unwrap()) else { return Ok(()) };
-            let plain = written(&contact("x@a.test".parse().unwrap()), &Claims { name: Some(String::new()), subject: Some(String::new()) });
+            let plain = written(&contact("x@a.test".parse().unwrap()), &Claimed { name: Some(String::new()), subject: Some(String::new()) });
             let odd = contact(sender);
-            let message = written(&odd, &Claims { name: Some(name), subject: Some(subject) });
+            let message = written(&odd, &Claimed { name: Some(name), subject: Some(subject) });
             let (section, of_plain) = (HeaderSection::read(message.as_bytes()), HeaderSection::read(plain.as_bytes()));
             let names = |section: &HeaderSection<'_>| section.fields().iter().map(|field| field.name().to_owned()).collect::<Vec<_>>();
             prop_assert_eq!(names(&section), names(&of_plain));
@@ -213,6 +213,6 @@ mod tests {
     fn times_are_told_whole() {
         let mut late = contact("x@a.test".parse().unwrap());
         late.expires = Timestamp::FAR_FUTURE;
-        assert!(written(&late, &Claims::default()).contains("Expires:       Thu, 30 Dec 9999 22:00:00 +0000\r\n"));
+        assert!(written(&late, &Claimed::default()).contains("Expires:       Thu, 30 Dec 9999 22:00:00 +0000\r\n"));
     }
 }

@@ -22,6 +22,7 @@ use serde::Serialize;
 
 use super::incoming::{Incoming, Nothing};
 use super::{AdminError, Desk, Request, Response};
+use crate::acts::Modes;
 
 /// Carries out a command that no octets follow.
 ///
@@ -47,7 +48,7 @@ pub async fn run_with(desk: &Desk, request: Request, incoming: &mut dyn Incoming
         Request::AppPasswordAdd { address, name, scopes } => app_passwords::add(desk, &address, &name, &scopes).await,
         Request::AppPasswordList { address } => app_passwords::list(desk, &address).await,
         Request::AppPasswordRemove { address, name } => app_passwords::remove(desk, &address, &name).await,
-        Request::Mode { address, screening, legacy } => accounts::mode(desk, &address, screening, legacy).await,
+        Request::Mode { address, screening, legacy, claims } => accounts::mode(desk, &address, Modes { screening, legacy, claims }).await,
         Request::EntryAdd { address, list, who } => entries::add(desk, &address, list, who).await,
         Request::ExpectedAdd { address, who, until, count, reference } => {
             let terms = entries::Terms { until: until.as_deref(), count, reference };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use delivery::consent::{Legacy, Screening, Who};
+use delivery::consent::{Claims, Legacy, Screening, Who};
 use mail::address::{Domain, Mailbox};
 use mail::id::{EntryId, MailId, NoticeId};
 use mail::time::Timestamp;
@@ -88,6 +88,9 @@ pub enum Request {
         screening: Option<Screening>,
         /// New, if given.
         legacy: Option<Legacy>,
+        /// New, if given.
+        #[serde(default)]
+        claims: Option<Claims>,
     },
     /// `allow ADDR add`, `block ADDR add`
     EntryAdd {

@@ -200,10 +200,17 @@ async fn app_passwords_are_shown_once_listed_and_removed() {
 async fn modes_are_told_and_changed() {
     let office = Office::with_alice().await;
     let mode = office.ask(json!({ "command": "mode", "address": "alice@a.test" })).await.unwrap();
-    assert_eq!(mode, json!({ "address": "alice@a.test", "screening": "off", "legacy": "deliver" }));
-    let mode = json!({ "command": "mode", "address": "alice@a.test", "screening": "observe", "legacy": "refuse" });
+    assert_eq!(mode, json!({ "address": "alice@a.test", "screening": "off", "legacy": "deliver", "claims": "hidden" }));
+    let mode = json!({ "command": "mode", "address": "alice@a.test", "screening": "observe", "legacy": "refuse", "claims": "shown" });
     let mode = office.ask(mode).await.unwrap();
-    assert_eq!(mode, json!({ "address": "alice@a.test", "screening": "observe", "legacy": "refuse" }));
+    assert_eq!(mode, json!({ "address": "alice@a.test", "screening": "observe", "legacy": "refuse", "claims": "shown" }));
+    let history = office.ask(json!({ "command": "history-list", "address": "alice@a.test" })).await.unwrap();
+    let change = history.as_array().unwrap().iter().find(|item| item["change"] == "claims shown").unwrap();
+    let undo = json!({ "command": "history-undo", "address": "alice@a.test", "change": change["id"] });
+    office.ask(undo.clone()).await.unwrap();
+    assert_eq!(office.refusal(undo).await, (Fault::Refused, "not-undoable".to_owned()));
+    let mode = office.ask(json!({ "command": "mode", "address": "alice@a.test" })).await.unwrap();
+    assert_eq!(mode, json!({ "address": "alice@a.test", "screening": "observe", "legacy": "refuse", "claims": "hidden" }));
     office.close().await;
 }
 

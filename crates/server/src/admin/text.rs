@@ -67,7 +67,12 @@ pub fn render(request: &Request, document: &Value) -> String {
             format!("{name} lets nobody in any more.")
         }
         Request::AppPasswordRemove { name, .. } => format!("There was no app password {name}."),
-        Request::Mode { .. } => format!("screening {}, legacy {}", field(document, "screening"), field(document, "legacy")),
+        Request::Mode { .. } => format!(
+            "screening {}, legacy {}, claims {}",
+            field(document, "screening"),
+            field(document, "legacy"),
+            field(document, "claims")
+        ),
         Request::EntryAdd { list, .. } => changed(document, if *list == List::Block { "blocked" } else { "allowed" }),
         Request::ExpectedAdd { .. } => changed(document, "expected"),
         Request::EntryRemove { .. } => changed(document, "removed"),

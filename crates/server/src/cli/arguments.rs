@@ -1,16 +1,20 @@
 //! What can be typed. The names are relied on by scripts and people's fingers.
 
+mod modes;
+
 use crate::roles::Role;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use delivery::consent::{Legacy, Screening, Who};
+use delivery::consent::Who;
 use mail::address::{Domain, Mailbox};
 use mail::id::{EntryId, MailId, NoticeId};
 
 use store::Scope;
+
+use modes::{ClaimsArgument, LegacyArgument, ScreeningArgument};
 
 use super::operator::{DomainCommand, Man, Queue};
 
@@ -56,6 +60,9 @@ pub(super) enum Command {
         /// What happens to plain mail from strangers.
         #[arg(long)]
         legacy: Option<LegacyArgument>,
+        /// Whether names and subjects that strangers claim are shown.
+        #[arg(long)]
+        claims: Option<ClaimsArgument>,
     },
     /// Who is let in.
     Allow {
@@ -438,44 +445,4 @@ pub(super) enum FormatArgument {
     Maildir,
     /// A file for each mailbox (mboxrd).
     Mbox,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum ScreeningArgument {
-    /// Everything authorised is fetched.
-    Off,
-    /// The same, and who would have waited is shown.
-    Observe,
-    /// Strangers wait as contact attempts.
-    On,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum LegacyArgument {
-    /// Delivered.
-    Deliver,
-    /// Kept aside, shown among the contact attempts.
-    Keep,
-    /// Refused.
-    Refuse,
-}
-
-impl From<ScreeningArgument> for Screening {
-    fn from(argument: ScreeningArgument) -> Self {
-        match argument {
-            ScreeningArgument::Off => Self::Off,
-            ScreeningArgument::Observe => Self::Observe,
-            ScreeningArgument::On => Self::On,
-        }
-    }
-}
-
-impl From<LegacyArgument> for Legacy {
-    fn from(argument: LegacyArgument) -> Self {
-        match argument {
-            LegacyArgument::Deliver => Self::Deliver,
-            LegacyArgument::Keep => Self::Keep,
-            LegacyArgument::Refuse => Self::Refuse,
-        }
-    }
 }

@@ -7,6 +7,7 @@ use proto::sasl::Secret;
 use serde::Serialize;
 use store::{Account, Added, Alias, Belongings, NewAccount, ScramVerifier};
 
+use crate::acts::Modes;
 use crate::admin::request::Password;
 use crate::admin::{AdminError, Desk, Response};
 use crate::passwords;
@@ -173,18 +174,9 @@ pub(super) async fn delete(desk: &Desk, address: &Mailbox) -> Result<Response, A
     Ok(Response::of(serde_json::json!({ "deleted": address, "unsent": unsent, "uncollected": uncollected, "mail": mail })))
 }
 
-pub(super) async fn mode(
-    desk: &Desk,
-    address: &Mailbox,
-    screening: Option<Screening>,
-    legacy: Option<Legacy>,
-) -> Result<Response, AdminError> {
+pub(super) async fn mode(desk: &Desk, address: &Mailbox, modes: Modes) -> Result<Response, AdminError> {
     let account = desk.account(address).await?;
-    if screening.is_some() || legacy.is_some() {
-        desk.store.set_mode(account.id, screening, legacy).await?;
-        // What waits may be due by the new mode.
-        desk.due.raise();
-    }
-    let Account { address, screening, legacy, .. } = desk.account(address).await?;
-    Ok(Response::of(serde_json::json!({ "address": address, "screening": screening, "legacy": legacy })))
+    desk.acts(&account).set_modes(modes).await?;
+    let Account { address, screening, legacy, claims, .. } = desk.account(address).await?;
+    Ok(Response::of(serde_json::json!({ "address": address, "screening": screening, "legacy": legacy, "claims": claims })))
 }

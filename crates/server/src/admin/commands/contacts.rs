@@ -73,9 +73,6 @@ async fn observed(desk: &Desk, account: &Account) -> Result<Vec<Row>, AdminError
 
 pub(super) async fn dismiss(desk: &Desk, address: &Mailbox, who: &Who) -> Result<Response, AdminError> {
     let account = desk.account(address).await?;
-    let dismissed = desk.store.dismiss_contact(account.id, who, desk.means.now()).await?;
-    if dismissed == 0 {
-        return Err(AdminError::refused("no-such-contact", format!("nothing waits from {who}")));
-    }
+    let dismissed = desk.acts(&account).dismiss(who).await?;
     Ok(Response::of(serde_json::json!({ "who": who, "dismissed": dismissed })))
 }

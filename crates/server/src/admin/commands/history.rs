@@ -26,10 +26,6 @@ pub(super) async fn list(desk: &Desk, address: &Mailbox) -> Result<Response, Adm
 
 pub(super) async fn undo(desk: &Desk, address: &Mailbox, change: EntryId) -> Result<Response, AdminError> {
     let account = desk.account(address).await?;
-    if !desk.store.undo_consent(account.id, change, desk.means.now()).await? {
-        let message = format!("{change} can't be undone: it is older than 24 hours, undone already, or not a change of {address}");
-        return Err(AdminError::refused("not-undoable", message));
-    }
-    desk.due.raise();
+    let change = desk.acts(&account).undo(Some(change)).await?;
     Ok(Response::of(serde_json::json!({ "undone": change })))
 }

@@ -1,0 +1,50 @@
+//! Who has knocked, and who would have had to.
+
+use delivery::contacts::{Acquaintance, ContactKind, Proof};
+use delivery::synthetic::Claimed;
+use mail::address::Mailbox;
+use mail::time::Timestamp;
+
+use super::Evidence;
+
+/// All that waits from one sender.
+#[derive(Debug, Clone)]
+pub struct Contact {
+    /// The responsible address.
+    pub sender: Mailbox,
+    /// How many messages.
+    pub count: u32,
+    /// The first one's time.
+    pub first: Timestamp,
+    /// The last one's time.
+    pub last: Timestamp,
+    /// Of all of them.
+    pub size_octets: u64,
+    /// When the last of them expires.
+    pub expires: Timestamp,
+    /// The best proof among them.
+    pub evidence: Evidence,
+    /// What it is worth.
+    pub proof: Proof,
+    /// What we have had to do with the domain.
+    pub acquaintance: Acquaintance,
+    /// Where the first one's notifier dialled from, roughly.
+    pub network: Option<String>,
+    /// What the latest of them claims. To be shown only to who asked for it.
+    pub claimed: Claimed,
+    /// What sort.
+    pub kind: ContactKind,
+}
+
+/// Somebody who was let in with `screening = observe`, and would have waited with `on`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    /// The responsible address.
+    pub sender: Mailbox,
+    /// How many messages.
+    pub count: u64,
+    /// The first one's time.
+    pub first: Timestamp,
+    /// The last one's time.
+    pub last: Timestamp,
+}
