@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O, reads a clock or draws random numbers; whoever calls brings the time and the chance.
 
+pub mod absence;
 pub mod arrival;
 pub mod authority;
 pub mod consent;
@@ -19,6 +20,7 @@ pub mod policy;
 pub mod rate;
 pub mod relay;
 pub mod report;
+pub mod rules;
 pub mod schedule;
 pub mod spf;
 pub mod synthetic;
