@@ -117,8 +117,19 @@ time_ordered_id! {
     MailId
 }
 time_ordered_id! {
+    /// A mailbox, whatever its name: its OBJECTID (RFC 8474).
+    MailboxId
+}
+time_ordered_id! {
     /// An entry of a consent list, or a change of one.
     EntryId
+}
+
+impl MailboxId {
+    /// The INBOX of an account, which comes and goes with it.
+    pub const fn inbox_of(account: AccountId) -> Self {
+        Self(account.0)
+    }
 }
 
 /// The id of a notice, which is also the id of its transfer: fresh for every recipient, opaque to the peer.

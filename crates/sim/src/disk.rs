@@ -287,6 +287,7 @@ mod tests {
                 objects: disk.remote.clone().unwrap(),
                 host: "mx.a.test".parse().unwrap(),
                 timers: Arc::default(),
+                quota: store::quota::Quota::default(),
             },
         )
     }

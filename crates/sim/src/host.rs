@@ -123,6 +123,7 @@ impl Server {
             objects: Arc::new(self.disk.contents(network, self.host)),
             host: self.hostname.clone(),
             timers: Arc::new(self.timers.clone()),
+            quota: store::quota::Quota::default(),
         };
         let (journal, executor, domain) = (network.journal.clone(), Arc::clone(&network.executor), self.domain.clone());
         let net = Arc::downgrade(network);

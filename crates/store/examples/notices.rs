@@ -36,6 +36,7 @@ fn main() -> Result<(), Failure> {
         host: "mx.b.test".parse()?,
         objects: Arc::new(InMemory::new()),
         timers: Arc::new(Timers::default()),
+        quota: store::quota::Quota::default(),
     };
     let database = Database::Sqlite(SqliteFile::new(directory.path().join("store.sqlite")));
     let (store, threads) = open(&database, surroundings)?;

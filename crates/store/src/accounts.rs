@@ -5,11 +5,11 @@ use mail::address::Mailbox;
 use mail::id::{AccountId, Partition};
 use mail::time::Timestamp;
 
-use crate::backend::{Row, Tx};
+use crate::backend::{Row, Sql, Tx};
 use crate::directory::{alias_name, catch_all};
 use crate::former::Through;
 use crate::{
-    Account, Added, Alias, Credentials, NewAccount, Result, ScramVerifier, Store, StoreError, app_passwords, codec, directory, mailbox,
+    Account, Added, Alias, Credentials, NewAccount, Result, ScramVerifier, Store, StoreError, app_passwords, codec, directory, mailboxes,
     params, statements,
 };
 
@@ -40,7 +40,30 @@ statements! {
     ERASE_REDECISIONS = "DELETE FROM redecision WHERE part = ?1 AND account = ?2";
     ERASE_OBSERVED = "DELETE FROM observed WHERE part = ?1 AND account = ?2";
     ERASE_MAILBOXES = "DELETE FROM mailbox WHERE part = ?1 AND account = ?2";
+    ERASE_ITEMS = "DELETE FROM item WHERE part = ?1 AND account = ?2";
+    ERASE_EXPUNGED = "DELETE FROM expunged WHERE part = ?1 AND account = ?2";
+    ERASE_DISCARDED = "DELETE FROM discarded WHERE part = ?1 AND account = ?2";
+    ERASE_SUBSCRIPTIONS = "DELETE FROM subscription WHERE part = ?1 AND account = ?2";
+    ERASE_ANNOTATIONS = "DELETE FROM annotation WHERE part = ?1 AND account = ?2";
+    ERASE_BEATS = "DELETE FROM beat WHERE part = ?1 AND account = ?2";
 }
+
+/// What an account has beside its transfers, arrivals and mail; itself last.
+const ERASE_ALL: [Sql; 13] = [
+    ERASE_ALIASES,
+    ERASE_ENTRIES,
+    ERASE_HISTORY,
+    ERASE_REDECISIONS,
+    ERASE_OBSERVED,
+    ERASE_ITEMS,
+    ERASE_EXPUNGED,
+    ERASE_DISCARDED,
+    ERASE_SUBSCRIPTIONS,
+    ERASE_ANNOTATIONS,
+    ERASE_BEATS,
+    ERASE_MAILBOXES,
+    ERASE,
+];
 
 impl Store {
     /// Adds an account: reserves the address, creates the account, activates the address; each repeatable.
@@ -133,9 +156,7 @@ impl Store {
         self.erase_mail(account, now).await?;
         self.erase_kept(account, now).await?;
         let erase = move |tx: &mut dyn Tx| {
-            for table in [ERASE_ALIASES, ERASE_ENTRIES, ERASE_HISTORY, ERASE_REDECISIONS, ERASE_OBSERVED, ERASE_MAILBOXES, ERASE] {
-                tx.execute(table, params![part, account])?;
-            }
+            ERASE_ALL.iter().try_for_each(|table| tx.execute(*table, params![part, account]).map(drop))?;
             app_passwords::erase(tx, part, account)
         };
         self.write(part, 0, erase).await
@@ -246,7 +267,7 @@ fn create(tx: &mut dyn Tx, part: Partition, account: &NewAccount) -> Result<()> 
     let address = address.to_string();
     let values = params![part, *id, address, screening, legacy, *made, password_hash, salt, *iterations, stored_key, server_key];
     tx.execute(INSERT, values)?;
-    mailbox::create(tx, part, *id, mailbox::INBOX, *made)
+    mailboxes::make_inbox(tx, *id, *made)
 }
 
 /// The account's own name and those of its aliases.

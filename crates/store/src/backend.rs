@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use mail::id::{AccountId, EntryId, MailId, MessageId, NoticeId, Partition};
+use mail::id::{AccountId, EntryId, MailId, MailboxId, MessageId, NoticeId, Partition};
 use mail::time::Timestamp;
 
 use crate::StoreError;
@@ -80,6 +80,7 @@ value_from! {
     AccountId, value => Value::Text(Cow::Owned(value.to_string()));
     MessageId, value => Value::Text(Cow::Owned(value.to_string()));
     MailId, value => Value::Text(Cow::Owned(value.to_string()));
+    MailboxId, value => Value::Text(Cow::Owned(value.to_string()));
     EntryId, value => Value::Text(Cow::Owned(value.to_string()));
     &'a NoticeId, value => Value::Text(Cow::Borrowed(value.as_str()));
     &'a mail::address::Domain, value => Value::Text(Cow::Borrowed(value.as_str()));

@@ -18,7 +18,7 @@ statements! {
                 ORDER BY due_at, part, account, origin, id, recipient_key LIMIT ?7";
     OPEN_TRANSFERS = "SELECT COUNT(*) FROM transfer WHERE part = ?1 AND account = ?2 AND stage <> 'ended'";
     OPEN_ARRIVALS = "SELECT COUNT(*) FROM arrival WHERE part = ?1 AND account = ?2 AND stage IN ('noted', 'listed', 'due')";
-    MAIL = "SELECT COUNT(*) FROM mail WHERE part = ?1 AND account = ?2";
+    MAIL = "SELECT CAST(COALESCE(SUM(messages), 0) AS BIGINT) FROM mailbox WHERE part = ?1 AND account = ?2 AND name IS NOT NULL";
 }
 
 /// One transfer of a page.

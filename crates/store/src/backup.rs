@@ -18,6 +18,7 @@ use crate::{Result, Store, StoreError, params, statements};
 statements! {
     /// RFC 9051 section 2.3.1.1: greater than any that clients have seen for the same name.
     RENEW = "UPDATE mailbox SET uidvalidity = CASE WHEN uidvalidity >= ?1 THEN uidvalidity + 1 ELSE ?1 END WHERE part >= 0";
+    RENEW_GIVEN = "UPDATE account SET uidvalidity = CASE WHEN uidvalidity >= ?1 THEN uidvalidity + 1 ELSE ?1 END WHERE part >= 0";
     RELAYING = "SELECT COUNT(*) FROM transfer WHERE stage = 'relaying'";
 }
 
@@ -63,6 +64,7 @@ impl Store {
         let seconds = (self.now().as_millis() / 1000).clamp(1, i64::from(u32::MAX));
         let renew = move |tx: &mut dyn Tx| {
             let mailboxes = tx.execute(RENEW, params![seconds])?;
+            tx.execute(RENEW_GIVEN, params![seconds])?;
             Ok(Renewed { mailboxes, relaying: tx.one(RELAYING, params![])?.map_or(Ok(0), |mut row| row.count())? })
         };
         let renewed = self.write(zero(), 0, renew).await?;

@@ -27,6 +27,12 @@ statements! {
             UNION ALL SELECT 'observed', COUNT(*) FROM observed \
             UNION ALL SELECT 'mailbox', COUNT(*) FROM mailbox \
             UNION ALL SELECT 'mail', COUNT(*) FROM mail \
+            UNION ALL SELECT 'item', COUNT(*) FROM item \
+            UNION ALL SELECT 'discarded', COUNT(*) FROM discarded \
+            UNION ALL SELECT 'expunged', COUNT(*) FROM expunged \
+            UNION ALL SELECT 'subscription', COUNT(*) FROM subscription \
+            UNION ALL SELECT 'annotation', COUNT(*) FROM annotation \
+            UNION ALL SELECT 'beat', COUNT(*) FROM beat \
             UNION ALL SELECT 'pin', COUNT(*) FROM pin \
             UNION ALL SELECT 'kept', COUNT(*) FROM kept \
             UNION ALL SELECT 'former_arrival', COUNT(*) FROM former_arrival";

@@ -3,6 +3,7 @@
 //! What one row owes to another is asked of the database; what a row says of itself is read row by row
 //! (`rows`); names are compared with who has them (`names`); objects are looked at one by one (`objects`).
 
+pub(crate) mod mailboxes;
 pub(crate) mod names;
 pub(crate) mod objects;
 pub mod repair;
@@ -39,8 +40,6 @@ statements! {
                                 (SELECT 1 FROM account a WHERE a.part = t.part AND a.id = t.account) LIMIT ?1";
     ARRIVAL_WITHOUT_ACCOUNT = "SELECT r.id FROM arrival r WHERE r.stage <> 'noted' AND NOT EXISTS \
                                (SELECT 1 FROM account a WHERE a.part = r.part AND a.id = r.account) LIMIT ?1";
-    MAIL_WITHOUT_MAILBOX = "SELECT m.id FROM mail m WHERE NOT EXISTS \
-                            (SELECT 1 FROM mailbox b WHERE b.part = m.part AND b.account = m.account AND b.name = m.mailbox) LIMIT ?1";
     MAILBOX_WITHOUT_ACCOUNT = "SELECT b.account FROM mailbox b WHERE NOT EXISTS \
                                (SELECT 1 FROM account a WHERE a.part = b.part AND a.id = b.account) LIMIT ?1";
     ENTRY_WITHOUT_ACCOUNT = "SELECT e.name FROM entry e WHERE NOT EXISTS \
@@ -49,9 +48,6 @@ statements! {
                              (SELECT 1 FROM account a WHERE a.part = l.part AND a.id = l.account) LIMIT ?1";
     NO_INBOX = "SELECT a.address FROM account a WHERE NOT EXISTS \
                 (SELECT 1 FROM mailbox b WHERE b.part = a.part AND b.account = a.id AND b.name = 'INBOX') LIMIT ?1";
-    UID_TOO_GREAT = "SELECT m.id FROM mail m JOIN mailbox b ON b.part = m.part AND b.account = m.account AND b.name = m.mailbox \
-                     WHERE m.uid >= b.uidnext OR m.uid < 1 OR m.modseq > b.modseq LIMIT ?1";
-    UID_TWICE = "SELECT MIN(id) FROM mail GROUP BY part, account, mailbox, uid HAVING COUNT(*) > 1 LIMIT ?1";
     STORED_TWICE = "SELECT MIN(id) FROM mail WHERE notice IS NOT NULL GROUP BY part, account, origin, notice, recipient_key \
                     HAVING COUNT(*) > 1 LIMIT ?1";
     MAIL_OF_UNSTORED = "SELECT m.id FROM mail m JOIN arrival r ON r.part = m.part AND r.account = m.account AND r.origin = m.origin \
@@ -90,13 +86,10 @@ const RELATIONS: &[(Sql, &str)] = &[
     (MAIL_PLACE, "the content of a mail is not where its row says"),
     (TRANSFER_WITHOUT_ACCOUNT, "a transfer under way has no account"),
     (ARRIVAL_WITHOUT_ACCOUNT, "an arrival has no account"),
-    (MAIL_WITHOUT_MAILBOX, "a mail has no mailbox"),
     (MAILBOX_WITHOUT_ACCOUNT, "a mailbox has no account"),
     (ENTRY_WITHOUT_ACCOUNT, "an entry has no account"),
     (ALIAS_WITHOUT_ACCOUNT, "an alias has no account"),
     (NO_INBOX, "an account has no INBOX"),
-    (UID_TOO_GREAT, "a mail has a UID or modification sequence that its mailbox has not given"),
-    (UID_TWICE, "two mails have one UID"),
     (STORED_TWICE, "an arrival was stored twice"),
     (MAIL_OF_UNSTORED, "a mail is of an arrival that was not stored"),
     (PARTIAL_OF_NOTHING, "a part of a content is of no arrival that is due"),
@@ -141,7 +134,7 @@ fn relations(tx: &mut dyn Tx, reserved_before: mail::time::Timestamp) -> Result<
         }
         Ok::<_, crate::StoreError>(())
     };
-    for (sql, sentence) in RELATIONS {
+    for (sql, sentence) in RELATIONS.iter().chain(mailboxes::RELATIONS) {
         ask(*sql, params![SENTENCES_MAX], sentence)?;
     }
     ask(RESERVED, params![SENTENCES_MAX, reserved_before], "a name is reserved, and nobody is adding it")?;

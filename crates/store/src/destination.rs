@@ -6,12 +6,15 @@ use delivery::contacts::ROWS_MAX as CONTACTS_MAX;
 use delivery::mutant::Mutant;
 use delivery::schedule::{Jitter, Timers};
 use mail::address::Mailbox;
+use mail::flag::Flags;
 use mail::id::{AccountId, Partition};
 use mail::time::Timestamp;
 
 use crate::backend::Tx;
 use crate::content::Place;
-use crate::mailbox::{INBOX, NewMail};
+use crate::items::Target;
+use crate::mailbox::NewMail;
+use crate::mailboxes::INBOX;
 use crate::{ArrivalKey, ArrivalRecord, Deliver, Delivered, Lease, NewArrival, Result, SettleArrival, Store, Writer};
 use crate::{accounts, arrival_row, consent, contacts, lease, mailbox, moment, orphans, params, statements};
 
@@ -242,8 +245,10 @@ fn deliver(tx: &mut dyn Tx, part: Partition, delivery: &Deliver, timers: &Timers
     let mail = NewMail {
         account,
         id: delivery.mail,
-        mailbox: INBOX,
+        mailbox: Target::Named(INBOX),
+        flags: &Flags::default(),
         received: now,
+        saved: now,
         author: &delivery.from,
         subject: &delivery.subject,
         head: &delivery.head,

@@ -4,21 +4,19 @@
 //! outside goes through [`Store::deliver`].
 
 use mail::digest::{ContentDigest, Digester};
-use mail::id::{AccountId, MailId, Partition};
+use mail::flag::Flags;
+use mail::id::{AccountId, MailId, MailboxId, Partition};
 use mail::time::Timestamp;
 
 use crate::backend::Tx;
 use crate::content::{ContentReader, Place, StoredContent};
+use crate::items::Target;
 use crate::mailbox::NewMail;
-use crate::{Result, Store, StoredMail, accounts, mailbox, orphans, params, statements};
-
-/// Mailboxes of one account: more than people keep, and few enough to be listed at once.
-pub const MAILBOXES_MAX: u64 = 1_000;
+use crate::mailboxes::{CreateMailbox, Created, Subscription};
+use crate::{Result, Store, StoredMail, accounts, mailbox, mailboxes, orphans, params, statements};
 
 statements! {
     IS_THERE = "SELECT id FROM mail WHERE part = ?1 AND account = ?2 AND id = ?3";
-    IS_MAILBOX = "SELECT name FROM mailbox WHERE part = ?1 AND account = ?2 AND name = ?3";
-    MAILBOXES = "SELECT COUNT(*) FROM mailbox WHERE part = ?1 AND account = ?2";
 }
 
 /// A message that its owner brings along.
@@ -51,6 +49,8 @@ pub enum Imported {
     NoAccount,
     /// A mailbox more would be too many.
     TooManyMailboxes,
+    /// No mailbox can have this name: too long, too deep, empty parts.
+    BadName,
 }
 
 impl Store {
@@ -63,7 +63,9 @@ impl Store {
             Place::Row(octets) => octets.len(),
             Place::Object(_) | Place::Unread | Place::Freed => 0,
         };
-        self.write(Partition::of(import.account), octets, move |tx| append(tx, &import)).await
+        let id = self.mailbox_id(import.now);
+        let superiors = self.superior_ids(&import.mailbox, import.now);
+        self.write(Partition::of(import.account), octets, move |tx| append(tx, &import, id, &superiors)).await
     }
 
     /// The digest of a whole message, as it would be exported.
@@ -81,7 +83,7 @@ impl Store {
     }
 }
 
-fn append(tx: &mut dyn Tx, import: &Import) -> Result<Imported> {
+fn append(tx: &mut dyn Tx, import: &Import, id: MailboxId, superiors: &[MailboxId]) -> Result<Imported> {
     let (account, part) = (import.account, Partition::of(import.account));
     if accounts::screening_of(tx, part, account)?.is_none() {
         return Ok(Imported::NoAccount);
@@ -90,12 +92,16 @@ fn append(tx: &mut dyn Tx, import: &Import) -> Result<Imported> {
         // It was stored, and the answer was lost. The content offered again stays an orphan.
         return Ok(Imported::Stored);
     }
-    if tx.one(IS_MAILBOX, params![part, account, import.mailbox.as_str()])?.is_none() {
-        let mailboxes = tx.one(MAILBOXES, params![part, account])?.map_or(Ok(0), |mut row| row.count())?;
-        if mailboxes >= MAILBOXES_MAX {
-            return Ok(Imported::TooManyMailboxes);
+    if mailboxes::named(tx, account, &import.mailbox)?.is_none() {
+        let new = CreateMailbox { id, name: import.mailbox.clone(), special_use: None, now: import.now };
+        match mailboxes::make(tx, account, &new, superiors)? {
+            Created::Done(_) => {}
+            Created::TooMany => return Ok(Imported::TooManyMailboxes),
+            Created::BadName | Created::Exists | Created::UseTaken => return Ok(Imported::BadName),
+            Created::NoAccount => return Ok(Imported::NoAccount),
         }
-        mailbox::create(tx, part, account, &import.mailbox, import.now)?;
+        // Many programs show only what is subscribed to.
+        mailboxes::subscribe(tx, account, &import.mailbox, Subscription::On)?;
     }
     if let Place::Object(name) = &import.content.place {
         orphans::adopt(tx, part, name)?;
@@ -103,8 +109,10 @@ fn append(tx: &mut dyn Tx, import: &Import) -> Result<Imported> {
     let mail = NewMail {
         account,
         id: import.mail,
-        mailbox: &import.mailbox,
+        mailbox: Target::Named(&import.mailbox),
+        flags: &Flags::default(),
         received: import.received,
+        saved: import.now,
         author: &import.from,
         subject: &import.subject,
         head: b"",

@@ -18,6 +18,7 @@ pub mod sqlite;
 pub mod threads;
 
 mod accounts;
+pub mod annotations;
 mod app_passwords;
 mod arrival_row;
 pub mod backlog;
@@ -33,11 +34,14 @@ mod domains;
 mod due;
 mod former;
 mod import;
+pub mod items;
 pub mod kept;
 mod lease;
 mod mailbox;
+pub mod mailboxes;
 mod origin;
 mod orphans;
+pub mod quota;
 mod reception;
 mod redecision;
 mod report;
@@ -59,7 +63,9 @@ pub use app_passwords::{APP_PASSWORDS_MAX, AppCredentials, AppPassword, AppPassw
 pub use backlog::{ArrivalLine, Belongings, TransferLine};
 pub use census::{Census, InState};
 pub use due::Due;
-pub use import::{Import, Imported, MAILBOXES_MAX};
+pub use import::{Import, Imported};
+pub use items::Item;
+pub use mailboxes::{MAILBOXES_MAX, MailboxRow};
 pub use records::*;
 
 /// Why an operation failed.
@@ -115,6 +121,8 @@ pub struct Surroundings {
     pub objects: Arc<dyn ObjectStore>,
     /// The timers of the state machines.
     pub timers: Arc<Timers>,
+    /// The limits of accounts that have none of their own.
+    pub quota: quota::Quota,
 }
 
 /// A handle of the store; cheap to clone.
@@ -170,12 +178,14 @@ impl Store {
     pub fn statements() -> Vec<Sql> {
         [
             accounts::STATEMENTS,
+            annotations::STATEMENTS,
             app_passwords::STATEMENTS,
             arrival_row::STATEMENTS,
             census::STATEMENTS,
             backlog::STATEMENTS,
             backup::STATEMENTS,
             check::STATEMENTS,
+            check::mailboxes::STATEMENTS,
             check::names::STATEMENTS,
             check::objects::STATEMENTS,
             check::repair::STATEMENTS,
@@ -189,10 +199,13 @@ impl Store {
             due::STATEMENTS,
             former::STATEMENTS,
             import::STATEMENTS,
+            &items::all_statements(),
             kept::STATEMENTS,
             lease::STATEMENTS,
             mailbox::STATEMENTS,
+            &mailboxes::all_statements(),
             orphans::STATEMENTS,
+            quota::STATEMENTS,
             reception::STATEMENTS,
             redecision::STATEMENTS,
             schema::STATEMENTS,

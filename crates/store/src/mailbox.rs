@@ -1,51 +1,58 @@
-//! Mailboxes and what lies in them: UIDs and modification sequences are given in the transaction that appends.
+//! Messages come into mailboxes: UIDs and modification sequences are given in the transaction that appends.
 
+use mail::flag::{Flags, SystemFlags};
 use mail::id::{AccountId, MailId, Partition};
 use mail::time::Timestamp;
 
 use crate::backend::{Row, Tx};
 use crate::content::{Place, StoredContent};
+use crate::items::{After, Tally, Target, change, hundreds, with};
+use crate::mailboxes::{INBOX, keyword_text};
 use crate::transfer_row::{content, fill, place_columns};
-use crate::{ArrivalKey, MailRow, Result, Store, StoreError, StoredMail, orphans, params, statements};
-
-/// Where everything arrives.
-pub(crate) const INBOX: &str = "INBOX";
+use crate::{ArrivalKey, MailRow, Result, Store, StoreError, StoredMail, items, orphans, params, statements};
 
 /// Rows that one transaction deletes.
 const ROWS_MAX: usize = 500;
 
 macro_rules! mail_columns {
     () => {
-        "id, mailbox, author, subject, received, head_octets, skip_octets, size_octets, digest, place, object"
+        "m.id, m.author, m.subject, m.received, m.head_octets, m.skip_octets, m.size_octets, m.digest, m.place, m.object"
     };
 }
 
 statements! {
-    CREATE = "INSERT INTO mailbox (part, account, name, uidvalidity, uidnext, modseq) VALUES (?1, ?2, ?3, ?4, 1, 1) \
-              ON CONFLICT (part, account, name) DO NOTHING";
-    NEXT_UID = "UPDATE mailbox SET uidnext = uidnext + 1, modseq = modseq + 1 WHERE part = ?1 AND account = ?2 AND name = ?3 \
-                RETURNING uidnext, modseq";
-    INSERT = "INSERT INTO mail (part, account, id, mailbox, uid, modseq, received, author, subject, skip_octets, head_octets, size_octets, \
+    INSERT = "INSERT INTO mail (part, account, id, received, author, subject, skip_octets, head_octets, size_octets, \
               digest, place, object, origin, notice, recipient_key, head, octets) \
-              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20) \
+              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
               ON CONFLICT (part, account, id) DO NOTHING";
-    MOVE = "INSERT INTO mail (part, account, id, mailbox, uid, modseq, received, author, subject, skip_octets, head_octets, size_octets, \
-            digest, place, object, head, octets) SELECT part, account, id, CAST(?4 AS TEXT), CAST(?5 AS BIGINT), CAST(?6 AS BIGINT), received, \
-            sender, subject, skip_octets, head_octets, size_octets, digest, place, object, head, octets \
-            FROM kept WHERE part = ?1 AND account = ?2 AND id = ?3";
-    MOVED = "DELETE FROM kept WHERE part = ?1 AND account = ?2 AND id = ?3";
-    LIST = concat!("SELECT ", mail_columns!(), " FROM mail WHERE part = ?1 AND account = ?2 ORDER BY received, id");
-    LOAD = concat!("SELECT ", mail_columns!(), ", head, octets FROM mail WHERE part = ?1 AND account = ?2 AND id = ?3");
+    SHOW = "INSERT INTO item (part, account, mailbox, uid, mail, modseq, flags, keywords, received, saved, size_octets) \
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    MOVE = "INSERT INTO mail (part, account, id, received, author, subject, skip_octets, head_octets, size_octets, \
+            digest, place, object, head, octets) SELECT part, account, id, received, sender, subject, skip_octets, head_octets, \
+            size_octets, digest, place, object, head, octets FROM kept WHERE part = ?1 AND account = ?2 AND id = ?3";
+    MOVED = "DELETE FROM kept WHERE part = ?1 AND account = ?2 AND id = ?3 RETURNING received, size_octets + head_octets - skip_octets";
+    LIST = concat!("SELECT b.name, ", mail_columns!(), " FROM item i JOIN mailbox b ON b.part = i.part AND b.account = i.account AND b.id = i.mailbox \
+                   JOIN mail m ON m.part = i.part AND m.account = i.account AND m.id = i.mail \
+                   WHERE i.part = ?1 AND i.account = ?2 AND b.name IS NOT NULL ORDER BY m.received, m.id, b.name, i.uid");
+    LOAD = concat!("SELECT b.name, ", mail_columns!(), ", m.head, m.octets FROM mail m \
+                   JOIN item i ON i.part = m.part AND i.account = m.account AND i.mail = m.id \
+                   JOIN mailbox b ON b.part = i.part AND b.account = i.account AND b.id = i.mailbox \
+                   WHERE m.part = ?1 AND m.account = ?2 AND m.id = ?3 AND b.name IS NOT NULL ORDER BY b.name, i.uid LIMIT 1");
+    LOAD_SOME = concat!("SELECT '', ", mail_columns!(), ", m.head, m.octets FROM mail m WHERE m.id IN (", items::hundred!(), ") \
+                        AND m.part = ?101 AND m.account = ?102 ORDER BY m.id");
     SOME = "SELECT id, object FROM mail WHERE part = ?1 AND account = ?2 LIMIT ?3";
     DELETE = "DELETE FROM mail WHERE part = ?1 AND account = ?2 AND id = ?3";
+    HIDE = "DELETE FROM item WHERE part = ?1 AND account = ?2 AND mail = ?3";
 }
 
 /// A message to append.
 pub(crate) struct NewMail<'a> {
     pub(crate) account: AccountId,
     pub(crate) id: MailId,
-    pub(crate) mailbox: &'a str,
+    pub(crate) mailbox: Target<'a>,
+    pub(crate) flags: &'a Flags,
     pub(crate) received: Timestamp,
+    pub(crate) saved: Timestamp,
     pub(crate) author: &'a str,
     pub(crate) subject: &'a str,
     pub(crate) head: &'a [u8],
@@ -55,8 +62,15 @@ pub(crate) struct NewMail<'a> {
     pub(crate) arrival: Option<&'a ArrivalKey>,
 }
 
+impl NewMail<'_> {
+    /// Of the whole message.
+    fn size_octets(&self) -> u64 {
+        self.head.len() as u64 + self.content.size_octets.saturating_sub(self.skip_octets)
+    }
+}
+
 impl Store {
-    /// The messages of an account, oldest first.
+    /// What lies in the mailboxes of an account, oldest first: a message as often as it lies there.
     ///
     /// # Errors
     /// The store is not available.
@@ -68,17 +82,32 @@ impl Store {
         self.read(list).await
     }
 
-    /// One message of an account.
+    /// One message of an account, if it lies in a mailbox.
     ///
     /// # Errors
     /// The store is not available.
     pub async fn mail(&self, account: AccountId, id: MailId) -> Result<Option<StoredMail>> {
         let load = move |tx: &mut dyn Tx| {
             let Some(mut row) = tx.one(LOAD, params![Partition::of(account), account, id])? else { return Ok(None) };
-            let mut mail = mail(&mut row)?;
-            mail.head = row.blob()?;
-            fill(&mut mail.content, &mut row)?;
-            Ok(Some(mail))
+            whole(&mut row).map(Some)
+        };
+        self.read(load).await
+    }
+
+    /// Those of these messages that are there, by id, with their octets up to 32 KiB, wherever they lie: `row.mailbox` is
+    /// empty. All of them are held in memory; ask for a hundred at most.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn mails(&self, account: AccountId, ids: Vec<MailId>) -> Result<Vec<StoredMail>> {
+        let load = move |tx: &mut dyn Tx| {
+            let mut found = Vec::new();
+            for list in hundreds(&ids) {
+                for mut row in tx.query(LOAD_SOME, &with(list, params![Partition::of(account), account]))? {
+                    found.push(whole(&mut row)?);
+                }
+            }
+            Ok(found)
         };
         self.read(load).await
     }
@@ -92,6 +121,7 @@ impl Store {
                 let count = some.len();
                 for mut row in some {
                     let (id, object) = (row.text()?, row.text_or_null()?);
+                    tx.execute(HIDE, params![part, account, &id])?;
                     tx.execute(DELETE, params![part, account, &id])?;
                     if let Some(object) = object {
                         orphans::note(tx, part, &object, now)?;
@@ -106,41 +136,60 @@ impl Store {
     }
 }
 
-/// Makes a mailbox, unless it is there.
-pub(crate) fn create(tx: &mut dyn Tx, part: Partition, account: AccountId, name: &str, now: Timestamp) -> Result<()> {
-    // RFC 9051 section 2.3.1.1: 32 bits, greater for each mailbox of the same name.
-    let uidvalidity = (now.as_millis() / 1000).clamp(1, i64::from(u32::MAX));
-    tx.execute(CREATE, params![part, account, name, uidvalidity]).map(drop)
+/// An item that is to show a mail.
+struct Show<'a> {
+    id: &'a str,
+    mailbox: Target<'a>,
+    flags: &'a Flags,
+    received: Timestamp,
+    saved: Timestamp,
+    size_octets: u64,
 }
 
-/// The next UID of a mailbox, and its modification sequence.
-fn next_uid(tx: &mut dyn Tx, part: Partition, account: AccountId, mailbox: &str) -> Result<(i64, i64)> {
-    let row = tx.one(NEXT_UID, params![part, account, mailbox])?;
-    // A mailbox is made with its account, and goes with it.
-    let mut row = row.ok_or_else(|| StoreError::Damaged(format!("the account {account} has no {mailbox}")))?;
-    Ok((row.int()? - 1, row.int()?))
+/// Gives the next UID of a mailbox to a mail.
+fn show(tx: &mut dyn Tx, account: AccountId, show: &Show<'_>) -> Result<After> {
+    let Show { id, mailbox, flags, received, saved, size_octets } = *show;
+    let mut tally = Tally::default();
+    tally.add(flags.system, size_octets);
+    let after = change(tx, account, mailbox, 1, &tally)?;
+    // A mailbox is made with its account, and goes with it; whoever names another has looked for it in this transaction.
+    let after = after.ok_or_else(|| StoreError::Damaged(format!("the account {account} has no mailbox {mailbox:?}")))?;
+    let values = params![
+        Partition::of(account),
+        account,
+        after.id,
+        items::append::last_uid(after),
+        id,
+        after.modseq,
+        u32::from(flags.system.bits()),
+        keyword_text(&flags.keywords),
+        received,
+        saved,
+        size_octets,
+    ];
+    tx.execute(SHOW, values)?;
+    Ok(after)
 }
 
 /// Puts a message last that was kept aside, and is no longer: only its recipient's own act leads here (`kept::release`).
-pub(crate) fn append_kept(tx: &mut dyn Tx, part: Partition, account: AccountId, id: &str) -> Result<()> {
-    let (uid, modseq) = next_uid(tx, part, account, INBOX)?;
-    tx.execute(MOVE, params![part, account, id, INBOX, uid, modseq])?;
-    tx.execute(MOVED, params![part, account, id]).map(drop)
+pub(crate) fn append_kept(tx: &mut dyn Tx, part: Partition, account: AccountId, id: &str, now: Timestamp) -> Result<()> {
+    tx.execute(MOVE, params![part, account, id])?;
+    let Some(mut row) = tx.one(MOVED, params![part, account, id])? else { return Ok(()) };
+    let (received, size_octets) = (row.time()?, row.count()?);
+    let item = Show { id, mailbox: Target::Named(INBOX), flags: &Flags::default(), received, saved: now, size_octets };
+    show(tx, account, &item).map(drop)
 }
 
-/// Puts a message last, unless it is there already. The one place where a mailbox grows, with [`append_kept`]; four lead
-/// here: what arrived and was consented to (`Store::deliver`), what was pushed (`Store::receive`), what this server itself
-/// reports (`report`), and what the owner brings along (`Store::import`).
-pub(crate) fn append(tx: &mut dyn Tx, part: Partition, mail: &NewMail<'_>) -> Result<()> {
-    let (uid, modseq) = next_uid(tx, part, mail.account, mail.mailbox)?;
+/// Puts a message last, unless it is there already: then nothing. The one place where a mailbox grows, with [`append_kept`]
+/// and `items::copy`; five lead here: what arrived and was consented to (`Store::deliver`), what was pushed
+/// (`Store::receive`), what this server itself reports (`report`), and what the owner brings along (`Store::import`) or a
+/// client of theirs (`Store::append_messages`).
+pub(crate) fn append(tx: &mut dyn Tx, part: Partition, mail: &NewMail<'_>) -> Result<Option<After>> {
     let (place, object, octets) = place_columns(mail.content)?;
     let values = params![
         part,
         mail.account,
         mail.id,
-        mail.mailbox,
-        uid,
-        modseq,
         mail.received,
         mail.author,
         mail.subject,
@@ -156,15 +205,42 @@ pub(crate) fn append(tx: &mut dyn Tx, part: Partition, mail: &NewMail<'_>) -> Re
         mail.head,
         octets,
     ];
-    tx.execute(INSERT, values).map(drop)
+    if tx.execute(INSERT, values)? == 0 {
+        return Ok(None);
+    }
+    let id = mail.id.to_string();
+    let item = Show {
+        id: &id,
+        mailbox: mail.mailbox,
+        flags: mail.flags,
+        received: mail.received,
+        saved: mail.saved,
+        size_octets: mail.size_octets(),
+    };
+    show(tx, mail.account, &item).map(Some)
+}
+
+/// Shows a mail that lies in no mailbox in its account's INBOX: for the repair.
+pub(crate) fn show_again(tx: &mut dyn Tx, account: AccountId, id: &str, (received, size_octets): (Timestamp, u64)) -> Result<()> {
+    let flags = Flags::from(SystemFlags::NONE);
+    let item = Show { id, mailbox: Target::Named(INBOX), flags: &flags, received, saved: received, size_octets };
+    show(tx, account, &item).map(drop)
 }
 
 /// A message as the listing's columns have it: without its head, and without octets in its row.
 fn mail(row: &mut Row) -> Result<StoredMail> {
-    let (id, mailbox, from, subject, received) = (row.parsed()?, row.text()?, row.text()?, row.text()?, row.time()?);
+    let (mailbox, id, from, subject, received) = (row.text()?, row.parsed()?, row.text()?, row.text()?, row.time()?);
     let (head_octets, skip_octets, content) = (row.count()?, row.count()?, content(row)?);
     debug_assert!(!matches!(content.place, Place::Freed), "mail has its content");
     let size_octets = head_octets + content.size_octets.saturating_sub(skip_octets);
     let row = MailRow { id, mailbox, from, subject, size_octets, received };
     Ok(StoredMail { row, head: Vec::new(), content, skip_octets })
+}
+
+/// A message with its head, and the octets that are in its row.
+fn whole(row: &mut Row) -> Result<StoredMail> {
+    let mut mail = mail(row)?;
+    mail.head = row.blob()?;
+    fill(&mut mail.content, row)?;
+    Ok(mail)
 }

@@ -4,12 +4,15 @@ use delivery::consent::{Legacy, Reason, Screening};
 use delivery::legacy::{Answers, Authorship, Pushed, decide_pushed};
 use delivery::schedule::Timers;
 use mail::address::{Mailbox, ReversePath};
+use mail::flag::Flags;
 use mail::id::Partition;
 
 use crate::backend::Tx;
 use crate::consent::Asked;
 use crate::content::Place;
-use crate::mailbox::{INBOX, NewMail};
+use crate::items::Target;
+use crate::mailbox::NewMail;
+use crate::mailboxes::INBOX;
 use crate::{
     Addressee, Receive, Received, Result, Room, Store, accounts, consent, destination, directory, kept, mailbox, orphans, params,
     statements,
@@ -64,7 +67,7 @@ fn receive(tx: &mut dyn Tx, part: Partition, new: &Receive, timers: &Timers) -> 
         Pushed::Discard => Ok(Received::Dropped),
         Pushed::Deliver => {
             if adopt(tx, part, new)? {
-                mailbox::append(tx, part, &in_the_mailbox(new, &new.sender.to_string()))?;
+                mailbox::append(tx, part, &in_the_mailbox(new, &new.sender.to_string(), &Flags::default()))?;
                 if matches!(new.authorship, Authorship::Proved(_)) {
                     consent::count(tx, new.account, &decision, &entries, new.sender.domain())?;
                 }
@@ -107,12 +110,14 @@ fn adopt(tx: &mut dyn Tx, part: Partition, new: &Receive) -> Result<bool> {
     Ok(true)
 }
 
-fn in_the_mailbox<'a>(new: &'a Receive, author: &'a str) -> NewMail<'a> {
+fn in_the_mailbox<'a>(new: &'a Receive, author: &'a str, flags: &'a Flags) -> NewMail<'a> {
     NewMail {
         account: new.account,
         id: new.mail,
-        mailbox: INBOX,
+        mailbox: Target::Named(INBOX),
+        flags,
         received: new.now,
+        saved: new.now,
         author,
         subject: &new.subject,
         head: &new.head,

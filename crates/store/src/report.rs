@@ -9,12 +9,15 @@ use delivery::transfer::Transfer;
 use mail::address::{Domain, Mailbox};
 use mail::digest::ContentDigest;
 use mail::dsn::{self, Outcome, Returned, Scan};
+use mail::flag::Flags;
 use mail::id::{AccountId, MailId, MessageId, Partition};
 use mail::time::Timestamp;
 
 use crate::backend::Tx;
 use crate::content::{ContentReader, ContentWriter, Place, StoredContent};
-use crate::mailbox::{INBOX, NewMail};
+use crate::items::Target;
+use crate::mailbox::NewMail;
+use crate::mailboxes::INBOX;
 use crate::{Attempt, Result, Store, StoreError, TransferRecord, accounts, mailbox, orphans, transfer_row};
 
 /// What is to be told of one transfer, which is as `record` says before the transition.
@@ -116,8 +119,10 @@ impl Draft {
         let mail = NewMail {
             account: self.account,
             id: self.id,
-            mailbox: INBOX,
+            mailbox: Target::Named(INBOX),
+            flags: &Flags::default(),
             received: self.at,
+            saved: self.at,
             author: &format!("Mail Delivery System <mailer-daemon@{}>", self.domain),
             subject: &self.tell(host, Returned::Headers(&[]), dsn::subject),
             // RFC 5321 section 4.4: final delivery says the reverse-path, which a report has none of.
@@ -126,7 +131,7 @@ impl Draft {
             content: &content,
             arrival: None,
         };
-        mailbox::append(tx, part, &mail)
+        mailbox::append(tx, part, &mail).map(drop)
     }
 
     /// The draft in the words of DSN.

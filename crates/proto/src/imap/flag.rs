@@ -1,9 +1,8 @@
 //! Flags of messages (RFC 9051 section 2.3.2).
 
-use std::cmp::Ordering;
 use std::fmt;
 
-use super::limits::KEYWORD_OCTETS_MAX;
+pub use mail::flag::Keyword;
 
 /// One flag.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,10 +22,6 @@ pub enum Flag {
     /// Any other.
     Keyword(Keyword),
 }
-
-/// A flag without a backslash: an atom, the same in any case.
-#[derive(Clone)]
-pub struct Keyword(String);
 
 const SYSTEM: [(&str, Flag); 6] = [
     ("\\Answered", Flag::Answered),
@@ -53,49 +48,6 @@ impl fmt::Display for Flag {
             Self::Keyword(keyword) => f.write_str(keyword.as_str()),
             system => SYSTEM.iter().find(|(_, flag)| flag == system).map_or(Ok(()), |(name, _)| f.write_str(name)),
         }
-    }
-}
-
-impl Keyword {
-    /// The keyword; `None` if it is no atom, or too long to be kept.
-    pub fn new(text: &str) -> Option<Self> {
-        let usable = (1..=KEYWORD_OCTETS_MAX).contains(&text.len()) && text.bytes().all(super::cursor::is_atom);
-        usable.then(|| Self(text.to_owned()))
-    }
-
-    /// As it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn folded(&self) -> impl Iterator<Item = u8> {
-        self.0.bytes().map(|octet| octet.to_ascii_lowercase())
-    }
-}
-
-impl fmt::Debug for Keyword {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl PartialEq for Keyword {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.eq_ignore_ascii_case(&other.0)
-    }
-}
-
-impl Eq for Keyword {}
-
-impl PartialOrd for Keyword {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Keyword {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.folded().cmp(other.folded())
     }
 }
 

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
+pub use mail::flag::KEYWORD_OCTETS_MAX;
+
 /// Octets of a mailbox's name, decoded: a client shows it on one line.
 pub const MAILBOX_NAME_OCTETS_MAX: usize = 1000;
 
 /// Octets of a tag; clients use a letter and a number. It is repeated in the answer.
 pub const TAG_OCTETS_MAX: usize = 64;
-
-/// Octets of a flag's keyword: each is stored with the mailbox for ever.
-pub const KEYWORD_OCTETS_MAX: usize = 100;
 
 /// Search keys inside each other: NOT, OR and parentheses. No client nests them by hand.
 pub const SEARCH_DEPTH_MAX: usize = 32;

@@ -30,23 +30,6 @@ statements! {
                 ORDER BY part, account, origin, id, recipient_key LIMIT ?6";
     SET_ARRIVAL = "UPDATE arrival SET expires = ?6, stage = ?7, due_at = ?8 WHERE part = ?1 AND account = ?2 AND origin = ?3 AND id = ?4 \
                    AND recipient_key = ?5 AND state = ?9";
-    ADD_MAILBOXES = "INSERT INTO mailbox (part, account, name, uidvalidity, uidnext, modseq) SELECT m.part, m.account, m.mailbox, \
-                     CAST(?1 AS BIGINT), MAX(m.uid) + 1, MAX(m.modseq) FROM mail m WHERE EXISTS \
-                     (SELECT 1 FROM account a WHERE a.part = m.part AND a.id = m.account) AND NOT EXISTS \
-                     (SELECT 1 FROM mailbox b WHERE b.part = m.part AND b.account = m.account AND b.name = m.mailbox) \
-                     GROUP BY m.part, m.account, m.mailbox";
-    ADD_INBOXES = "INSERT INTO mailbox (part, account, name, uidvalidity, uidnext, modseq) SELECT a.part, a.id, 'INBOX', \
-                   CAST(?1 AS BIGINT), 1, 1 FROM account a WHERE NOT EXISTS \
-                   (SELECT 1 FROM mailbox b WHERE b.part = a.part AND b.account = a.id AND b.name = 'INBOX')";
-    RAISE_UIDNEXT = "UPDATE mailbox SET uidnext = (SELECT MAX(m.uid) + 1 FROM mail m WHERE m.part = mailbox.part \
-                     AND m.account = mailbox.account AND m.mailbox = mailbox.name) WHERE uidnext <= (SELECT COALESCE(MAX(m.uid), 0) \
-                     FROM mail m WHERE m.part = mailbox.part AND m.account = mailbox.account AND m.mailbox = mailbox.name)";
-    RAISE_MODSEQ = "UPDATE mailbox SET modseq = (SELECT MAX(m.modseq) FROM mail m WHERE m.part = mailbox.part \
-                    AND m.account = mailbox.account AND m.mailbox = mailbox.name) WHERE modseq < (SELECT COALESCE(MAX(m.modseq), 0) \
-                    FROM mail m WHERE m.part = mailbox.part AND m.account = mailbox.account AND m.mailbox = mailbox.name)";
-    DROP_MAILBOXES = "DELETE FROM mailbox WHERE NOT EXISTS (SELECT 1 FROM account a WHERE a.part = mailbox.part AND a.id = mailbox.account) \
-                      AND NOT EXISTS (SELECT 1 FROM mail m WHERE m.part = mailbox.part AND m.account = mailbox.account \
-                      AND m.mailbox = mailbox.name)";
     DROP_ENTRIES = "DELETE FROM entry WHERE NOT EXISTS (SELECT 1 FROM account a WHERE a.part = entry.part AND a.id = entry.account)";
     DROP_ALIASES = "DELETE FROM alias WHERE NOT EXISTS (SELECT 1 FROM account a WHERE a.part = alias.part AND a.id = alias.account)";
     KEEP_NAMED = "DELETE FROM orphan WHERE EXISTS (SELECT 1 FROM message m WHERE m.part = orphan.part AND m.object = orphan.object) \
@@ -78,8 +61,10 @@ const WHY_NOT: &[(&str, &str)] = &[
     ("the head of a mail", "which of the two is right, the octets or what is said of them, nobody knows"),
     ("a transfer under way has no account", "the account is not here; to end the transfer would be to guess that it was deleted"),
     ("a mailbox has no account", "mail lies in it, and the account is not here; a backup may have it"),
-    ("a mail has no mailbox", "the account is not here; a backup may have it"),
-    ("two mails have one UID", "mail programs may know either by it"),
+    ("a message lies in a mailbox that is not there", "the account is not here; a backup may have it"),
+    ("a message in a mailbox shows a mail that is not there", "the octets are gone; a backup may have them"),
+    ("a mail lies in no mailbox", "the account is not here; a backup may have it"),
+    ("two mailboxes of an account have one use", "which of them it is, is for their owner to say"),
     ("an arrival was stored twice", "the reader may delete one"),
     ("a mail is of an arrival that was not stored", "the message may come a second time; nobody knows which row is right"),
     ("an object is named by a row, and is not there", "the octets are gone; a backup may have them"),
@@ -130,12 +115,9 @@ impl Store {
 
     async fn mend_relations(&self) -> Result<()> {
         let now = self.now();
-        let seconds = (now.as_millis() / 1000).clamp(1, i64::from(u32::MAX));
         let one = async |sql: Sql| self.write(zero(), 0, move |tx| tx.execute(sql, params![]).map(drop)).await;
-        for sql in [ADD_MAILBOXES, ADD_INBOXES] {
-            self.write(zero(), 0, move |tx| tx.execute(sql, params![seconds]).map(drop)).await?;
-        }
-        for sql in [RAISE_UIDNEXT, RAISE_MODSEQ, DROP_ENTRIES, DROP_ALIASES, DROP_MAILBOXES, KEEP_NAMED, DROP_LEASES] {
+        self.mend_mailboxes().await?;
+        for sql in [DROP_ENTRIES, DROP_ALIASES, KEEP_NAMED, DROP_LEASES] {
             one(sql).await?;
         }
         let let_go = move |tx: &mut dyn Tx| {

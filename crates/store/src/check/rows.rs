@@ -37,7 +37,10 @@ statements! {
     PARTS = "SELECT 'an account', part, id FROM account UNION SELECT 'an alias', part, account FROM alias \
              UNION SELECT 'a message', part, account FROM message UNION SELECT 'a mailbox', part, account FROM mailbox \
              UNION SELECT 'an app password', part, account FROM app_password \
-             UNION SELECT 'a mail', part, account FROM mail UNION SELECT 'a change of consent', part, account FROM history \
+             UNION SELECT 'a mail', part, account FROM mail UNION SELECT 'a message in a mailbox', part, account FROM item \
+             UNION SELECT 'an expunged message', part, account FROM expunged UNION SELECT 'a discarded mail', part, account FROM discarded \
+             UNION SELECT 'a subscription', part, account FROM subscription UNION SELECT 'an annotation', part, account FROM annotation \
+             UNION SELECT 'a change of consent', part, account FROM history \
              UNION SELECT 'a message kept aside', part, account FROM kept \
              UNION SELECT 'an observed sender', part, account FROM observed UNION SELECT 'a part of a content', part, account FROM partial";
     OBJECTS = "SELECT part, object FROM message WHERE object IS NOT NULL UNION SELECT part, object FROM mail WHERE object IS NOT NULL \

@@ -84,7 +84,7 @@ fn decide(tx: &mut dyn Tx, account: AccountId, change: &Change, kept: &Kept, now
     match (verdict, kept.stage) {
         (Verdict::Drop, Stage::Listed) => set_stage(tx, account, kept, Stage::Blocked, now)?,
         (Verdict::Retrieve, _) if change.lets_in(kept) => {
-            mailbox::append_kept(tx, Partition::of(account), account, &kept.id)?;
+            mailbox::append_kept(tx, Partition::of(account), account, &kept.id, now)?;
             return Ok(true);
         }
         (Verdict::Retrieve | Verdict::List, Stage::Blocked) => set_stage(tx, account, kept, Stage::Listed, now)?,

@@ -108,6 +108,7 @@ impl Fixture {
             host: "mx.here.test".parse().unwrap(),
             objects,
             timers: Arc::new(Timers::default()),
+            quota: quota::Quota::default(),
         };
         let store = Store::new(1, surroundings.clone());
         Self { store, database, surroundings, objects: Arc::default(), threads: None, clock, chance, _directory: directory }

@@ -15,7 +15,19 @@ const REPAIRS: &[(&str, &[&str])] = &[
     ("UPDATE transfer SET stage = 'ended'", &[]),
     ("DELETE FROM mailbox", &[]),
     ("UPDATE mailbox SET uidnext = 1", &[]),
-    ("UPDATE mail SET modseq = 99", &[]),
+    ("UPDATE item SET modseq = 99", &[]),
+    ("DELETE FROM item", &[]),
+    ("INSERT INTO discarded SELECT part, account, id FROM mail", &[]),
+    ("UPDATE item SET size_octets = 1", &[]),
+    ("UPDATE item SET flags = 1", &[]),
+    ("UPDATE mailbox SET octets = 1, messages = 7", &[]),
+    ("UPDATE mailbox SET expunges = 1", &[]),
+    ("INSERT INTO expunged SELECT part, account, mailbox, 1, uid, uid FROM item", &[]),
+    ("UPDATE mailbox SET forgotten = modseq + 1", &[]),
+    ("UPDATE account SET uidvalidity = 0", &[]),
+    ("INSERT INTO subscription VALUES (1, 'x', 'x')", &[]),
+    ("INSERT INTO annotation SELECT part, id, 'x', '/private/x', scram_salt FROM account", &[]),
+    ("DELETE FROM mail", &["shows a mail that is not there"]),
     ("UPDATE account SET stage = 'deleting'", &[]),
     ("DELETE FROM account WHERE address = 'bob@a.test'", &[]),
     ("UPDATE directory SET stage = 'reserved', reserved_at = 1", &[]),
@@ -46,7 +58,8 @@ const REPAIRS: &[(&str, &[&str])] = &[
 on_both_engines! {
     async fn what_can_be_repaired_without_guessing_is_and_all_else_is_told_with_why(it: &mut Fixture) {
         furnish(it).await;
-        let tables = "account alias arrival directory entry history lease mail mailbox message orphan partial pin redecision transfer";
+        let tables = "account alias annotation arrival directory discarded entry expunged history item lease mail mailbox message orphan \
+                      partial pin redecision subscription transfer";
         let tables: Vec<_> = tables.split(' ').collect();
         it.meddle(&tables.iter().map(|table| format!("CREATE TABLE saved_{table} AS SELECT * FROM {table};")).collect::<Vec<_>>().concat());
         let restore = |table: &&str| format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM saved_{table};");

@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU32;
 
+pub use mail::special_use::SpecialUse;
+
 use crate::imap::cursor::{Cursor, Read};
 use crate::imap::mailbox_name::MailboxName;
 use crate::imap::sequence_set::SequenceSet;
@@ -50,28 +52,6 @@ pub struct Create {
     pub mailbox: MailboxName,
     /// `USE` (RFC 6154 section 3); nothing if none was asked for.
     pub uses: Vec<SpecialUse>,
-}
-
-words! {
-    /// What a mailbox is for (RFC 6154 section 2, RFC 8457).
-    SpecialUse {
-        /// All messages.
-        All = "\\All",
-        /// Put aside.
-        Archive = "\\Archive",
-        /// Not sent yet.
-        Drafts = "\\Drafts",
-        /// Those with `\Flagged`.
-        Flagged = "\\Flagged",
-        /// Those that seem important.
-        Important = "\\Important",
-        /// Unwanted.
-        Junk = "\\Junk",
-        /// Sent.
-        Sent = "\\Sent",
-        /// To be deleted.
-        Trash = "\\Trash",
-    }
 }
 
 words! {

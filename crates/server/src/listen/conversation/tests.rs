@@ -114,6 +114,7 @@ fn hold_within(limits: &proto::limits::Limits, says: &str, piece: usize, pause: 
         host: hostname.clone(),
         objects: Arc::new(InMemory::new()),
         timers: Arc::default(),
+        quota: store::quota::Quota::default(),
     };
     let settings = Settings {
         hostname: hostname.clone(),
