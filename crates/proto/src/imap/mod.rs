@@ -1,5 +1,6 @@
 //! IMAP, both ends, without I/O: octets in, events out, answers in, octets out (RFC 3501, RFC 9051 and their extensions).
 
+pub mod client;
 pub mod command;
 mod cursor;
 pub mod date;

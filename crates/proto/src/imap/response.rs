@@ -32,6 +32,7 @@ use search::{ESearch, Found};
 use thread::Threads;
 
 pub use read::{Response, parse};
+pub(crate) use read::{is_free_text, parse_fetch_front, parse_fetch_rest};
 
 words! {
     /// How it went.

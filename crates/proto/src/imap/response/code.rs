@@ -159,7 +159,12 @@ impl Code {
     /// ```
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Read<Self> {
         let mut ahead = cursor.clone();
-        let known = Self::read_known(&mut ahead).and_then(|code| ahead.demand(b']', "]").map(|()| code));
+        let mut known = Self::read_known(&mut ahead);
+        // Some servers leave a space.
+        while ahead.take(b' ') {}
+        if let Err(error) = ahead.demand(b']', "]") {
+            known = known.and(Err(error));
+        }
         match known {
             Ok(code) => {
                 *cursor = ahead;

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::code::Code;
-use super::fetch::Fetched;
+use super::fetch::{FetchEnd, Fetched, Streaming};
 use super::mailbox::{Listed, Namespaces, StatusValue};
 use super::search::{ESearch, Found};
 use super::thread::Threads;
@@ -73,6 +73,52 @@ pub fn parse(octets: &[u8], names: NameForm) -> Result<Response, SyntaxError> {
         }
         None => Ok(Response::Unknown(first_word(before))),
     }
+}
+
+/// Whether a response ends in text that may be anything, the announcement of a literal too.
+pub(crate) fn is_free_text(octets: &[u8]) -> bool {
+    let mut cursor = Cursor::new(octets, NameForm::Utf8);
+    if cursor.peek() == Some(b'+') {
+        return true;
+    }
+    let tagged = cursor.take(b'*') || cursor.tag().is_ok();
+    tagged && cursor.take(b' ') && cursor.keyword("a word").is_ok_and(|word| Condition::parse(word).is_some())
+}
+
+/// Reads what a FETCH tells before the content whose announcement ends these octets.
+pub(crate) fn parse_fetch_front(octets: &[u8], names: NameForm) -> Result<(Fetched, FetchEnd), SyntaxError> {
+    const FORM: &str = "a FETCH";
+    let mut cursor = Cursor::new(octets, names);
+    cursor.demand(b'*', FORM)?;
+    cursor.space()?;
+    let number = cursor.nonzero(FORM)?;
+    cursor.space()?;
+    let numbering = if cursor.take_word("FETCH") { Numbering::Sequence } else { Numbering::Uid };
+    if numbering == Numbering::Uid {
+        cursor.demand_word("UIDFETCH", FORM)?;
+    }
+    cursor.space()?;
+    cursor.demand(b'(', FORM)?;
+    Fetched::read_values(&mut cursor, number, numbering, Streaming::Yes)
+}
+
+/// Reads what a FETCH tells behind content.
+pub(crate) fn parse_fetch_rest(
+    octets: &[u8],
+    number: NonZeroU32,
+    numbering: Numbering,
+    streaming: Streaming,
+    names: NameForm,
+) -> Result<(Fetched, FetchEnd), SyntaxError> {
+    let mut cursor = Cursor::new(octets, names);
+    if cursor.peek() != Some(b')') {
+        cursor.space()?;
+    }
+    let (fetched, end) = Fetched::read_values(&mut cursor, number, numbering, streaming)?;
+    if end == FetchEnd::Whole {
+        cursor.end()?;
+    }
+    Ok((fetched, end))
 }
 
 /// A number and the word behind it count as one.

@@ -68,6 +68,7 @@ fn what_other_servers_say_of_sessions_is_read() {
         "* OK [PERMANENTFLAGS (\\Answered NonJunk \\*)] Flags permitted.",
     );
     reads("* OK [NOMODSEQ] no", "");
+    reads("* OK [CAPABILITY IMAP4rev1 ] hello", "* OK [CAPABILITY IMAP4rev1] hello");
     reads("* OK [FOO \"a\" (b)] bar", "");
     reads("* OK Still here {5}", "");
     reads("* OK caf\u{e9}", "* OK caf?");

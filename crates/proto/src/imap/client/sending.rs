@@ -1,0 +1,192 @@
+//! Sends commands: their literals when the server asks for them or at once, messages as the driver has them.
+
+use data_encoding::BASE64;
+
+use super::login::Login;
+use super::{Event, Idling, Misbehaved, Misuse, Phase, Purpose, Sending, SendingPlace, Session};
+use crate::imap::command::append::AppendMessage;
+use crate::imap::command::{Command, Tag, Tagged};
+use crate::imap::input::LiteralForm;
+use crate::imap::writer::Writer;
+
+/// RFC 7888 section 5: literals of so many octets need not wait, where a server has LITERAL- only. Larger messages wait in
+/// any case: whoever is over quota would send them for nothing.
+const UNASKED_OCTETS_MAX: u64 = 4096;
+
+impl Session {
+    /// Sends a command; [`Event::Done`] says how it went. APPEND and REPLACE are sent up to their message.
+    ///
+    /// # Errors
+    /// Another is under way, a password would be sent in the clear, or the server does not offer what is to be begun.
+    pub fn send(&mut self, command: Command) -> Result<(), Misuse> {
+        if !matches!(self.phase, Phase::Ready) {
+            return Err(Misuse::NotNow);
+        }
+        let (command, purpose) = self.purpose(command)?;
+        if matches!(purpose, Purpose::Login(_)) {
+            self.capabilities_known = false;
+        }
+        self.begin(command, purpose);
+        Ok(())
+    }
+
+    fn purpose(&self, command: Command) -> Result<(Command, Purpose), Misuse> {
+        let sending = |message: &AppendMessage| {
+            Purpose::Message(Sending { data: message.data, octets: message.literal.octets, place: SendingPlace::Announced })
+        };
+        let in_clear = self.channel == super::Channel::Clear;
+        Ok(match command {
+            Command::StartTls if !in_clear => return Err(Misuse::NotNow),
+            Command::StartTls if !self.offers("STARTTLS") => return Err(Misuse::NotOffered("STARTTLS")),
+            Command::StartTls => (command, Purpose::StartTls),
+            Command::Compress if !self.offers("COMPRESS=DEFLATE") => return Err(Misuse::NotOffered("COMPRESS=DEFLATE")),
+            Command::Compress => (command, Purpose::Compress),
+            Command::Login(_) | Command::Authenticate(_) if in_clear => return Err(Misuse::InClear),
+            Command::Login(_) => (command, Purpose::Login(Login::Command)),
+            Command::Authenticate(_) => (command, Purpose::Login(Login::Mechanism)),
+            Command::Idle => (command, Purpose::Idle(Idling::Asked)),
+            Command::Logout => (command, Purpose::Logout),
+            Command::Append(mut append) => {
+                append.message.literal.form = self.message_form(append.message.literal.octets);
+                let purpose = sending(&append.message);
+                (Command::Append(append), purpose)
+            }
+            Command::Replace(mut replace) => {
+                replace.message.literal.form = self.message_form(replace.message.literal.octets);
+                let purpose = sending(&replace.message);
+                (Command::Replace(replace), purpose)
+            }
+            command => (command, Purpose::Command),
+        })
+    }
+
+    /// Sends a command, as much of it as need not wait.
+    pub(super) fn begin(&mut self, command: Command, purpose: Purpose) {
+        self.commands += 1;
+        // A letter and a number: always a tag.
+        let Some(tag) = Tag::new(&format!("c{}", self.commands)) else { return };
+        let tagged = Tagged { tag: tag.clone(), command };
+        let (mut octets, mut pauses) = tagged.encode(LiteralForm::NonSynchronising, self.names);
+        let small = u64::try_from(octets.len()).is_ok_and(|octets| octets <= UNASKED_OCTETS_MAX);
+        let unasked = self.offers("LITERAL+") || small && (self.offers("LITERAL-") || self.offers("IMAP4rev2"));
+        if !unasked {
+            (octets, pauses) = tagged.encode(LiteralForm::Synchronising, self.names);
+        }
+        self.phase = Phase::Asking(tag, purpose);
+        self.write_up_to_pauses(&octets, &pauses);
+    }
+
+    fn write_up_to_pauses(&mut self, octets: &[u8], pauses: &[usize]) {
+        self.paused.clear();
+        let mut from = 0;
+        for pause in pauses.iter().copied().chain([octets.len()]) {
+            self.paused.push_back(octets.get(from..pause).unwrap_or_default().to_vec());
+            from = pause;
+        }
+        self.write_piece();
+    }
+
+    /// Writes what waited; at the end of a command that announces a message, asks the driver for it.
+    fn write_piece(&mut self) {
+        self.output.extend(self.paused.pop_front().unwrap_or_default());
+        if !self.paused.is_empty() {
+            return;
+        }
+        if let Phase::Asking(_, Purpose::Message(sending)) = &mut self.phase {
+            sending.place = SendingPlace::Octets { left: sending.octets, answered: None };
+            self.queued.push_back(Event::SendMessage);
+        }
+    }
+
+    fn message_form(&self, octets: u64) -> LiteralForm {
+        let unasked = ["LITERAL+", "LITERAL-", "IMAP4rev2"].iter().any(|offer| self.offers(offer));
+        if unasked && octets <= UNASKED_OCTETS_MAX { LiteralForm::NonSynchronising } else { LiteralForm::Synchronising }
+    }
+
+    /// The server wants more of the command.
+    pub(super) fn wanted(&mut self, text: &str) -> Result<(), Misbehaved> {
+        if !self.paused.is_empty() {
+            self.write_piece();
+            return Ok(());
+        }
+        match &mut self.phase {
+            Phase::Asking(_, Purpose::Idle(idling @ Idling::Asked)) => {
+                *idling = Idling::Begun;
+                self.queued.push_back(Event::Idling);
+                Ok(())
+            }
+            Phase::Asking(_, Purpose::Login(login)) => {
+                let challenge = BASE64.decode(text.trim_end().as_bytes()).map_err(|_invalid| Misbehaved::Challenge)?;
+                match std::mem::replace(login, Login::Mechanism) {
+                    Login::Command => return Err(Misbehaved::Unasked),
+                    Login::Mechanism => self.queued.push_back(Event::Challenge(challenge)),
+                    Login::Plain(message) => {
+                        self.output.extend(BASE64.encode(&message.0).into_bytes());
+                        self.output.extend(b"\r\n");
+                    }
+                }
+                Ok(())
+            }
+            _ => Err(Misbehaved::Unasked),
+        }
+    }
+
+    /// Sends octets of the message, after [`Event::SendMessage`].
+    ///
+    /// # Errors
+    /// No message is due, or fewer octets were announced; none of these is sent.
+    pub fn write_message(&mut self, octets: &[u8]) -> Result<(), Misuse> {
+        let Phase::Asking(_, Purpose::Message(Sending { place: SendingPlace::Octets { left, .. }, .. })) = &mut self.phase else {
+            return Err(Misuse::NotNow);
+        };
+        let count = u64::try_from(octets.len()).unwrap_or(u64::MAX);
+        *left = left.checked_sub(count).ok_or(Misuse::Octets)?;
+        self.output.extend_from_slice(octets);
+        Ok(())
+    }
+
+    /// Ends the message, and announces another one (MULTIAPPEND) or ends the command.
+    ///
+    /// # Errors
+    /// No message is due, or octets of it are missing.
+    pub fn end_message(&mut self, next: Option<AppendMessage>) -> Result<(), Misuse> {
+        let next = next.map(|mut next| {
+            next.literal.form = self.message_form(next.literal.octets);
+            next
+        });
+        let Phase::Asking(_, Purpose::Message(sending)) = &mut self.phase else { return Err(Misuse::NotNow) };
+        let SendingPlace::Octets { left, answered } = &mut sending.place else { return Err(Misuse::NotNow) };
+        if *left != 0 {
+            return Err(Misuse::Octets);
+        }
+        let answered = answered.take();
+        let closing = sending.data.closing();
+        if let Some(next) = next.filter(|_| answered.is_none()) {
+            (sending.data, sending.octets, sending.place) = (next.data, next.literal.octets, SendingPlace::Announced);
+            let mut out = Writer::commands(next.literal.form, self.names);
+            next.write(out.put(closing));
+            let (octets, pauses) = out.finish();
+            self.write_up_to_pauses(&octets, &pauses);
+        } else {
+            sending.place = SendingPlace::Ended;
+            self.output.extend_from_slice(closing.as_bytes());
+            self.output.extend_from_slice(b"\r\n");
+        }
+        if let Some(status) = answered {
+            self.phase = Phase::Ready;
+            self.queued.push_back(Event::Done(status));
+        }
+        Ok(())
+    }
+
+    /// Ends IDLE; [`Event::Done`] follows.
+    ///
+    /// # Errors
+    /// It has not begun.
+    pub fn end_idle(&mut self) -> Result<(), Misuse> {
+        let Phase::Asking(_, purpose @ Purpose::Idle(Idling::Begun)) = &mut self.phase else { return Err(Misuse::NotNow) };
+        *purpose = Purpose::Command;
+        self.output.extend_from_slice(b"DONE\r\n");
+        Ok(())
+    }
+}
