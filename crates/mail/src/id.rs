@@ -130,6 +130,11 @@ impl MailboxId {
     pub const fn inbox_of(account: AccountId) -> Self {
         Self(account.0)
     }
+
+    /// One of the mailboxes that the server itself makes for an account: beside that of its INBOX, in octets that are chance.
+    pub const fn made_for(account: AccountId, number: u8) -> Self {
+        Self(uuid::Uuid::from_u128(account.0.as_u128() ^ ((number as u128) << 48)))
+    }
 }
 
 /// The id of a notice, which is also the id of its transfer: fresh for every recipient, opaque to the peer.

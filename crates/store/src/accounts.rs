@@ -8,6 +8,7 @@ use mail::time::Timestamp;
 use crate::backend::{Row, Sql, Tx};
 use crate::directory::{alias_name, catch_all};
 use crate::former::Through;
+use crate::made::ERASE_MADE;
 use crate::{
     Account, Added, Alias, Credentials, NewAccount, Result, ScramVerifier, Store, StoreError, app_passwords, codec, directory, mailboxes,
     params, statements,
@@ -49,7 +50,8 @@ statements! {
 }
 
 /// What an account has beside its transfers, arrivals and mail; itself last.
-const ERASE_ALL: [Sql; 13] = [
+const ERASE_ALL: [Sql; 14] = [
+    ERASE_MADE,
     ERASE_ALIASES,
     ERASE_ENTRIES,
     ERASE_HISTORY,

@@ -4,7 +4,7 @@ pub(crate) mod append;
 pub(crate) mod changes;
 pub(crate) mod copy;
 pub(crate) mod expunge;
-mod flags;
+pub(crate) mod flags;
 
 use mail::flag::{Flags, SystemFlags};
 use mail::id::{AccountId, MailId, MailboxId, Partition};

@@ -37,6 +37,7 @@ mod import;
 pub mod items;
 pub mod kept;
 mod lease;
+pub mod made;
 mod mailbox;
 pub mod mailboxes;
 mod origin;
@@ -203,6 +204,7 @@ impl Store {
             kept::STATEMENTS,
             lease::STATEMENTS,
             mailbox::STATEMENTS,
+            &made::all_statements(),
             &mailboxes::all_statements(),
             orphans::STATEMENTS,
             quota::STATEMENTS,

@@ -7,6 +7,7 @@ use mail::time::Timestamp;
 use crate::backend::{Row, Tx};
 use crate::content::{Place, StoredContent};
 use crate::items::{After, Tally, Target, change, hundreds, with};
+use crate::made::Made;
 use crate::mailboxes::{INBOX, keyword_text};
 use crate::transfer_row::{content, fill, place_columns};
 use crate::{ArrivalKey, MailRow, Result, Store, StoreError, StoredMail, items, orphans, params, statements};
@@ -33,7 +34,7 @@ statements! {
     MOVED = "DELETE FROM kept WHERE part = ?1 AND account = ?2 AND id = ?3 RETURNING received, size_octets + head_octets - skip_octets";
     LIST = concat!("SELECT b.name, ", mail_columns!(), " FROM item i JOIN mailbox b ON b.part = i.part AND b.account = i.account AND b.id = i.mailbox \
                    JOIN mail m ON m.part = i.part AND m.account = i.account AND m.id = i.mail \
-                   WHERE i.part = ?1 AND i.account = ?2 AND b.name IS NOT NULL ORDER BY m.received, m.id, b.name, i.uid");
+                   WHERE i.part = ?1 AND i.account = ?2 AND b.name IS NOT NULL AND b.id NOT IN (?3, ?4) ORDER BY m.received, m.id, b.name, i.uid");
     LOAD = concat!("SELECT b.name, ", mail_columns!(), ", m.head, m.octets FROM mail m \
                    JOIN item i ON i.part = m.part AND i.account = m.account AND i.mail = m.id \
                    JOIN mailbox b ON b.part = i.part AND b.account = i.account AND b.id = i.mailbox \
@@ -76,7 +77,8 @@ impl Store {
     /// The store is not available.
     pub async fn mail_list(&self, account: AccountId) -> Result<Vec<MailRow>> {
         let list = move |tx: &mut dyn Tx| {
-            let rows = tx.query(LIST, params![Partition::of(account), account])?;
+            let [one, other] = Made::ALL.map(|made| made.id(account));
+            let rows = tx.query(LIST, params![Partition::of(account), account, one, other])?;
             rows.into_iter().map(|mut row| mail(&mut row).map(|mail| mail.row)).collect()
         };
         self.read(list).await
@@ -183,7 +185,7 @@ pub(crate) fn append_kept(tx: &mut dyn Tx, part: Partition, account: AccountId, 
 /// Puts a message last, unless it is there already: then nothing. The one place where a mailbox grows, with [`append_kept`]
 /// and `items::copy`; five lead here: what arrived and was consented to (`Store::deliver`), what was pushed
 /// (`Store::receive`), what this server itself reports (`report`), and what the owner brings along (`Store::import`) or a
-/// client of theirs (`Store::append_messages`).
+/// client of theirs (`Store::append_messages`); a sixth makes messages of what the server knows (`made`).
 pub(crate) fn append(tx: &mut dyn Tx, part: Partition, mail: &NewMail<'_>) -> Result<Option<After>> {
     let (place, object, octets) = place_columns(mail.content)?;
     let values = params![

@@ -2,14 +2,15 @@
 
 use delivery::schedule::Timers;
 use delivery::transfer::Transfer;
-use mail::address::Mailbox;
+use mail::address::{Domain, Mailbox};
 use mail::id::{AccountId, NoticeId, Partition};
+use mail::message::HeaderSection;
 use mail::time::Timestamp;
 
 use crate::backend::Tx;
 use crate::content::Place;
 use crate::{Keep, Result, Store, StoreError, TransferRecord};
-use crate::{accounts, consent, moment, orphans, params, settle, transfer_row};
+use crate::{accounts, consent, made, moment, orphans, params, settle, transfer_row};
 
 /// Rows that one transaction changes on behalf of one command.
 const ROWS_MAX: usize = 200;
@@ -20,12 +21,12 @@ impl Store {
     /// # Errors
     /// The store is not available, or the account is no more.
     pub async fn keep(&self, message: Keep) -> Result<()> {
-        let (part, timers) = (Partition::of(message.account), self.timers());
+        let (part, timers, host) = (Partition::of(message.account), self.timers(), self.host());
         let octets = match &message.content.place {
             Place::Row(octets) => octets.len(),
             Place::Object(_) | Place::Unread | Place::Freed => 0,
         };
-        self.write(part, octets + message.header.len(), move |tx| keep(tx, &message, &timers)).await
+        self.write(part, octets + message.header.len(), move |tx| keep(tx, &message, &host, &timers)).await
     }
 
     /// The transfer of this id, whatever its state.
@@ -82,18 +83,22 @@ impl Store {
     }
 }
 
-fn keep(tx: &mut dyn Tx, message: &Keep, timers: &Timers) -> Result<()> {
+fn keep(tx: &mut dyn Tx, message: &Keep, host: &Domain, timers: &Timers) -> Result<()> {
     let part = Partition::of(message.account);
     if accounts::screening_of(tx, part, message.account)?.is_none() {
         return Err(StoreError::Unavailable("the account is being deleted".to_owned()));
     }
     let first = Transfer::start(moment(message.kept, message.jitter, timers));
-    if !transfer_row::insert(tx, message, &first)? {
+    // RFC 6409 section 8.3: what had none got this one.
+    let internet_id = HeaderSection::read(&message.header).message_id().unwrap_or_else(|| format!("<{}@{host}>", message.message));
+    if !transfer_row::insert(tx, message, &internet_id, &first)? {
         // Kept already; the answer was lost.
         return Ok(());
     }
     if let Place::Object(name) = &message.content.place {
         orphans::adopt(tx, part, name)?;
     }
+    // Some programs put their copy into a mailbox first.
+    made::sent::mark(tx, message.account, &internet_id)?;
     consent::note_replied_to(tx, message.account, &message.replied_to, message.jitter, timers)
 }

@@ -3,12 +3,13 @@
 use mail::id::{AccountId, Partition};
 
 use crate::backend::{Row, Tx};
+use crate::made::Made;
 use crate::{Result, Store, StoreError, params, statements};
 
 statements! {
     LIMITS = "SELECT octets_max, messages_max FROM account WHERE part = ?1 AND id = ?2";
     USED = "SELECT CAST(COALESCE(SUM(octets), 0) AS BIGINT), CAST(COALESCE(SUM(messages), 0) AS BIGINT) FROM mailbox \
-            WHERE part = ?1 AND account = ?2 AND name IS NOT NULL";
+            WHERE part = ?1 AND account = ?2 AND name IS NOT NULL AND id NOT IN (?3, ?4)";
     SET_OCTETS = "UPDATE account SET octets_max = ?3 WHERE part = ?1 AND id = ?2 AND stage = 'active'";
     SET_MESSAGES = "UPDATE account SET messages_max = ?3 WHERE part = ?1 AND id = ?2 AND stage = 'active'";
 }
@@ -133,7 +134,9 @@ fn limits(tx: &mut dyn Tx, account: AccountId, default: Quota) -> Result<Quota> 
 
 fn used(tx: &mut dyn Tx, account: AccountId) -> Result<Usage> {
     let read = |mut row: Row| Ok::<_, StoreError>(Usage { octets: row.count()?, messages: row.count()?, quota: Quota::default() });
-    tx.one(USED, params![Partition::of(account), account])?.map_or_else(|| Ok(Usage::default()), read)
+    // What the server makes is not its owner's to answer for.
+    let [one, other] = Made::ALL.map(|made| made.id(account));
+    tx.one(USED, params![Partition::of(account), account, one, other])?.map_or_else(|| Ok(Usage::default()), read)
 }
 
 /// Whether an account has room for so much more. Where nothing is limited, nothing is counted.

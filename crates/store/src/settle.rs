@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use delivery::report::{Report, is_wanted};
+use delivery::report::{Report, SentStatus, is_wanted};
 use delivery::schedule::Timers;
 use delivery::transfer::{Outcome, Transfer, TransferAction, TransferEvent};
 use mail::address::Domain;
@@ -13,7 +13,7 @@ use mail::time::Timestamp;
 use crate::backend::Tx;
 use crate::content::StoredContent;
 use crate::report::{Draft, News, Prepared};
-use crate::{Attempt, Result, Settle, Settled, Store, StoreError, TransferRecord, Writer, lease, moment, orphans, transfer_row};
+use crate::{Attempt, Result, Settle, Settled, Store, StoreError, TransferRecord, Writer, lease, made, moment, orphans, transfer_row};
 
 /// How often a report with a large message is made ready, should the transfers change each time meanwhile.
 const PREPARED_MAX: u32 = 3;
@@ -92,6 +92,9 @@ fn apply(tx: &mut dyn Tx, part: Partition, settles: &[Settle], prepared: &Prepar
     }
     for step in steps.iter().flatten() {
         step.write(tx, part)?;
+    }
+    if let Some(step) = steps.iter().flatten().find(|step| SentStatus::of(&step.before) != SentStatus::of(&step.after)) {
+        made::sent::mark_copies(tx, part, step.record.account, step.record.message)?;
     }
     if let Some(draft) = &draft {
         draft.append(tx, host, prepared)?;

@@ -26,8 +26,8 @@ macro_rules! transfer_with_message {
 
 statements! {
     INSERT_MESSAGE = "INSERT INTO message (part, id, account, kept, sender, reverse_path, envelope_id, returns, body, smtputf8, subject, \
-                      size_octets, digest, place, object, header, octets, require_tls, twoway_only) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) \
+                      size_octets, digest, place, object, header, octets, require_tls, twoway_only, \
+                      internet_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20) \
                       ON CONFLICT (part, id) DO NOTHING";
     INSERT_TRANSFER = "INSERT INTO transfer (part, id, account, message, sender_key, recipient, recipient_key, report, original, stage, \
                        due_at, since, detail, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, '', ?13)";
@@ -105,7 +105,7 @@ pub(crate) fn fill(content: &mut StoredContent, row: &mut Row) -> Result<()> {
 }
 
 /// A message and its transfers, all of them new. `false` if the message is here already.
-pub(crate) fn insert(tx: &mut dyn Tx, keep: &Keep, transfer: &Transfer) -> Result<bool> {
+pub(crate) fn insert(tx: &mut dyn Tx, keep: &Keep, internet_id: &str, transfer: &Transfer) -> Result<bool> {
     let part = Partition::of(keep.account);
     let (place, object, octets) = place_columns(&keep.content)?;
     let reverse_path = keep.reverse_path.mailbox().map(ToString::to_string).unwrap_or_default();
@@ -129,6 +129,7 @@ pub(crate) fn insert(tx: &mut dyn Tx, keep: &Keep, transfer: &Transfer) -> Resul
         octets,
         keep.way.require_tls,
         keep.way.twoway_only,
+        internet_id,
     ];
     if tx.execute(INSERT_MESSAGE, values)? == 0 {
         return Ok(false);

@@ -13,6 +13,9 @@ pub const FOLDER: &str = "Sent Status";
 /// The field that tells of one recipient.
 pub const FIELD: &str = "Two-Way-Status";
 
+/// Recipients that have a field: what a person reads. Of more the Subject tells how many have which status.
+pub const RECIPIENTS_MAX: usize = 50;
+
 /// A sent message and its recipients.
 #[derive(Debug, Clone)]
 pub struct Sent<'a> {
@@ -96,7 +99,7 @@ pub fn message(sent: &Sent<'_>) -> Vec<u8> {
     if let Some(id) = sent.message_id.filter(|id| id.is_ascii()) {
         fields.extend(["In-Reply-To: ", id, "\r\nReferences: ", id, "\r\n"]);
     }
-    for recipient in sent.recipients {
+    for recipient in sent.recipients.iter().take(RECIPIENTS_MAX) {
         fields.push_str(&field(recipient));
     }
     let at = sent.recipients.iter().map(|recipient| recipient.since).max().unwrap_or(Timestamp::EPOCH);

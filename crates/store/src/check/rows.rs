@@ -39,7 +39,7 @@ statements! {
              UNION SELECT 'an app password', part, account FROM app_password \
              UNION SELECT 'a mail', part, account FROM mail UNION SELECT 'a message in a mailbox', part, account FROM item \
              UNION SELECT 'an expunged message', part, account FROM expunged UNION SELECT 'a discarded mail', part, account FROM discarded \
-             UNION SELECT 'a subscription', part, account FROM subscription UNION SELECT 'an annotation', part, account FROM annotation \
+             UNION SELECT 'a message that was made', part, account FROM made UNION SELECT 'a subscription', part, account FROM subscription UNION SELECT 'an annotation', part, account FROM annotation \
              UNION SELECT 'a change of consent', part, account FROM history \
              UNION SELECT 'a message kept aside', part, account FROM kept \
              UNION SELECT 'an observed sender', part, account FROM observed UNION SELECT 'a part of a content', part, account FROM partial";

@@ -9,7 +9,7 @@ use crate::backend::Tx;
 use crate::content::{Place, StoredContent};
 use crate::mailbox::{self, NewMail};
 use crate::mailboxes::by_id;
-use crate::{Result, Store, StoreError, items, orphans, params, quota, statements};
+use crate::{Result, Store, StoreError, items, made, orphans, params, quota, statements};
 
 statements! {
     LIES_AT = "SELECT uid FROM item WHERE part = ?1 AND account = ?2 AND mail = ?3 AND mailbox = ?4 ORDER BY uid LIMIT 1";
@@ -28,6 +28,8 @@ pub struct NewItem {
     pub from: String,
     /// Subject, decoded, for listings.
     pub subject: String,
+    /// Its Message-ID with angle brackets, if it has one: what it is found by, should it be one that was sent.
+    pub internet_id: Option<String>,
     /// All its octets.
     pub content: StoredContent,
 }
@@ -119,6 +121,9 @@ fn append(
         let after =
             mailbox::append(tx, part, &mail)?.ok_or_else(|| StoreError::Damaged(format!("the mail {} is there already", item.mail)))?;
         *uid = Some(last_uid(after));
+        if let Some(internet_id) = &item.internet_id {
+            made::sent::note_appended(tx, account, item.mail, internet_id)?;
+        }
     }
     Ok(Appended::Done { uid_validity: row.uid_validity, uids: uids.into_iter().flatten().collect() })
 }

@@ -66,7 +66,7 @@ impl Store {
     }
 }
 
-fn set(
+pub(crate) fn set(
     tx: &mut dyn Tx,
     account: AccountId,
     mailbox: MailboxId,

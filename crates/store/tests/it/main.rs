@@ -16,6 +16,7 @@ mod content;
 mod destination;
 mod engines;
 mod import;
+mod made;
 mod nodes;
 mod origin;
 mod power_cuts;
