@@ -82,7 +82,9 @@ const DAMAGE: &[(&str, &str)] = &[
     ("DELETE FROM account", "a name is of an account that does not have it: @a.test"),
     ("UPDATE account SET stage = 'deleting'", "an account is half deleted"),
     (
-        "DROP INDEX mail_arrival; INSERT INTO mail SELECT part, account, 'another', received, author, subject, \
+        "DROP INDEX mail_arrival; INSERT INTO mail (part, account, id, received, author, subject, \
+      skip_octets, head_octets, size_octets, digest, place, object, origin, notice, recipient_key, head, octets) \
+      SELECT part, account, 'another', received, author, subject, \
       skip_octets, head_octets, size_octets, digest, place, object, origin, notice, recipient_key, head, octets FROM mail",
         "an arrival was stored twice",
     ),
