@@ -34,6 +34,7 @@ statements! {
             UNION ALL SELECT 'subscription', COUNT(*) FROM subscription \
             UNION ALL SELECT 'annotation', COUNT(*) FROM annotation \
             UNION ALL SELECT 'made', COUNT(*) FROM made \
+            UNION ALL SELECT 'outline', COUNT(*) FROM outline \
             UNION ALL SELECT 'beat', COUNT(*) FROM beat \
             UNION ALL SELECT 'pin', COUNT(*) FROM pin \
             UNION ALL SELECT 'kept', COUNT(*) FROM kept \

@@ -246,6 +246,11 @@ impl ContentReader {
         Self { store: store.clone(), place: content.place.clone(), size_octets: content.size_octets, offset }
     }
 
+    /// Of these octets.
+    pub fn within(store: &Store, content: &StoredContent, range: std::ops::Range<u64>) -> Self {
+        Self { size_octets: content.size_octets.min(range.end), ..Self::new(store, content, range.start) }
+    }
+
     /// The next piece, at most 256 KiB; empty at the end.
     ///
     /// # Errors

@@ -42,6 +42,7 @@ mod mailbox;
 pub mod mailboxes;
 mod origin;
 mod orphans;
+mod outline;
 pub mod quota;
 mod reception;
 mod redecision;
@@ -67,6 +68,7 @@ pub use due::Due;
 pub use import::{Import, Imported};
 pub use items::Item;
 pub use mailboxes::{MAILBOXES_MAX, MailboxRow};
+pub use outline::{KeptOutline, OutlineWant};
 pub use records::*;
 
 /// Why an operation failed.
@@ -207,6 +209,7 @@ impl Store {
             &made::all_statements(),
             &mailboxes::all_statements(),
             orphans::STATEMENTS,
+            outline::STATEMENTS,
             quota::STATEMENTS,
             reception::STATEMENTS,
             redecision::STATEMENTS,

@@ -10,7 +10,7 @@ use crate::items::{After, Tally, Target, change, hundreds, with};
 use crate::made::Made;
 use crate::mailboxes::{INBOX, keyword_text};
 use crate::transfer_row::{content, fill, place_columns};
-use crate::{ArrivalKey, MailRow, Result, Store, StoreError, StoredMail, items, orphans, params, statements};
+use crate::{ArrivalKey, MailRow, Result, Store, StoreError, StoredMail, items, orphans, outline, params, statements};
 
 /// Rows that one transaction deletes.
 const ROWS_MAX: usize = 500;
@@ -125,6 +125,7 @@ impl Store {
                     let (id, object) = (row.text()?, row.text_or_null()?);
                     tx.execute(HIDE, params![part, account, &id])?;
                     tx.execute(DELETE, params![part, account, &id])?;
+                    outline::delete(tx, part, account, &id)?;
                     if let Some(object) = object {
                         orphans::note(tx, part, &object, now)?;
                     }

@@ -173,6 +173,13 @@ impl View {
         }
     }
 
+    /// Everything that this change did is noted. If it is the next one, there is nothing to be learnt of it any more.
+    pub fn note_end_of(&mut self, change: u64) {
+        if self.modseq().checked_add(1) == Some(change) {
+            self.contents.reach(change);
+        }
+    }
+
     /// Keywords of a message that the client does not know yet, as FLAGS tells them; to be told before the message's flags.
     pub fn new_keywords(&mut self, flags: &BTreeSet<Flag>) -> Option<Told> {
         let before = self.keywords.len();

@@ -35,6 +35,8 @@ statements! {
     MAIL_WITHOUT_ITEM = "SELECT m.id FROM mail m WHERE NOT EXISTS \
                          (SELECT 1 FROM item i WHERE i.part = m.part AND i.account = m.account AND i.mail = m.id) AND NOT EXISTS \
                          (SELECT 1 FROM discarded d WHERE d.part = m.part AND d.account = m.account AND d.mail = m.id) LIMIT ?1";
+    OUTLINE_WITHOUT_MAIL = "SELECT o.mail FROM outline o WHERE NOT EXISTS \
+                            (SELECT 1 FROM mail m WHERE m.part = o.part AND m.account = o.account AND m.id = o.mail) LIMIT ?1";
     DISCARDED_IN_USE = "SELECT d.mail FROM discarded d WHERE EXISTS \
                         (SELECT 1 FROM item i WHERE i.part = d.part AND i.account = d.account AND i.mail = d.mail) LIMIT ?1";
     UID_TOO_GREAT = "SELECT i.mail FROM item i JOIN mailbox b ON b.part = i.part AND b.account = i.account AND b.id = i.mailbox \
@@ -95,6 +97,8 @@ statements! {
                       WHERE e.part = mailbox.part AND e.account = mailbox.account AND e.mailbox = mailbox.id) OR forgotten > modseq OR forgotten < 0";
     USE_AGAIN = "DELETE FROM discarded WHERE EXISTS (SELECT 1 FROM item i WHERE i.part = discarded.part AND i.account = discarded.account \
                  AND i.mail = discarded.mail)";
+    DROP_OUTLINES = "DELETE FROM outline WHERE NOT EXISTS (SELECT 1 FROM mail m WHERE m.part = outline.part \
+                     AND m.account = outline.account AND m.id = outline.mail)";
     DROP_SUBSCRIPTIONS = "DELETE FROM subscription WHERE NOT EXISTS (SELECT 1 FROM account a WHERE a.part = subscription.part \
                           AND a.id = subscription.account)";
     DROP_ANNOTATIONS = "DELETE FROM annotation WHERE NOT EXISTS (SELECT 1 FROM account a WHERE a.part = annotation.part \
@@ -114,6 +118,7 @@ pub(super) const RELATIONS: &[(Sql, &str)] = &[
     (ITEM_WITHOUT_MAIL, "a message in a mailbox shows a mail that is not there"),
     (ITEM_WITHOUT_MAILBOX, "a message lies in a mailbox that is not there"),
     (MAIL_WITHOUT_ITEM, "a mail lies in no mailbox"),
+    (OUTLINE_WITHOUT_MAIL, "an outline is of a mail that is not there"),
     (DISCARDED_IN_USE, "a mail is to be deleted, and lies in a mailbox"),
     (UID_TOO_GREAT, "a message has a UID or modification sequence that its mailbox has not given"),
     (ITEM_SIZE, "a message in a mailbox has another size than its mail"),
@@ -144,6 +149,7 @@ impl Store {
             DROP_EXPUNGED,
             COUNT_EXPUNGED,
             USE_AGAIN,
+            DROP_OUTLINES,
             DROP_SUBSCRIPTIONS,
             DROP_ANNOTATIONS,
             DROP_MAILBOXES,

@@ -31,6 +31,9 @@ pub enum FlagsSet {
         refused: Vec<u32>,
         /// Not there any more.
         missing: Vec<u32>,
+        /// The one change of the mailbox that this was: it did nothing but change some of `items`. None, if nothing changed,
+        /// or if it took several.
+        modseq: Option<u64>,
     },
     /// The mailbox, or a message, would have more keywords than it may. Of many messages, the first may have changed.
     TooManyKeywords,
@@ -51,10 +54,12 @@ impl Store {
         unchanged_since: Option<u64>,
     ) -> Result<FlagsSet> {
         let (mut all, mut all_refused, mut all_missing) = (Vec::new(), Vec::new(), Vec::new());
+        let mut changes = Vec::new();
         for some in sorted(uids).chunks(ITEMS_AT_ONCE) {
             let (some, change) = (some.to_vec(), change.clone());
             match self.write(Partition::of(account), 0, move |tx| set(tx, account, mailbox, &some, &change, unchanged_since)).await? {
-                FlagsSet::Done { items, refused, missing } => {
+                FlagsSet::Done { items, refused, missing, modseq } => {
+                    changes.extend(modseq);
                     all.extend(items);
                     all_refused.extend(refused);
                     all_missing.extend(missing);
@@ -62,7 +67,8 @@ impl Store {
                 FlagsSet::TooManyKeywords => return Ok(FlagsSet::TooManyKeywords),
             }
         }
-        Ok(FlagsSet::Done { items: all, refused: all_refused, missing: all_missing })
+        let modseq = if let [only] = changes.as_slice() { Some(*only) } else { None };
+        Ok(FlagsSet::Done { items: all, refused: all_refused, missing: all_missing, modseq })
     }
 }
 
@@ -75,7 +81,7 @@ pub(crate) fn set(
     unchanged_since: Option<u64>,
 ) -> Result<FlagsSet> {
     let Some(row) = by_id(tx, account, mailbox)? else {
-        return Ok(FlagsSet::Done { items: Vec::new(), refused: Vec::new(), missing: uids.to_vec() });
+        return Ok(FlagsSet::Done { items: Vec::new(), refused: Vec::new(), missing: uids.to_vec(), modseq: None });
     };
     let found = some(tx, account, mailbox, uids)?;
     let there: BTreeSet<u32> = found.iter().map(|item| item.uid).collect();
@@ -84,7 +90,7 @@ pub(crate) fn set(
     let (mut items, refused): (Vec<_>, Vec<_>) = found.into_iter().partition(is_fresh);
     let refused = refused.iter().map(|item| item.uid).collect();
     if items.is_empty() {
-        return Ok(FlagsSet::Done { items, refused, missing });
+        return Ok(FlagsSet::Done { items, refused, missing, modseq: None });
     }
     if !admits(tx, account, &row, std::slice::from_ref(wanted))? {
         return Ok(FlagsSet::TooManyKeywords);
@@ -105,12 +111,12 @@ pub(crate) fn set(
         }
     }
     if changed.is_empty() {
-        return Ok(FlagsSet::Done { items, refused, missing });
+        return Ok(FlagsSet::Done { items, refused, missing, modseq: None });
     }
     let part = Partition::of(account);
     // It was there a moment ago, in this transaction.
     let Some(after) = change(tx, account, Target::Id(mailbox), 0, &tally)? else {
-        return Ok(FlagsSet::Done { items: Vec::new(), refused, missing: uids.to_vec() });
+        return Ok(FlagsSet::Done { items: Vec::new(), refused, missing: uids.to_vec(), modseq: None });
     };
     for ((flags, keywords), uids) in &changed {
         for list in hundreds(uids) {
@@ -120,7 +126,7 @@ pub(crate) fn set(
     for (item, _) in items.iter_mut().zip(is_changed).filter(|(_, is_changed)| *is_changed) {
         item.modseq = after.modseq;
     }
-    Ok(FlagsSet::Done { items, refused, missing })
+    Ok(FlagsSet::Done { items, refused, missing, modseq: Some(after.modseq) })
 }
 
 /// Whether a mailbox and its messages may have the keywords of these changes; then it knows them from now on.

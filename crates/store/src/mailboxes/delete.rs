@@ -6,7 +6,7 @@ use mail::time::Timestamp;
 use super::{by_id, number};
 use crate::backend::{Row, Tx};
 use crate::items::{Listed, expunge, hundreds};
-use crate::{Result, Store, StoreError, orphans, params, statements};
+use crate::{Result, Store, StoreError, orphans, outline, params, statements};
 
 /// Items that one transaction takes out of a mailbox that is going.
 const ITEMS_AT_ONCE: usize = 2_000;
@@ -148,6 +148,7 @@ fn delete_mail(tx: &mut dyn Tx, account: AccountId, mail: MailId, now: Timestamp
     if let Some(mut row) = tx.one(OBJECT, params![part, account, mail])? {
         let object = row.text_or_null()?;
         tx.execute(DELETE_MAIL, params![part, account, mail])?;
+        outline::delete(tx, part, account, &mail.to_string())?;
         if let Some(object) = object {
             orphans::note(tx, part, &object, now)?;
         }

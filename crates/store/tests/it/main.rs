@@ -19,6 +19,7 @@ mod import;
 mod made;
 mod nodes;
 mod origin;
+mod outline;
 mod power_cuts;
 mod queue;
 mod reception;

@@ -82,6 +82,18 @@ fn what_the_client_was_told_by_its_own_command_is_not_told_again() {
 }
 
 #[test]
+fn a_change_that_was_noted_need_not_be_asked_for_unless_others_came_before_it() {
+    let mut view = view(&[3, 5]);
+    view.note(message(3, 3, &["\\Seen"]));
+    view.note_end_of(3);
+    assert_eq!(view.modseq(), 1, "there is a second change");
+    view.learn(changes(&[message(5, 2, &["\\Seen"]), message(3, 3, &["\\Seen"])], &[], 3), Renumbering::May);
+    view.note(message(5, 4, &[]));
+    view.note_end_of(4);
+    assert_eq!(view.modseq(), 4);
+}
+
+#[test]
 fn numbers_mean_the_messages_that_the_client_counts() {
     let view = view(&[3, 5, 9]);
     for (text, numbering, expected) in [

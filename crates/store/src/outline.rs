@@ -1,0 +1,150 @@
+//! What lists of messages show of a mail, read out of it once and kept beside it. It can be made again at any time, and goes
+//! with its mail.
+
+use mail::id::{AccountId, MailId, MailboxId, Partition};
+use mail::outline::{Outline, PackedOutline};
+use mail::structure::{EnvelopeStructure, Part};
+
+use crate::backend::{Row, Sql, Tx};
+use crate::items::{hundred, hundreds, sorted, with};
+use crate::{Result, Store, mailboxes, params, statements};
+
+/// Octets of an outline that is kept: a row is small. What has more is a bomb, and is read again whenever it is asked for.
+const OUTLINE_OCTETS_MAX: usize = 256 * 1024;
+
+macro_rules! of_items {
+    ($columns:literal) => {
+        concat!(
+            "SELECT i.uid, ",
+            $columns,
+            " FROM item i JOIN outline o ON o.part = i.part AND o.account = i.account AND o.mail = i.mail WHERE i.uid IN (",
+            hundred!(),
+            ") AND i.part = ?101 AND i.account = ?102 AND i.mailbox = ?103 ORDER BY i.uid"
+        )
+    };
+}
+
+statements! {
+    ENVELOPES = of_items!("o.envelope");
+    FIELDS = of_items!("o.fields");
+    STRUCTURES = of_items!("o.structure");
+    PREVIEWS = of_items!("o.preview");
+    WHOLE = of_items!("o.envelope, o.fields, o.structure, o.preview");
+    IS_THERE = "SELECT COUNT(*) FROM mail WHERE part = ?1 AND account = ?2 AND id = ?3";
+    KEEP = "INSERT INTO outline (part, account, mail, envelope, fields, structure, preview) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+            ON CONFLICT (part, account, mail) DO UPDATE SET envelope = excluded.envelope, fields = excluded.fields, \
+            structure = excluded.structure, preview = excluded.preview";
+    DELETE = "DELETE FROM outline WHERE part = ?1 AND account = ?2 AND mail = ?3";
+}
+
+/// Which of an outline is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutlineWant {
+    /// The envelope.
+    Envelope,
+    /// The fields.
+    Fields,
+    /// The structure.
+    Structure,
+    /// The preview.
+    Preview,
+    /// Everything.
+    Whole,
+}
+
+/// What of an outline was wanted and is kept; nothing that an older program packed in another way.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeptOutline {
+    /// The envelope.
+    pub envelope: Option<EnvelopeStructure>,
+    /// The fields.
+    pub fields: Option<Vec<u8>>,
+    /// The structure.
+    pub structure: Option<Part>,
+    /// The preview.
+    pub preview: Option<String>,
+}
+
+impl Store {
+    /// The outlines that are kept of these messages of a mailbox, in the order of their UIDs.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn outlines(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+        uids: Vec<u32>,
+        want: OutlineWant,
+    ) -> Result<Vec<(u32, KeptOutline)>> {
+        let uids = sorted(uids);
+        let load = move |tx: &mut dyn Tx| {
+            let mut found = Vec::with_capacity(uids.len());
+            for list in hundreds(&uids) {
+                for mut row in tx.query(statement(want), &with(list, params![Partition::of(account), account, mailbox]))? {
+                    found.push(outline(&mut row, want)?);
+                }
+            }
+            Ok(found)
+        };
+        self.read(load).await
+    }
+
+    /// Keeps outlines of mail that is still there.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn keep_outlines<'a>(&self, account: AccountId, outlines: impl IntoIterator<Item = (MailId, &'a Outline)>) -> Result<()> {
+        let part = Partition::of(account);
+        let packed = outlines.into_iter().map(|(mail, outline)| (mail, outline.pack()));
+        let packed: Vec<(MailId, PackedOutline)> = packed.filter(|(_, packed)| packed.octets() <= OUTLINE_OCTETS_MAX).collect();
+        if packed.is_empty() {
+            return Ok(());
+        }
+        let octets = packed.iter().map(|(_, packed)| packed.octets()).sum();
+        let keep = move |tx: &mut dyn Tx| {
+            for (mail, PackedOutline { envelope, fields, structure, preview }) in &packed {
+                let is_there = tx.one(IS_THERE, params![part, account, *mail])?.map_or(Ok(0), |mut row| row.count())? > 0;
+                if is_there {
+                    tx.execute(KEEP, params![part, account, *mail, envelope, fields, structure, preview])?;
+                }
+            }
+            Ok(())
+        };
+        self.write(part, octets, keep).await
+    }
+}
+
+/// The mail goes, and so does this.
+pub(crate) fn delete(tx: &mut dyn Tx, part: Partition, account: AccountId, mail: &str) -> Result<()> {
+    tx.execute(DELETE, params![part, account, mail]).map(drop)
+}
+
+fn statement(want: OutlineWant) -> Sql {
+    match want {
+        OutlineWant::Envelope => ENVELOPES,
+        OutlineWant::Fields => FIELDS,
+        OutlineWant::Structure => STRUCTURES,
+        OutlineWant::Preview => PREVIEWS,
+        OutlineWant::Whole => WHOLE,
+    }
+}
+
+fn outline(row: &mut Row, want: OutlineWant) -> Result<(u32, KeptOutline)> {
+    let uid = mailboxes::number(row)?;
+    let mut kept = KeptOutline::default();
+    let wants = |part: OutlineWant| want == part || want == OutlineWant::Whole;
+    if wants(OutlineWant::Envelope) {
+        kept.envelope = EnvelopeStructure::unpack(&row.blob()?);
+    }
+    if wants(OutlineWant::Fields) {
+        kept.fields = Outline::unpack_fields(&row.blob()?).map(<[u8]>::to_vec);
+    }
+    if wants(OutlineWant::Structure) {
+        kept.structure = Part::unpack(&row.blob()?);
+    }
+    if wants(OutlineWant::Preview) {
+        kept.preview = Some(row.text()?);
+    }
+    Ok((uid, kept))
+}
