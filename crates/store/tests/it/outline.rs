@@ -21,6 +21,7 @@ fn new_item(it: &Fixture) -> NewItem {
         received: it.now(),
         from: "bob@b.test".to_owned(),
         subject: "Hello".to_owned(),
+        internet_id: None,
         content: in_a_row(MESSAGE),
     }
 }
