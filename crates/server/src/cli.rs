@@ -229,6 +229,7 @@ fn account_request(account: Account) -> Result<Request, AdminError> {
             require_stdin(password_stdin)?;
             Request::AccountPassword { address, password: read_password()? }
         }
+        Account::Quota { address, octets, messages } => Request::AccountQuota { address, octets, messages },
         Account::Delete { address } => Request::AccountDelete { address },
         Account::AppPassword { address, what: AppPasswords::Add { name, scopes } } => {
             Request::AppPasswordAdd { address, name, scopes: scopes.into_iter().map(Into::into).collect() }

@@ -15,6 +15,7 @@ use delivery::relay::Routes;
 use delivery::schedule::Timers;
 use mail::address::{Domain, Mailbox};
 use proto::limits::Limits;
+use store::quota::Quota;
 
 pub use listen::Listen;
 pub use policy::parse_duration;
@@ -59,6 +60,8 @@ pub struct Config {
     pub timers: Timers,
     /// The limits of sessions.
     pub limits: Limits,
+    /// What may lie in the mailboxes of accounts that have no limits of their own.
+    pub quota: Quota,
     /// What may be dialled: on the Internet, or in a lab.
     pub dialling: Dialling,
     /// Where ordinary mail goes, if not where MX records say.
@@ -243,7 +246,7 @@ fn read(root: &Section<'_, '_>, file: &Path) -> Option<Config> {
     });
     let config = (dns(&root.section("dns"), file), tls(&root.section("tls"), file), Listen::read(&root.section("listen")));
     let limits = root.section("limits");
-    let (connections, session_limits) = (connections(&limits), policy::limits(&limits));
+    let (connections, session_limits, quota) = (connections(&limits), policy::limits(&limits), policy::quota(&limits));
     limits.refuse_unknown();
     let process = process(&root.section("process"));
     let (log, timers, dialling) = (log(&root.section("log")), policy::timers(&root.section("timers")), policy::dialling(root));
@@ -267,6 +270,7 @@ fn read(root: &Section<'_, '_>, file: &Path) -> Option<Config> {
         log,
         timers,
         limits: session_limits,
+        quota,
         dialling,
         routes,
     })

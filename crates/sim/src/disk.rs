@@ -3,8 +3,10 @@
 //! Either the database is SQLite in memory, so that a crash loses what was not committed and nothing else. Or it is on a disk
 //! that can lose its power (`platter`), opened anew at each start, as production opens it.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use mail::id::AccountId;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use store::StoreError;
@@ -224,6 +226,14 @@ impl Tx for Disk {
     fn query(&mut self, sql: Sql, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
         self.with(|database| database.query(sql, params))
     }
+
+    fn touch(&mut self, account: AccountId) {
+        let noted = self.with(|database| {
+            database.touch(account);
+            Ok(())
+        });
+        drop(noted);
+    }
 }
 
 impl Backend for Disk {
@@ -254,6 +264,14 @@ impl Backend for Disk {
             Ok(())
         });
         drop(done);
+    }
+
+    fn touched(&mut self) -> BTreeSet<AccountId> {
+        self.with(|database| Ok(database.touched())).unwrap_or_default()
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 
     fn trouble(&mut self) -> Trouble {

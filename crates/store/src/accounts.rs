@@ -307,6 +307,7 @@ pub(crate) fn screening_of(tx: &mut dyn Tx, part: Partition, account: AccountId)
 /// Writes the modes: screening, and legacy if it was chosen at all.
 pub(crate) fn write_modes(tx: &mut dyn Tx, account: AccountId, (screening, legacy): (Screening, Option<Legacy>)) -> Result<()> {
     let (screening, legacy) = (codec::screening_name(screening), legacy.map(codec::legacy_name));
+    tx.touch(account);
     tx.execute(SET_MODES, params![Partition::of(account), account, screening, legacy]).map(drop)
 }
 
@@ -318,6 +319,7 @@ pub(crate) fn claims_of(tx: &mut dyn Tx, account: AccountId) -> Result<Option<Cl
 
 /// Writes whether claims of strangers are shown.
 pub(crate) fn write_claims(tx: &mut dyn Tx, account: AccountId, claims: Claims) -> Result<()> {
+    tx.touch(account);
     tx.execute(SET_CLAIMS, params![Partition::of(account), account, codec::claims_name(claims)]).map(drop)
 }
 

@@ -90,6 +90,7 @@ fn set(tx: &mut dyn Tx, account: AccountId, mailbox: Option<MailboxId>, values: 
     if after.len() as u64 > ANNOTATIONS_MAX && values.iter().any(|(_name, value)| value.is_some()) {
         return Ok(Annotated::TooMany);
     }
+    tx.touch(account);
     for (name, value) in values {
         match value {
             Some(value) => tx.execute(SET, params![part, account, column(mailbox), name, value])?,

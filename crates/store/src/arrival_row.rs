@@ -143,6 +143,9 @@ pub(crate) fn update(tx: &mut dyn Tx, record: &ArrivalRecord, before: &Arrival, 
     let due_at = arrival.due_at(at);
     let values = params![part, *account, origin, id, recipient, arrival.expires, stage(arrival), due_at, &record.detail, state];
     tx.execute(UPDATE, values)?;
+    if matches!(before.stage, Stage::Listed) || matches!(arrival.stage, Stage::Listed) {
+        tx.touch(*account);
+    }
     if matches!(before.stage, Stage::Due { .. }) && !matches!(arrival.stage, Stage::Due { .. }) {
         drop_partials(tx, &record.key, at.now)?;
     }

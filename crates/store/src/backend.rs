@@ -1,6 +1,7 @@
 //! The small door to a database: statements, values, rows and transactions, the same for both engines.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use mail::id::{AccountId, EntryId, MailId, MailboxId, MessageId, NoticeId, Partition};
 use mail::time::Timestamp;
@@ -251,6 +252,9 @@ pub trait Tx {
     /// # Errors
     /// The database is away, busy or full, or refuses the statement.
     fn query(&mut self, sql: Sql, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError>;
+
+    /// Notes that something changes that whoever watches this account wants to know.
+    fn touch(&mut self, account: AccountId);
 }
 
 impl dyn Tx + '_ {
@@ -299,6 +303,12 @@ pub trait Backend: Tx + Send {
 
     /// Forgets it.
     fn rollback(&mut self);
+
+    /// The accounts noted since the transaction began; asked once, before its commit.
+    fn touched(&mut self) -> BTreeSet<AccountId>;
+
+    /// Whether other processes may work with the same database.
+    fn is_shared(&self) -> bool;
 
     /// What made the last transaction fail; asked once.
     fn trouble(&mut self) -> Trouble;

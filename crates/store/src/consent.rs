@@ -433,6 +433,7 @@ fn write_history(tx: &mut dyn Tx, account: AccountId, id: EntryId, entry: (Times
     let (at, through, text) = entry;
     let undo = codec::to_json(undo)?;
     tx.execute(FORGET_HISTORY, params![Partition::of(account), account, at - HISTORY_KEPT])?;
+    tx.touch(account);
     tx.execute(WRITE_HISTORY, params![Partition::of(account), account, id, at, through, text, undo]).map(drop)
 }
 
@@ -484,6 +485,7 @@ fn undo(tx: &mut dyn Tx, account: AccountId, change: EntryId, now: Timestamp) ->
             Undone::NothingElse
         }
     };
+    tx.touch(account);
     tx.execute(UNDONE, params![part, account, change])?;
     Ok(result)
 }

@@ -15,8 +15,9 @@ use crate::content::Place;
 use crate::items::Target;
 use crate::mailbox::NewMail;
 use crate::mailboxes::INBOX;
+use crate::quota::Quota;
 use crate::{ArrivalKey, ArrivalRecord, Deliver, Delivered, Lease, NewArrival, Result, SettleArrival, Store, Writer};
-use crate::{accounts, arrival_row, consent, contacts, lease, mailbox, moment, orphans, params, statements};
+use crate::{accounts, arrival_row, consent, contacts, lease, mailbox, moment, orphans, params, quota, statements};
 
 /// Rows that one transaction deletes.
 const ROWS_MAX: usize = 500;
@@ -93,12 +94,12 @@ impl Store {
     /// # Errors
     /// The store is not available, the lease is lost, or the content was swept: then it is to be retrieved again.
     pub async fn deliver(&self, delivery: Deliver) -> Result<Delivered> {
-        let (part, timers) = (Partition::of(delivery.key.account), self.timers());
+        let (part, timers, quota) = (Partition::of(delivery.key.account), self.timers(), self.quota());
         let octets = match &delivery.content.place {
             Place::Row(octets) => octets.len(),
             Place::Object(_) | Place::Unread | Place::Freed => 0,
         };
-        self.write(part, octets + delivery.head.len(), move |tx| deliver(tx, part, &delivery, &timers)).await
+        self.write(part, octets + delivery.head.len(), move |tx| deliver(tx, part, &delivery, (&timers, &quota))).await
     }
 
     /// Deletes the arrivals of an account that is being deleted.
@@ -216,7 +217,7 @@ fn apply(tx: &mut dyn Tx, part: Partition, settle: &SettleArrival, timers: &Time
     Ok(Some(record))
 }
 
-fn deliver(tx: &mut dyn Tx, part: Partition, delivery: &Deliver, timers: &Timers) -> Result<Delivered> {
+fn deliver(tx: &mut dyn Tx, part: Partition, delivery: &Deliver, (timers, quota): (&Timers, &Quota)) -> Result<Delivered> {
     lease::require(tx, part, &delivery.lease)?;
     let Some(record) = arrival_row::load(tx, &delivery.key)? else { return Ok(Delivered::NotDue) };
     match &record.arrival.stage {
@@ -239,9 +240,6 @@ fn deliver(tx: &mut dyn Tx, part: Partition, delivery: &Deliver, timers: &Timers
         redecide(tx, record, now, delivery.jitter, timers)?;
         return Ok(Delivered::NotDue);
     }
-    if let Place::Object(name) = &delivery.content.place {
-        orphans::adopt(tx, part, name)?;
-    }
     let mail = NewMail {
         account,
         id: delivery.mail,
@@ -256,6 +254,13 @@ fn deliver(tx: &mut dyn Tx, part: Partition, delivery: &Deliver, timers: &Timers
         content: &delivery.content,
         arrival: Some(&delivery.key).filter(|_key| !Mutant::StoreNotKeyed.is_in()),
     };
+    // A full mailbox is temporary, and never a reason to decline: what is offered stays an orphan, and is retrieved again.
+    if !quota::admits(tx, account, quota, 1, mail.size_octets())? {
+        return Ok(Delivered::OverQuota);
+    }
+    if let Place::Object(name) = &delivery.content.place {
+        orphans::adopt(tx, part, name)?;
+    }
     mailbox::append(tx, part, &mail)?;
     consent::count(tx, account, &decision, &entries, record.notice.from.domain())?;
     let event = ArrivalEvent::Stored { target: delivery.target.clone() };

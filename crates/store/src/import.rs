@@ -13,7 +13,8 @@ use crate::content::{ContentReader, Place, StoredContent};
 use crate::items::Target;
 use crate::mailbox::NewMail;
 use crate::mailboxes::{CreateMailbox, Created, Subscription};
-use crate::{Result, Store, StoredMail, accounts, mailbox, mailboxes, orphans, params, statements};
+use crate::quota::Quota;
+use crate::{Result, Store, StoredMail, accounts, mailbox, mailboxes, orphans, params, quota, statements};
 
 statements! {
     IS_THERE = "SELECT id FROM mail WHERE part = ?1 AND account = ?2 AND id = ?3";
@@ -49,6 +50,8 @@ pub enum Imported {
     NoAccount,
     /// A mailbox more would be too many.
     TooManyMailboxes,
+    /// The account has no room for it.
+    OverQuota,
     /// No mailbox can have this name: too long, too deep, empty parts.
     BadName,
 }
@@ -65,7 +68,8 @@ impl Store {
         };
         let id = self.mailbox_id(import.now);
         let superiors = self.superior_ids(&import.mailbox, import.now);
-        self.write(Partition::of(import.account), octets, move |tx| append(tx, &import, id, &superiors)).await
+        let quota = self.quota();
+        self.write(Partition::of(import.account), octets, move |tx| append(tx, &import, (id, &superiors), &quota)).await
     }
 
     /// The digest of a whole message, as it would be exported.
@@ -83,7 +87,7 @@ impl Store {
     }
 }
 
-fn append(tx: &mut dyn Tx, import: &Import, id: MailboxId, superiors: &[MailboxId]) -> Result<Imported> {
+fn append(tx: &mut dyn Tx, import: &Import, (id, superiors): (MailboxId, &[MailboxId]), quota: &Quota) -> Result<Imported> {
     let (account, part) = (import.account, Partition::of(import.account));
     if accounts::screening_of(tx, part, account)?.is_none() {
         return Ok(Imported::NoAccount);
@@ -91,6 +95,9 @@ fn append(tx: &mut dyn Tx, import: &Import, id: MailboxId, superiors: &[MailboxI
     if tx.one(IS_THERE, params![part, account, import.mail])?.is_some() {
         // It was stored, and the answer was lost. The content offered again stays an orphan.
         return Ok(Imported::Stored);
+    }
+    if !quota::admits(tx, account, quota, 1, import.content.size_octets)? {
+        return Ok(Imported::OverQuota);
     }
     if mailboxes::named(tx, account, &import.mailbox)?.is_none() {
         let new = CreateMailbox { id, name: import.mailbox.clone(), special_use: None, now: import.now };

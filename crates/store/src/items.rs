@@ -244,6 +244,7 @@ pub(crate) fn change(tx: &mut dyn Tx, account: AccountId, target: Target<'_>, ui
         deleted_octets.into(),
     ];
     let Some(mut row) = tx.one(sql, &values)? else { return Ok(None) };
+    tx.touch(account);
     let after = After { id: row.parsed()?, uid_validity: number(&mut row)?, uid_next: number(&mut row)?, modseq: row.count()? };
     Ok(Some(after))
 }

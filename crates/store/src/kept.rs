@@ -152,6 +152,7 @@ pub(crate) fn insert(tx: &mut dyn Tx, part: Partition, new: &Receive, expires: T
         &new.head,
         octets,
     ];
+    tx.touch(new.account);
     tx.execute(INSERT, values).map(drop)
 }
 
@@ -200,6 +201,7 @@ fn set_stage(tx: &mut dyn Tx, account: AccountId, kept: &Kept, stage: Stage, now
         Stage::Listed => kept.expires,
         Stage::Blocked | Stage::Dismissed => kept.expires.min(now + PUT_AWAY_FOR),
     };
+    tx.touch(account);
     tx.execute(SET_STAGE, params![Partition::of(account), account, &kept.id, stage.as_str(), due_at]).map(drop)
 }
 
@@ -236,8 +238,9 @@ impl Store {
                 };
                 let count = some.len();
                 for mut row in some {
-                    let (account, id, object) = (row.text()?, row.text()?, row.text_or_null()?);
-                    tx.execute(DELETE, params![part, &account, &id])?;
+                    let (account, id, object): (AccountId, _, _) = (row.parsed()?, row.text()?, row.text_or_null()?);
+                    tx.execute(DELETE, params![part, account, &id])?;
+                    tx.touch(account);
                     if let Some(object) = object {
                         orphans::note(tx, part, &object, now)?;
                     }

@@ -49,6 +49,7 @@ mod redecision;
 mod report;
 mod settle;
 mod transfer_row;
+pub mod watch;
 
 use std::sync::Arc;
 
@@ -60,6 +61,7 @@ use object_store::ObjectStore;
 
 use backend::{Access, Backend, Sql, Tx};
 use queue::{Hook, Queue};
+use watch::{Sharing, Watchers};
 
 pub use app_passwords::{APP_PASSWORDS_MAX, AppCredentials, AppPassword, AppPasswordAdded, NewAppPassword, Scope};
 pub use backlog::{ArrivalLine, Belongings, TransferLine};
@@ -139,6 +141,8 @@ struct Inner {
     writes: Vec<Arc<Queue>>,
     reads: Arc<Queue>,
     surroundings: Surroundings,
+    watchers: Arc<Watchers>,
+    sharing: Sharing,
 }
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -146,8 +150,14 @@ type Result<T> = std::result::Result<T, StoreError>;
 impl Store {
     /// A store whose operations wait until somebody drains its queues: of so many lanes, at least one.
     pub fn new(lanes: usize, surroundings: Surroundings) -> Self {
-        let writes = (0..lanes.max(1)).map(|_lane| Arc::new(Queue::new(Access::Write))).collect();
-        Self { inner: Arc::new(Inner { writes, reads: Arc::new(Queue::new(Access::Read)), surroundings }) }
+        Self::of(lanes, surroundings, Sharing::Alone)
+    }
+
+    pub(crate) fn of(lanes: usize, surroundings: Surroundings, sharing: Sharing) -> Self {
+        let watchers = Arc::<Watchers>::default();
+        let queue = |access| Arc::new(Queue::new(access, Arc::clone(&watchers)));
+        let (writes, reads) = ((0..lanes.max(1)).map(|_lane| queue(Access::Write)).collect(), queue(Access::Read));
+        Self { inner: Arc::new(Inner { writes, reads, surroundings, watchers, sharing }) }
     }
 
     /// The queues of what writes, one for each lane.
@@ -215,6 +225,7 @@ impl Store {
             redecision::STATEMENTS,
             schema::STATEMENTS,
             transfer_row::STATEMENTS,
+            watch::STATEMENTS,
         ]
         .concat()
     }

@@ -65,7 +65,7 @@ pub(crate) struct NewMail<'a> {
 
 impl NewMail<'_> {
     /// Of the whole message.
-    fn size_octets(&self) -> u64 {
+    pub(crate) fn size_octets(&self) -> u64 {
         self.head.len() as u64 + self.content.size_octets.saturating_sub(self.skip_octets)
     }
 }

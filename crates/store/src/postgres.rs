@@ -2,10 +2,11 @@
 //!
 //! The client blocks, and must not be used on a thread of an asynchronous runtime: its owner is a thread of ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mail::id::AccountId;
 use postgres::config::{Host, SslMode};
 use postgres::error::SqlState;
 use postgres::types::private::BytesMut;
@@ -128,6 +129,8 @@ pub struct Postgres {
     url: PostgresUrl,
     connection: Option<Connection>,
     trouble: Trouble,
+    /// By the transaction under way.
+    touched: BTreeSet<AccountId>,
 }
 
 struct Connection {
@@ -138,7 +141,7 @@ struct Connection {
 impl Postgres {
     /// Not connected yet.
     pub fn new(url: &PostgresUrl) -> Self {
-        Self { url: url.clone(), connection: None, trouble: Trouble::None }
+        Self { url: url.clone(), connection: None, trouble: Trouble::None, touched: BTreeSet::new() }
     }
 
     fn connection(&mut self) -> Result<&mut Connection, StoreError> {
@@ -236,10 +239,15 @@ impl Tx for Postgres {
             })
             .collect()
     }
+
+    fn touch(&mut self, account: AccountId) {
+        self.touched.insert(account);
+    }
 }
 
 impl Backend for Postgres {
     fn begin(&mut self, access: Access) -> Result<(), StoreError> {
+        self.touched.clear();
         if self.connection.as_ref().is_none_or(|connection| connection.client.is_closed()) {
             self.connection = None;
             let client = self.url.connect().map_err(|error| {
@@ -268,6 +276,14 @@ impl Backend for Postgres {
             self.connection = None;
         }
         self.trouble = if trouble == Trouble::None { self.trouble } else { trouble };
+    }
+
+    fn touched(&mut self) -> BTreeSet<AccountId> {
+        std::mem::take(&mut self.touched)
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     fn trouble(&mut self) -> Trouble {

@@ -3,12 +3,13 @@
 //! While one transaction commits, the next operations queue up: what comes together is committed together.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::StoreError;
 use crate::backend::{Access, Backend, Trouble, Tx};
+use crate::watch::Watchers;
+use crate::{StoreError, watch};
 
 /// Operations in one transaction: keeps it well under a second.
 const BATCH_OPERATIONS_MAX: usize = 256;
@@ -72,6 +73,8 @@ pub struct Queue {
     arrived: Condvar,
     /// Why the last transaction failed; none, if it was committed.
     trouble: Mutex<Option<StoreError>>,
+    /// Who is told of what was committed.
+    watchers: Arc<Watchers>,
 }
 
 #[derive(Default)]
@@ -83,8 +86,8 @@ struct Waiting {
 
 impl Queue {
     /// Of operations that need this access.
-    pub fn new(access: Access) -> Self {
-        Self { access, waiting: Mutex::default(), arrived: Condvar::new(), trouble: Mutex::default() }
+    pub(crate) fn new(access: Access, watchers: Arc<Watchers>) -> Self {
+        Self { access, waiting: Mutex::default(), arrived: Condvar::new(), trouble: Mutex::default(), watchers }
     }
 
     /// What its operations need.
@@ -232,7 +235,7 @@ pub fn drain(queue: &Queue, backend: &mut dyn Backend, hook: &mut Hook<'_>) -> u
         return 0;
     }
     let count = batch.len();
-    let outcome = attempt(&mut batch, queue.access, backend, hook);
+    let outcome = attempt(&mut batch, queue, backend, hook);
     queue.ended(&outcome);
     match outcome {
         Attempt::Committed => {}
@@ -242,7 +245,7 @@ pub fn drain(queue: &Queue, backend: &mut dyn Backend, hook: &mut Hook<'_>) -> u
         Attempt::Spoiled if count == 1 => {}
         Attempt::Spoiled | Attempt::Conflicted => {
             for operation in &mut batch {
-                let outcome = attempt(std::slice::from_mut(operation), queue.access, backend, hook);
+                let outcome = attempt(std::slice::from_mut(operation), queue, backend, hook);
                 queue.ended(&outcome);
                 match outcome {
                     Attempt::Committed | Attempt::Spoiled => {}
@@ -257,10 +260,10 @@ pub fn drain(queue: &Queue, backend: &mut dyn Backend, hook: &mut Hook<'_>) -> u
     count
 }
 
-fn attempt(batch: &mut [Box<dyn Operation>], access: Access, backend: &mut dyn Backend, hook: &mut Hook<'_>) -> Attempt {
+fn attempt(batch: &mut [Box<dyn Operation>], queue: &Queue, backend: &mut dyn Backend, hook: &mut Hook<'_>) -> Attempt {
     let mut attempts = 1;
     loop {
-        let outcome = once(batch, access, backend, hook);
+        let outcome = once(batch, queue, backend, hook);
         if matches!(outcome, Attempt::Committed | Attempt::Crashed) {
             return outcome;
         }
@@ -274,7 +277,8 @@ fn attempt(batch: &mut [Box<dyn Operation>], access: Access, backend: &mut dyn B
     }
 }
 
-fn once(batch: &mut [Box<dyn Operation>], access: Access, backend: &mut dyn Backend, hook: &mut Hook<'_>) -> Attempt {
+fn once(batch: &mut [Box<dyn Operation>], queue: &Queue, backend: &mut dyn Backend, hook: &mut Hook<'_>) -> Attempt {
+    let access = queue.access;
     if let Err(error) = backend.begin(access) {
         return Attempt::Away(error);
     }
@@ -283,6 +287,10 @@ fn once(batch: &mut [Box<dyn Operation>], access: Access, backend: &mut dyn Back
             return Attempt::Spoiled;
         }
     }
+    let touched = match watch::touched(backend) {
+        Ok(touched) => touched,
+        Err(error) => return Attempt::Away(error),
+    };
     if access == Access::Write && hook(Boundary::BeforeCommit) == Fate::Crash {
         backend.rollback();
         return Attempt::Crashed;
@@ -290,6 +298,7 @@ fn once(batch: &mut [Box<dyn Operation>], access: Access, backend: &mut dyn Back
     if let Err(error) = backend.commit() {
         return Attempt::Away(error);
     }
+    queue.watchers.tell(&touched);
     if access == Access::Write && hook(Boundary::AfterCommit) == Fate::Crash {
         return Attempt::Crashed;
     }

@@ -35,7 +35,8 @@ pub struct Usage {
 }
 
 /// A limit of one account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Limit {
     /// As configured for all accounts.
     Default,
@@ -93,6 +94,15 @@ impl Store {
     pub async fn usage(&self, account: AccountId) -> Result<Usage> {
         let default = self.quota();
         self.read(move |tx| Ok(Usage { quota: limits(tx, account, default)?, ..used(tx, account)? })).await
+    }
+
+    /// Whether an account has room for one more message of this size.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn has_room(&self, account: AccountId, octets: u64) -> Result<bool> {
+        let default = self.quota();
+        self.read(move |tx| admits(tx, account, &default, 1, octets)).await
     }
 
     /// Sets what is given. `false` if there is no such account.

@@ -13,8 +13,9 @@ use crate::content::Place;
 use crate::items::Target;
 use crate::mailbox::NewMail;
 use crate::mailboxes::INBOX;
+use crate::quota::Quota;
 use crate::{
-    Addressee, Receive, Received, Result, Room, Store, accounts, consent, destination, directory, kept, mailbox, orphans, params,
+    Addressee, Receive, Received, Result, Room, Store, accounts, consent, destination, directory, kept, mailbox, orphans, params, quota,
     statements,
 };
 
@@ -29,12 +30,16 @@ impl Store {
     /// # Errors
     /// The store is not available.
     pub async fn addressee(&self, recipient: &Mailbox, network: String) -> Result<Option<Addressee>> {
-        let recipient = recipient.clone();
+        let (recipient, quota) = (recipient.clone(), self.quota());
         let find = move |tx: &mut dyn Tx| {
             let Some(account) = directory::recipient(tx, &recipient)? else { return Ok(None) };
             let Some((screening, legacy)) = accounts::modes(tx, account)? else { return Ok(None) };
             let legacy = legacy.unwrap_or(Legacy::default_for(screening));
-            let room = if legacy == Legacy::Keep { kept::room(tx, account, &network)? } else { Room::Some };
+            let room = match legacy {
+                Legacy::Keep => kept::room(tx, account, &network)?,
+                Legacy::Deliver if !quota::admits(tx, account, &quota, 1, 0)? => Room::OverQuota,
+                Legacy::Deliver | Legacy::Refuse => Room::Some,
+            };
             Ok(Some(Addressee { account, legacy, room }))
         };
         self.read(find).await
@@ -46,16 +51,16 @@ impl Store {
     /// # Errors
     /// The store is not available, or the content was swept.
     pub async fn receive(&self, new: Receive) -> Result<Received> {
-        let (part, timers) = (Partition::of(new.account), self.timers());
+        let (part, timers, quota) = (Partition::of(new.account), self.timers(), self.quota());
         let octets = match &new.content.place {
             Place::Row(octets) => octets.len(),
             Place::Object(_) | Place::Unread | Place::Freed => 0,
         };
-        self.write(part, octets + new.head.len(), move |tx| receive(tx, part, &new, &timers)).await
+        self.write(part, octets + new.head.len(), move |tx| receive(tx, part, &new, (&timers, &quota))).await
     }
 }
 
-fn receive(tx: &mut dyn Tx, part: Partition, new: &Receive, timers: &Timers) -> Result<Received> {
+fn receive(tx: &mut dyn Tx, part: Partition, new: &Receive, (timers, quota): (&Timers, &Quota)) -> Result<Received> {
     let Some((screening, legacy)) = accounts::modes(tx, new.account)? else { return Ok(Received::NoMailbox) };
     let legacy = legacy.unwrap_or(Legacy::default_for(screening));
     let asked = Asked { sender: &new.sender, recipient: &new.recipient, list: new.list_id.as_deref(), reference: None };
@@ -66,8 +71,13 @@ fn receive(tx: &mut dyn Tx, part: Partition, new: &Receive, timers: &Timers) -> 
         // Content that was written as an object stays an orphan, and is swept.
         Pushed::Discard => Ok(Received::Dropped),
         Pushed::Deliver => {
+            let (author, flags) = (new.sender.to_string(), Flags::default());
+            let mail = in_the_mailbox(new, &author, &flags);
+            if !quota::admits(tx, new.account, quota, 1, mail.size_octets())? && !is_here(tx, part, new)? {
+                return Ok(Received::OverQuota);
+            }
             if adopt(tx, part, new)? {
-                mailbox::append(tx, part, &in_the_mailbox(new, &new.sender.to_string(), &Flags::default()))?;
+                mailbox::append(tx, part, &mail)?;
                 if matches!(new.authorship, Authorship::Proved(_)) {
                     consent::count(tx, new.account, &decision, &entries, new.sender.domain())?;
                 }
@@ -103,11 +113,15 @@ fn answers(tx: &mut dyn Tx, part: Partition, new: &Receive) -> Result<Answers> {
 /// Takes over the content's object, if it is one. `false` if the message is here already, and this is a repeat.
 fn adopt(tx: &mut dyn Tx, part: Partition, new: &Receive) -> Result<bool> {
     let Place::Object(name) = &new.content.place else { return Ok(true) };
-    if tx.one(IS_HERE, params![part, new.account, new.mail])?.is_some() {
+    if is_here(tx, part, new)? {
         return Ok(false);
     }
     orphans::adopt(tx, part, name)?;
     Ok(true)
+}
+
+fn is_here(tx: &mut dyn Tx, part: Partition, new: &Receive) -> Result<bool> {
+    Ok(tx.one(IS_HERE, params![part, new.account, new.mail])?.is_some())
 }
 
 fn in_the_mailbox<'a>(new: &'a Receive, author: &'a str, flags: &'a Flags) -> NewMail<'a> {

@@ -323,6 +323,8 @@ pub enum Delivered {
     Stored,
     /// Not wanted any more: no longer allowed, gone, or the account is no more.
     NotDue,
+    /// The account has no room for it now: it is still due.
+    OverQuota,
 }
 
 /// A change of an account's lists.

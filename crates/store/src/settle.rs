@@ -155,6 +155,7 @@ impl Step<'_> {
         if after != before || *detail != record.detail {
             let same_stage = transfer_row::stage(after) == transfer_row::stage(before);
             let since = if same_stage { record.since } else { settle.now };
+            tx.touch(record.account);
             transfer_row::update(tx, &settle.id, part, &transfer_row::Progress { transfer: after, since, detail, attempt })?;
         }
         Ok(())
@@ -168,6 +169,7 @@ impl Step<'_> {
         }
         let is_forgotten = matches!(after, Transfer::Ended { forget_at, .. } if *forget_at <= settle.now);
         if is_forgotten && settle.event == TransferEvent::TimePassed {
+            tx.touch(record.account);
             transfer_row::delete(tx, part, &settle.id, record.message)?;
         }
         Ok(())

@@ -1,10 +1,12 @@
 //! SQLite, in this process: one file (and its journal), one writer, any number of readers.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use mail::id::AccountId;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -28,6 +30,8 @@ const REWRITTEN_AT_ONCE: usize = 1 << 20;
 /// A connection to a SQLite database.
 pub struct Sqlite {
     connection: Connection,
+    /// By the transaction under way.
+    touched: BTreeSet<AccountId>,
     /// Held while the database is open, by its writer.
     _lock: Option<File>,
 }
@@ -82,7 +86,7 @@ impl Sqlite {
         let settings = "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;";
         connection.execute_batch(settings).map_err(failed)?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB).map_err(failed)?;
-        Ok(Self { connection, _lock: lock })
+        Ok(Self { connection, touched: BTreeSet::new(), _lock: lock })
     }
 
     /// Opens a database that [`Sqlite::open`] has open, to read.
@@ -93,7 +97,7 @@ impl Sqlite {
         let connection = Self::connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.execute_batch("PRAGMA query_only = 1;").map_err(failed)?;
         connection.pragma_update(None, "cache_size", -READER_CACHE_KIB).map_err(failed)?;
-        Ok(Self { connection, _lock: None })
+        Ok(Self { connection, touched: BTreeSet::new(), _lock: None })
     }
 
     /// A database in memory: gone with this value.
@@ -103,7 +107,7 @@ impl Sqlite {
     pub fn in_memory() -> Result<Self, OpenError> {
         let connection = Connection::open_in_memory().map_err(failed)?;
         keep_statements(&connection)?;
-        Ok(Self { connection, _lock: None })
+        Ok(Self { connection, touched: BTreeSet::new(), _lock: None })
     }
 
     /// A copy of what is committed, in memory.
@@ -265,10 +269,15 @@ impl Tx for Sqlite {
         }
         Ok(rows)
     }
+
+    fn touch(&mut self, account: AccountId) {
+        self.touched.insert(account);
+    }
 }
 
 impl Backend for Sqlite {
     fn begin(&mut self, access: Access) -> Result<(), StoreError> {
+        self.touched.clear();
         self.connection
             .execute_batch(match access {
                 Access::Read => "BEGIN",
@@ -288,6 +297,15 @@ impl Backend for Sqlite {
         if let Err(error) = self.connection.execute_batch("ROLLBACK") {
             tracing::error!(%error, "a transaction could not be rolled back");
         }
+    }
+
+    fn touched(&mut self) -> BTreeSet<AccountId> {
+        std::mem::take(&mut self.touched)
+    }
+
+    fn is_shared(&self) -> bool {
+        // The lock beside the file is ours.
+        false
     }
 
     fn trouble(&mut self) -> Trouble {

@@ -8,6 +8,7 @@ use crate::backend::{Access, Backend};
 use crate::postgres::{Postgres, PostgresUrl};
 use crate::queue::{Queue, drain, live};
 use crate::sqlite::{Sqlite, SqliteFile};
+use crate::watch::Sharing;
 use crate::{OpenError, Store, StoreError, Surroundings, lease, schema, sqlite};
 
 /// Threads that read from SQLite: as many as there are people who look at once on a small server.
@@ -57,7 +58,7 @@ pub fn open(database: &Database, surroundings: Surroundings) -> Result<(Store, T
         Database::Sqlite(file) => {
             let writer = open_writer(file)?;
             let readers = (0..SQLITE_READERS).map(|_reader| Sqlite::open_reader(file)).collect::<Result<Vec<_>, _>>()?;
-            start(vec![writer], readers, surroundings)
+            start(vec![writer], readers, surroundings, Sharing::Alone)
         }
         Database::Postgres { url, lanes } => {
             // The client must not be used on a thread of an asynchronous runtime, and whoever calls may be on one.
@@ -86,11 +87,16 @@ fn open_postgres(url: &str, lanes: usize, surroundings: Surroundings) -> Result<
     let lanes = lanes.max(1);
     let writers = std::iter::once(first).chain((1..lanes).map(|_lane| Postgres::new(&url)));
     let readers = (0..lanes).map(|_lane| Postgres::new(&url)).collect();
-    start(writers.collect(), readers, surroundings)
+    start(writers.collect(), readers, surroundings, Sharing::Shared)
 }
 
-fn start<B: Backend + 'static>(writers: Vec<B>, readers: Vec<B>, surroundings: Surroundings) -> Result<(Store, Threads), OpenError> {
-    let store = Store::new(writers.len(), surroundings);
+fn start<B: Backend + 'static>(
+    writers: Vec<B>,
+    readers: Vec<B>,
+    surroundings: Surroundings,
+    sharing: Sharing,
+) -> Result<(Store, Threads), OpenError> {
+    let store = Store::of(writers.len(), surroundings, sharing);
     let mut threads = Threads { observer: Arc::default(), queues: Vec::new(), handles: Vec::new() };
     let lanes = store.writes().iter().cloned().zip(writers);
     let lanes = lanes.chain(readers.into_iter().map(|reader| (Arc::clone(store.reads()), reader)));

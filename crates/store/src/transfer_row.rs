@@ -134,6 +134,7 @@ pub(crate) fn insert(tx: &mut dyn Tx, keep: &Keep, internet_id: &str, transfer: 
     if tx.execute(INSERT_MESSAGE, values)? == 0 {
         return Ok(false);
     }
+    tx.touch(keep.account);
     let (sender_key, state) = (keep.from.key(), codec::to_json(transfer)?);
     for NewTransfer { id, recipient } in &keep.transfers {
         if id.partition() != Some(part) {

@@ -44,6 +44,7 @@ pub async fn run_with(desk: &Desk, request: Request, incoming: &mut dyn Incoming
         Request::AccountUnalias { address, alias } => accounts::unalias(desk, &address, &alias).await,
         Request::AccountShow { address } => accounts::show(desk, &address).await,
         Request::AccountPassword { address, password } => accounts::password(desk, &address, password).await,
+        Request::AccountQuota { address, octets, messages } => accounts::quota(desk, &address, octets, messages).await,
         Request::AccountDelete { address } => accounts::delete(desk, &address).await,
         Request::AppPasswordAdd { address, name, scopes } => app_passwords::add(desk, &address, &name, &scopes).await,
         Request::AppPasswordList { address } => app_passwords::list(desk, &address).await,

@@ -9,6 +9,7 @@ use mail::id::{EntryId, MailId, NoticeId};
 use mail::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::Scope;
+use store::quota::Limit;
 
 /// One command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,17 @@ pub enum Request {
     AccountDelete {
         /// Which.
         address: Mailbox,
+    },
+    /// `account quota`; changes what is given, and tells both.
+    AccountQuota {
+        /// Whose.
+        address: Mailbox,
+        /// New, if given.
+        #[serde(default)]
+        octets: Option<Limit>,
+        /// New, if given.
+        #[serde(default)]
+        messages: Option<Limit>,
     },
     /// `account app-password ADDR add`
     AppPasswordAdd {

@@ -60,6 +60,7 @@ pub fn render(request: &Request, document: &Value) -> String {
         Request::AccountUnalias { address, alias } => unaliased(address, alias, document),
         Request::AccountShow { .. } => account(document),
         Request::AccountPassword { .. } => format!("{} has a new password.", field(document, "address")),
+        Request::AccountQuota { .. } => quota(document),
         Request::AccountDelete { .. } => deleted(document),
         Request::AppPasswordAdd { .. } => app_password(document),
         Request::AppPasswordList { address } => table(APP_PASSWORDS, document, &format!("{address} has no app passwords.")),
@@ -143,6 +144,17 @@ fn account(document: &Value) -> String {
         format!("on their way {} from here, {} to here", messages(document, "unsent"), messages(document, "uncollected")),
     ]
     .join("\n")
+}
+
+fn quota(document: &Value) -> String {
+    let line = |what: &str, used: &str, max: &str, limit: &str| {
+        let max = document.get(max).and_then(Value::as_u64).map_or("no limit".to_owned(), |max| format!("of {max}"));
+        let whose = if document.get(limit).and_then(Value::as_str) == Some("default") { " (as configured)" } else { "" };
+        format!("{what}: {}, {max}{whose}", field(document, used))
+    };
+    let octets = line("octets", "octets", "octets_max", "octets_limit");
+    let messages = line("messages", "messages", "messages_max", "messages_limit");
+    format!("{}\n{octets}\n{messages}", field(document, "address"))
 }
 
 fn deleted(document: &Value) -> String {

@@ -13,6 +13,7 @@ use mail::address::{Domain, Mailbox};
 use mail::id::{EntryId, MailId, NoticeId};
 
 use store::Scope;
+use store::quota::Limit;
 
 use modes::{ClaimsArgument, LegacyArgument, ScreeningArgument};
 
@@ -259,6 +260,18 @@ pub(super) enum Account {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// How much lies in all folders of a mailbox, and how much may; changes what is given.
+    #[command(after_help = "Example:\n  twoway account quota ann@example.org --octets 1000000000 --messages none")]
+    Quota {
+        /// The mailbox.
+        address: Mailbox,
+        /// Octets of all messages: a number, `none`, or `default` for what is configured.
+        #[arg(long, value_parser = limit)]
+        octets: Option<Limit>,
+        /// How many messages: the same.
+        #[arg(long, value_parser = limit)]
+        messages: Option<Limit>,
+    },
     /// Deletes a mailbox with all that is in it, and says what becomes of what was on its way.
     Delete {
         /// The mailbox.
@@ -271,6 +284,15 @@ pub(super) enum Account {
         #[command(subcommand)]
         what: AppPasswords,
     },
+}
+
+/// A limit as it is typed.
+fn limit(text: &str) -> Result<Limit, String> {
+    match text {
+        "none" => Ok(Limit::None),
+        "default" => Ok(Limit::Default),
+        number => number.parse().map(Limit::Of).map_err(|_syntax| "expected a number, none or default".to_owned()),
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -19,6 +19,8 @@ fn every_command_of_the_interface_is_understood() {
         ("account unalias a@a.test *@a.test", "account-unalias"),
         ("account show a@a.test", "account-show"),
         ("account delete a@a.test", "account-delete"),
+        ("account quota a@a.test", "account-quota"),
+        ("account quota a@a.test --octets 1000 --messages none", "account-quota"),
         ("account app-password a@a.test add phone", "app-password-add"),
         ("account app-password a@a.test add phone --for imap,submission", "app-password-add"),
         ("account app-password a@a.test list", "app-password-list"),

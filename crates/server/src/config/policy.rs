@@ -7,6 +7,7 @@ use delivery::dialling::Dialling;
 use delivery::schedule::Timers;
 use jiff::SpanRelativeTo;
 use proto::limits::{Limits, Timeouts};
+use store::quota::Quota;
 use toml::de::DeValue;
 
 use super::reader::{Section, integer};
@@ -88,6 +89,12 @@ pub(super) fn limits(section: &Section<'_, '_>) -> Limits {
         pipelined_max: count("pipelined_max", default.pipelined_max),
         timeouts: timeouts(&section.section("timeouts")),
     }
+}
+
+/// 0 is no limit.
+pub(super) fn quota(section: &Section<'_, '_>) -> Quota {
+    let max = |key| Some(section.or(key, 0, "a whole number; 0 for no limit", integer)).filter(|max| *max > 0);
+    Quota { octets_max: max("mailbox_octets_max"), messages_max: max("mailbox_messages_max") }
 }
 
 fn timeouts(section: &Section<'_, '_>) -> Timeouts {

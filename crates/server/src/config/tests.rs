@@ -36,7 +36,7 @@ fn everything() -> String {
          [tls]\ncert = \"c.pem\"\nkey = \"/k.pem\"\nextra_ca = \"ca.pem\"\n\
          [listen]\nsubmission = \"127.0.0.2:0\"\nexchange = [\"127.0.0.2:2525\", \"[::1]:2525\"]\nimap = \"127.0.0.2:1143\"\n\
          [timers]\nnotice = [\"0s\", \"5 min\"]\nretention = \"2 days\"\nlease = \"1m 30s\"\n\
-         [limits]\nmessage_octets_max = 1_000_000\nconnections_max = 7\n[limits.timeouts]\ncommand = \"10s\"\n\
+         [limits]\nmessage_octets_max = 1_000_000\nconnections_max = 7\nmailbox_octets_max = 5_000_000\n[limits.timeouts]\ncommand = \"10s\"\n\
          [log]\nformat = \"json\"\nfilter = \"warn,server=debug\"\n\
          [lab]\nenabled = true\nmx_ports = {{ \"mx.b.test\" = 2526 }}\n"
     )
@@ -55,6 +55,7 @@ fn everything_can_be_said() {
     assert_eq!(config.timers.retention, Duration::from_hours(48));
     assert_eq!(config.timers.lease, Duration::from_secs(90));
     assert_eq!(config.limits.message_octets_max, 1_000_000);
+    assert_eq!(config.quota, Quota { octets_max: Some(5_000_000), messages_max: None });
     assert_eq!(config.limits.timeouts.command, Duration::from_secs(10));
     assert_eq!(config.connections.all_max, 7);
     assert_eq!(config.log.format, LogFormat::Json);

@@ -89,8 +89,10 @@ impl Reception {
         if !takes_pushed(&recipient.mailbox, addressee.legacy) {
             return takes_none();
         }
-        if addressee.room == Room::None {
-            return no_room();
+        match addressee.room {
+            Room::Some => {}
+            Room::None => return no_room(),
+            Room::OverQuota => return full(),
         }
         if self.addressees.iter().all(|(account, _)| *account != addressee.account) {
             self.addressees.push((addressee.account, recipient.mailbox));
@@ -198,7 +200,7 @@ impl Whole<'_> {
         let own = addressees.first().map(|(account, recipient)| self.copy((*account, recipient), self.id, content, (&sender, &returns)));
         copies.extend(own);
         let told = copies.iter().map(|copy| (copy.mail, copy.recipient.clone(), copy.content.size_octets)).collect::<Vec<_>>();
-        let mut is_taken = false;
+        let (mut is_taken, mut is_full) = (false, false);
         let mut failed = None;
         for ((mail, to, size_octets), received) in
             told.into_iter().zip(join_all(copies.into_iter().map(|copy| node.store.receive(copy))).await)
@@ -208,6 +210,10 @@ impl Whole<'_> {
                 Ok(Received::Kept) => "kept",
                 Ok(Received::Dropped) => "dropped",
                 Ok(Received::NoMailbox) => continue,
+                Ok(Received::OverQuota) => {
+                    is_full = true;
+                    continue;
+                }
                 Err(error) => {
                     failed = Some(error);
                     continue;
@@ -219,6 +225,7 @@ impl Whole<'_> {
         match failed {
             // Whoever has it by now gets it twice: ordinary SMTP has one reply for all of them.
             Some(error) => Err(error),
+            None if is_full => Ok(full()),
             None if is_taken => Ok(Reply::new(250, Some(Status::success(0, 0)), format!("taken as {}", self.id))),
             None => Ok(no_mailbox()),
         }
@@ -336,6 +343,10 @@ fn takes_none() -> Reply {
 
 fn no_room() -> Reply {
     Reply::new(452, Some(Status::temporary(2, 2)), "too much mail waits there for its recipient to look at, try again later")
+}
+
+fn full() -> Reply {
+    Reply::new(452, Some(Status::temporary(2, 2)), "the mailbox is full, try again later")
 }
 
 fn forged(domain: &Domain) -> Reply {

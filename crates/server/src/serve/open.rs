@@ -60,7 +60,7 @@ pub async fn open(config: &Config, machine: &Machine) -> Result<Opened, StartErr
         host: config.hostname.clone(),
         objects: Arc::new(objects),
         timers: Arc::new(config.timers.clone()),
-        quota: store::quota::Quota::default(),
+        quota: config.quota,
     };
     let database = match &config.store {
         Database::Sqlite => {

@@ -17,7 +17,7 @@ use store::{ArrivalRecord, Delivered, StoreError};
 use crate::events::Event;
 use crate::peer::{PeerError, PeerSession};
 use crate::work::accept::{Provenance, judge};
-use crate::work::retrieve::Round;
+use crate::work::retrieve::{MAILBOX_FULL, Round};
 
 /// RETRIEVEs without an answer (protocol section 3).
 const WINDOW: usize = 4;
@@ -300,8 +300,15 @@ async fn store(round: &Round, host: &str, complete: Complete) -> Result<Fetched,
     if Mutant::ConfirmBeforeStore.is_in() {
         let (store, later) = (node.store.clone(), node.world.sleep_until(node.world.after(Duration::from_secs(1))));
         node.world.spawn("store", Box::pin(async move { (later.await, drop(store.deliver(delivery).await)).1 }));
-    } else if node.store.deliver(delivery).await? == Delivered::NotDue {
-        return Ok(Fetched::Ended { record, event: None, detail });
+    } else {
+        match node.store.deliver(delivery).await? {
+            Delivered::Stored => {}
+            Delivered::NotDue => return Ok(Fetched::Ended { record, event: None, detail }),
+            Delivered::OverQuota => {
+                let event = Some(ArrivalEvent::Deferred { received: Received::Octets });
+                return Ok(Fetched::Ended { record, event, detail: MAILBOX_FULL.to_owned() });
+            }
+        }
     }
     node.events.tell(&Event::Stored { transfer: record.key.id.clone(), to: record.notice.to.clone(), size_octets });
     let mut record = record;

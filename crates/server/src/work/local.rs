@@ -12,6 +12,7 @@ use crate::events::Event;
 use crate::listen::retrievals::notice_of;
 use crate::node::Node;
 use crate::work::accept::{Provenance, judge};
+use crate::work::retrieve::MAILBOX_FULL;
 
 /// Messages under way at once: what they commit is committed together. Each holds at most a megabyte of content.
 const AT_ONCE: usize = 32;
@@ -82,6 +83,10 @@ async fn put_off(node: &Arc<Node>, lease: &Lease, record: &ArrivalRecord, error:
 }
 
 async fn fetch(node: &Arc<Node>, lease: &Lease, record: &ArrivalRecord) -> Result<(), StoreError> {
+    if !node.store.has_room(record.key.account, record.notice.size_octets).await? {
+        let event = ArrivalEvent::Deferred { received: Received::Nothing };
+        return settle_arrival(node, lease, record, event, MAILBOX_FULL).await;
+    }
     let found = node.store.transfer(&record.key.id).await?;
     // As for a peer: the id alone is not enough, it must be that recipient's.
     let is_theirs = |transfer: &TransferRecord| transfer.recipient.mailbox == record.notice.to && transfer.from == record.notice.from;
@@ -105,12 +110,18 @@ async fn fetch(node: &Arc<Node>, lease: &Lease, record: &ArrivalRecord) -> Resul
     match judge(node, record, &content, &provenance).await? {
         Ok(acceptable) => {
             let delivery = acceptable.into_delivery(node, lease, &record.key, content, host);
-            if node.store.deliver(delivery).await? == Delivered::Stored {
-                let (transfer, to) = (record.key.id.clone(), record.notice.to.clone());
-                node.events.tell(&Event::Stored { transfer, to, size_octets });
-                tell(node, lease, record, TransferEvent::Confirmed).await?;
+            match node.store.deliver(delivery).await? {
+                Delivered::Stored => {
+                    let (transfer, to) = (record.key.id.clone(), record.notice.to.clone());
+                    node.events.tell(&Event::Stored { transfer, to, size_octets });
+                    tell(node, lease, record, TransferEvent::Confirmed).await
+                }
+                Delivered::NotDue => Ok(()),
+                Delivered::OverQuota => {
+                    let event = ArrivalEvent::Deferred { received: Received::Octets };
+                    settle_arrival(node, lease, record, event, MAILBOX_FULL).await
+                }
             }
-            Ok(())
         }
         Err(refusal) => {
             let event = ArrivalEvent::ContentRefused { target: host, status: refusal.status, text: refusal.text.clone() };

@@ -14,6 +14,7 @@ mod resume;
 pub mod retrieve;
 pub mod sweep;
 pub mod under_way;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,13 @@ const RELAYS_PER_CONNECTION: usize = 200;
 
 /// Messages retrieved, confirmed or declined over one connection.
 const RETRIEVALS_PER_CONNECTION: usize = 16;
+
+/// Hears what other processes do, if there can be any, whatever jobs this one has.
+pub fn hear(node: &Arc<Node>) {
+    if node.store.is_shared() {
+        node.world.spawn("watch", Box::pin(watch::run(Arc::clone(node))));
+    }
+}
 
 /// Starts the jobs of this node.
 pub fn start(node: &Arc<Node>) {

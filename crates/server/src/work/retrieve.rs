@@ -30,6 +30,7 @@ pub async fn run(node: Arc<Node>, lease: Lease, origin: Domain, records: Vec<Arr
     }
     let round = Round { node, lease, origin };
     let mut open = Open::of(records);
+    round.leave_where_full(&mut open).await?;
     round.over_kept(&mut open).await?;
     if open.is_empty() {
         return Ok(());
@@ -44,6 +45,9 @@ pub async fn run(node: Arc<Node>, lease: Lease, origin: Domain, records: Vec<Arr
         Route::Nowhere(why) => round.defer(open, &why.to_string()).await,
     }
 }
+
+/// The word on a message for which there is no room.
+pub(super) const MAILBOX_FULL: &str = "the mailbox is full";
 
 /// What is the same for all arrivals of a round.
 pub(super) struct Round {
@@ -104,6 +108,18 @@ impl Tell {
 }
 
 impl Round {
+    /// What there is no room for stays where it is, and is tried again later: its origin has handed over nothing.
+    async fn leave_where_full(&self, open: &mut Open) -> Result<(), StoreError> {
+        let mut full = Open::default();
+        let asked = open.fetches.iter().map(|(record, _)| self.node.store.has_room(record.key.account, record.notice.size_octets));
+        let rooms = try_join_all(asked).await?;
+        for (fetch, has_room) in std::mem::take(&mut open.fetches).into_iter().zip(rooms) {
+            let line = if has_room { &mut open.fetches } else { &mut full.fetches };
+            line.push(fetch);
+        }
+        self.defer(full, MAILBOX_FULL).await
+    }
+
     /// Does what can be done over a session that waits, if there is one. It may have ended meanwhile; what it did not do goes
     /// over a new one.
     async fn over_kept(&self, open: &mut Open) -> Result<(), StoreError> {

@@ -40,6 +40,11 @@ pub async fn run(node: Arc<Node>, left: LastSeen) {
         if let Err(error) = resume::what_was_cut_short(&node).await {
             tracing::warn!(%error, "what was cut short stays so for now");
         }
+        match node.store.sweep_mailboxes(node.world.now()).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "mail that lies in no mailbox any more is deleted"),
+            Err(error) => tracing::warn!(%error, "mail that lies in no mailbox any more stays for now"),
+        }
         match node.store.sweep_orphans(node.world.now() - ORPHAN_AGE_MIN).await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "contents that nobody names are removed"),

@@ -130,6 +130,7 @@ pub(super) fn insert(
     let Some(validity) = fresh_validity(tx, account, now)? else { return Ok(false) };
     let part = Partition::of(account);
     tx.execute(INSERT, params![part, account, id, name, special_use.map(SpecialUse::as_str), validity])?;
+    tx.touch(account);
     Ok(true)
 }
 

@@ -115,6 +115,7 @@ fn go(tx: &mut dyn Tx, account: AccountId, mailbox: MailboxId) -> Result<Gone> {
     let Some(row) = by_id(tx, account, mailbox)? else { return Ok(Gone::NoMailbox) };
     let part = Partition::of(account);
     tx.execute(GO, params![part, account, mailbox])?;
+    tx.touch(account);
     tx.execute(ERASE_ANNOTATIONS, params![part, account, mailbox])?;
     free_validity(tx, account, i64::from(row.uid_validity))?;
     Ok(Gone::Done)

@@ -110,6 +110,7 @@ fn rename(
         }
     }
     let part = Partition::of(account);
+    tx.touch(account);
     let freed = tx.one(FREED, params![part, account])?.map_or(Ok(0), |mut row| row.int())?;
     for (row, name) in moved.iter().zip(&names) {
         // Another mailbox may have had the name, with the UIDs up to that one.

@@ -59,6 +59,7 @@ impl Store {
 /// Subscribes to a name, or no more.
 pub(crate) fn set(tx: &mut dyn Tx, account: AccountId, name: &str, subscription: Subscription) -> Result<Subscribed> {
     let part = Partition::of(account);
+    tx.touch(account);
     match subscription {
         Subscription::Off => {
             tx.execute(REMOVE, params![part, account, name])?;

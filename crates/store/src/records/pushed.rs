@@ -17,17 +17,19 @@ pub struct Addressee {
     pub account: AccountId,
     /// What it does with pushed mail.
     pub legacy: Legacy,
-    /// Whether there is room for one more message that is kept aside.
+    /// Whether there is room for one more message.
     pub room: Room,
 }
 
-/// Whether a mailbox has room for pushed mail that is kept aside.
+/// Whether there is room for pushed mail, in the mailbox or aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
     /// It has, or keeps nothing.
     Some,
     /// As much is kept as may be, in all or from that network.
     None,
+    /// The mailbox that takes pushed mail is full.
+    OverQuota,
 }
 
 /// Where a pushed message came from: all that is known of it.
@@ -83,4 +85,6 @@ pub enum Received {
     Dropped,
     /// The account is gone since RCPT.
     NoMailbox,
+    /// The mailbox has become full since RCPT.
+    OverQuota,
 }

@@ -5,6 +5,7 @@ use mail::address::{AddressError, Mailbox};
 use mail::time::Timestamp;
 use proto::sasl::Secret;
 use serde::Serialize;
+use store::quota::{Limit, Usage};
 use store::{Account, Added, Alias, Belongings, NewAccount, ScramVerifier};
 
 use crate::acts::Modes;
@@ -172,6 +173,26 @@ pub(super) async fn delete(desk: &Desk, address: &Mailbox) -> Result<Response, A
     desk.store.delete_account(account.id, desk.means.now()).await?;
     desk.due.raise();
     Ok(Response::of(serde_json::json!({ "deleted": address, "unsent": unsent, "uncollected": uncollected, "mail": mail })))
+}
+
+pub(super) async fn quota(desk: &Desk, address: &Mailbox, octets: Option<Limit>, messages: Option<Limit>) -> Result<Response, AdminError> {
+    let account = desk.account(address).await?;
+    if (octets.is_some() || messages.is_some()) && !desk.store.set_quota(account.id, octets, messages).await? {
+        return Err(AdminError::refused("no-such-account", format!("there is no account {address} any more")));
+    }
+    let Usage { octets, messages, quota } = desk.store.usage(account.id).await?;
+    let (own_octets, own_messages) = desk.store.own_limits(account.id).await?;
+    // What waited for room may have some now.
+    desk.due.raise();
+    Ok(Response::of(serde_json::json!({
+        "address": account.address,
+        "octets": octets,
+        "octets_max": quota.octets_max,
+        "octets_limit": own_octets,
+        "messages": messages,
+        "messages_max": quota.messages_max,
+        "messages_limit": own_messages,
+    })))
 }
 
 pub(super) async fn mode(desk: &Desk, address: &Mailbox, modes: Modes) -> Result<Response, AdminError> {

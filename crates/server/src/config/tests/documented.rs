@@ -45,7 +45,8 @@ fn every_limit_is_on_the_page_with_its_default() {
         assert_eq!(documented, known, "{section}");
         for (key, default) in keys {
             let config = parse(&format!("{LEAST}[{section}]\n{key} = {default}\n")).unwrap_or_else(|faults| panic!("{key}: {faults:?}"));
-            assert_eq!((config.limits, config.connections), (Limits::default(), Connections::default()), "{key} = {default}");
+            let found = (config.limits, config.connections, config.quota);
+            assert_eq!(found, (Limits::default(), Connections::default(), Quota::default()), "{key} = {default}");
         }
     }
 }
