@@ -184,6 +184,10 @@ impl fmt::Debug for NoticeId {
     }
 }
 
+/// ```abnf
+/// id   = 22*64b64u                     ; case-sensitive, of at least 128 random bits, opaque to the peer
+/// b64u = ALPHA / DIGIT / "-" / "_"
+/// ```
 impl FromStr for NoticeId {
     type Err = IdError;
 

@@ -45,7 +45,11 @@ impl Timestamp {
         self.format("%Y%m%dT%H%M%SZ")
     }
 
-    /// Reads a `stamp`: eight digits, `T`, six digits, `Z`.
+    /// Reads a `stamp`.
+    ///
+    /// ```abnf
+    /// stamp = 8DIGIT "T" 6DIGIT "Z"        ; UTC, seconds
+    /// ```
     ///
     /// # Errors
     /// The text is of another form, or names no day or second that exists.

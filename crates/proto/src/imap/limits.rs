@@ -29,7 +29,7 @@ pub const LITERALS_MAX: usize = 100;
 pub const STRUCTURE_DEPTH_MAX: usize = 100;
 
 /// Numbers of a sorted result that was written in ranges, each of which may stand for four thousand million.
-pub const SORTED_NUMBERS_MAX: u64 = 10_000_000;
+pub const SORTED_NUMBERS_MAX: u64 = 1_000_000;
 
 /// What a session grants its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,3 +8,4 @@ mod misuse;
 mod pieces;
 mod script;
 mod server;
+mod spec;

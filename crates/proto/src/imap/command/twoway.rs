@@ -13,6 +13,12 @@ use crate::imap::words::words;
 use crate::imap::writer::Writer;
 
 /// The capability, and the command's name. Provisional: it changes here and nowhere else.
+///
+/// ```abnf
+/// capability   =/ "XTWOWAY"
+/// command-auth =/ xtwoway
+/// mailbox-data =/ xtwoway-data
+/// ```
 pub const KEYWORD: &str = "XTWOWAY";
 
 /// One command of the extension.

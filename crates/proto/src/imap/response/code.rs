@@ -2,7 +2,8 @@
 
 use std::num::NonZeroU32;
 
-use crate::imap::command::twoway;
+use super::twoway::read_more;
+use crate::imap::command::twoway::KEYWORD;
 use crate::imap::cursor::{Cursor, Read, SyntaxError};
 use crate::imap::flag::Flag;
 use crate::imap::numbers::Numbers;
@@ -233,12 +234,7 @@ impl Code {
             "UIDNEXT" => Self::UidNext(cursor.nonzero("a UID")?),
             "UIDVALIDITY" => Self::UidValidity(cursor.nonzero("a UIDVALIDITY")?),
             "UNSEEN" => Self::Unseen(cursor.nonzero("a number")?),
-            twoway::KEYWORD => {
-                cursor.demand_word("MORE", "MORE")?;
-                cursor.space()?;
-                // No astring: its `]` would be taken for the end of the code.
-                Self::More(cursor.string_text("what to name for the next page")?)
-            }
+            KEYWORD => Self::More(read_more(cursor)?),
             _ => return before.expected(FORM),
         })
     }

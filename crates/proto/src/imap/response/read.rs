@@ -233,7 +233,7 @@ impl Data {
             return Ok(Some(Self::Quota(root, read_usages(cursor)?)));
         }
         if word == "METADATA" {
-            return read_metadata(cursor).map(Some);
+            return read_metadata(cursor);
         }
         let name = cursor.mailbox()?;
         if word == "STATUS" {
@@ -262,7 +262,8 @@ fn read_usages(cursor: &mut Cursor<'_>) -> Read<Vec<Usage>> {
     Ok(usages.into_iter().flatten().collect())
 }
 
-fn read_metadata(cursor: &mut Cursor<'_>) -> Read<Data> {
+/// Values, or what has changed; `None` of changes of entries that we can't name.
+fn read_metadata(cursor: &mut Cursor<'_>) -> Read<Option<Data>> {
     const ENTRY: &str = "the name of an entry";
     let mailbox = mailbox_or_server(cursor)?;
     cursor.space()?;
@@ -273,13 +274,14 @@ fn read_metadata(cursor: &mut Cursor<'_>) -> Read<Data> {
             let value = list.content()?;
             Ok(entry.map(|entry| (entry, value)))
         })?;
-        return Ok(Data::Metadata(mailbox, values.into_iter().flatten().collect()));
+        return Ok(Some(Data::Metadata(mailbox, values.into_iter().flatten().collect())));
     }
     let mut entries = Vec::new();
     loop {
         entries.extend(EntryName::new(&cursor.text(ENTRY)?));
         if cursor.at_end() || !cursor.take(b' ') || cursor.at_end() {
-            return Ok(Data::MetadataChanged(mailbox, entries));
+            let is_known = !entries.is_empty();
+            return Ok(Some(Data::MetadataChanged(mailbox, entries)).filter(|_| is_known));
         }
     }
 }

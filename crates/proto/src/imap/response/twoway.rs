@@ -23,6 +23,18 @@ pub enum Response {
     Modes(Modes),
 }
 
+/// Reads what stands behind `XTWOWAY` in a response code: what to name for the next page. No astring: its `]` would be taken for
+/// the end of the code.
+///
+/// ```abnf
+/// resp-text-code =/ "XTWOWAY" SP "MORE" SP string
+/// ```
+pub(super) fn read_more(cursor: &mut Cursor<'_>) -> Read<String> {
+    cursor.demand_word("MORE", "MORE")?;
+    cursor.space()?;
+    cursor.string_text("what to name for the next page")
+}
+
 /// All that waits from one sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {

@@ -112,6 +112,7 @@ fn what_other_servers_say_of_mailboxes_is_read() {
     reads("* QUOTAROOT INBOX \"User quota\" b", "");
     reads("* METADATA \"\" (/shared/comment {3}\r\na\r\n /comment \"x\")", "* METADATA \"\" (/shared/comment {3}\r\na\r\n)");
     reads("* METADATA INBOX /shared/comment /private/comment", "");
+    reads("* METADATA INBOX /comment", "unknown: METADATA");
     reads(
         "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $NotPhishing $Phishing \\X-Y a]b)",
         "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $NotPhishing $Phishing)",
