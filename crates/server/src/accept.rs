@@ -27,6 +27,7 @@ pub struct Places {
     all: Arc<Semaphore>,
     submission: Arc<Semaphore>,
     exchange: Arc<Semaphore>,
+    imap: Arc<Semaphore>,
     per_address_max: usize,
     by_address: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
     turned_away: Arc<Semaphore>,
@@ -46,6 +47,7 @@ impl Places {
             all: Arc::new(Semaphore::new(connections.all_max)),
             submission: Arc::new(Semaphore::new(connections.submission_max)),
             exchange: Arc::new(Semaphore::new(connections.exchange_max)),
+            imap: Arc::new(Semaphore::new(connections.imap_max)),
             per_address_max: connections.per_address_max,
             by_address: Arc::default(),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
@@ -57,6 +59,7 @@ impl Places {
         let of_service = match service {
             Service::Submission | Service::Submissions => &self.submission,
             Service::Exchange | Service::Retrieval => &self.exchange,
+            Service::Imap | Service::Imaps => &self.imap,
         };
         let permit = |places: &Arc<Semaphore>| Arc::clone(places).try_acquire_owned().ok();
         let permits = [permit(&self.all)?, permit(of_service)?];
@@ -129,21 +132,31 @@ fn admit(doorway: &Doorway, service: Service, stream: TcpStream, peer: SocketAdd
     }
     node.metrics.turned_away(service);
     tracing::info!(%peer, service = service.as_str(), "too many connections");
-    let is_plain = matches!(service, Service::Submission | Service::Exchange);
     if let Ok(permit) = Arc::clone(&doorway.places.turned_away).try_acquire_owned()
-        && is_plain
+        && let Some(line) = turning_away(&node, service)
     {
         let refusal = async move {
-            turn_away(&node, wire).await;
+            turn_away(&node, wire, &line).await;
             drop(permit);
         };
         doorway.node.world.spawn("refusal", Box::pin(refusal));
     }
 }
 
-/// RFC 5321 section 3.8: 421 in place of the greeting.
-async fn turn_away(node: &Node, mut wire: TcpWire) {
-    let line = format!("421 4.7.0 {} too many connections, come back later\r\n", node.settings.hostname);
+/// What is said in place of a greeting, where that is not a handshake.
+fn turning_away(node: &Node, service: Service) -> Option<String> {
+    match service {
+        // RFC 5321 section 3.8.
+        Service::Submission | Service::Exchange => {
+            Some(format!("421 4.7.0 {} too many connections, come back later\r\n", node.settings.hostname))
+        }
+        // RFC 9051 section 7.1.5.
+        Service::Imap => Some("* BYE [UNAVAILABLE] too many connections, come back later\r\n".to_owned()),
+        Service::Submissions | Service::Retrieval | Service::Imaps => None,
+    }
+}
+
+async fn turn_away(node: &Node, mut wire: TcpWire, line: &str) {
     let deadline = node.world.now() + TURNING_AWAY;
     if let Err(error) = wire.write_all(line.as_bytes(), deadline).await {
         tracing::debug!(%error, "a peer that was turned away did not wait to hear it");
@@ -186,7 +199,7 @@ mod tests {
 
     #[tokio::test]
     async fn other_servers_cannot_take_the_places_of_users_nor_users_theirs() {
-        let places = Places::new(Connections { all_max: 10, per_address_max: 10, submission_max: 1, exchange_max: 2 });
+        let places = Places::new(Connections { all_max: 10, per_address_max: 10, submission_max: 1, exchange_max: 2, imap_max: 1 });
         let address: IpAddr = "192.0.2.1".parse().unwrap();
         let held = [Service::Exchange, Service::Retrieval].map(|service| places.take(service, address));
         assert!(held.iter().all(Option::is_some));
@@ -194,5 +207,7 @@ mod tests {
         let user = places.take(Service::Submission, address);
         assert!(user.is_some());
         assert!(places.take(Service::Submissions, address).is_none());
+        let reader = places.take(Service::Imaps, address);
+        assert!(reader.is_some() && places.take(Service::Imap, address).is_none());
     }
 }

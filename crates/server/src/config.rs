@@ -116,7 +116,7 @@ pub struct Process {
 /// How many connections are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connections {
-    /// On all ports together: each costs memory, up to about 1 MiB.
+    /// On all ports together: each that works costs memory, up to about 1 MiB.
     pub all_max: usize,
     /// From one IPv4 address or one IPv6 /64: one peer must not take all there are.
     pub per_address_max: usize,
@@ -124,11 +124,13 @@ pub struct Connections {
     pub submission_max: usize,
     /// On the ports where other servers call: they must not keep our users out.
     pub exchange_max: usize,
+    /// On the ports where users read their mail: each program holds several, most of the time idle, at about 40 KiB.
+    pub imap_max: usize,
 }
 
 impl Default for Connections {
     fn default() -> Self {
-        Self { all_max: 2_000, per_address_max: 50, submission_max: 1_500, exchange_max: 1_500 }
+        Self { all_max: 12_000, per_address_max: 50, submission_max: 1_500, exchange_max: 1_500, imap_max: 10_000 }
     }
 }
 
@@ -343,6 +345,7 @@ fn connections(section: &Section<'_, '_>) -> Connections {
         per_address_max: number("connections_per_address_max", default.per_address_max),
         submission_max: number("connections_submission_max", default.submission_max),
         exchange_max: number("connections_exchange_max", default.exchange_max),
+        imap_max: number("connections_imap_max", default.imap_max),
     }
 }
 

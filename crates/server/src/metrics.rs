@@ -130,22 +130,30 @@ impl Metrics {
 
     /// A session ended that had counted this.
     pub fn session_ended(&self, role: Role, counts: Counts) {
-        let label = [(
-            "role",
-            match role {
-                Role::Submission => "submission",
-                Role::Exchange => "exchange",
-                Role::Retrieval => "retrieval",
-            },
-        )];
-        let families = [
-            (&self.commands, counts.commands),
-            (&self.commands_refused, counts.errors),
-            (&self.auth_failures, counts.auth_failures),
-            (&self.unknown_recipients, counts.unknown_recipients),
-        ];
-        for (family, count) in families.into_iter().filter(|(_, count)| *count > 0) {
-            family.get_or_create(&label).inc_by(u64::from(count));
+        let role = match role {
+            Role::Submission => "submission",
+            Role::Exchange => "exchange",
+            Role::Retrieval => "retrieval",
+        };
+        let Counts { commands, errors, auth_failures, unknown_recipients, .. } = counts;
+        self.count(role, commands, errors, auth_failures);
+        Self::count_in(&self.unknown_recipients, role, unknown_recipients);
+    }
+
+    /// A session with a mail program ended that had counted this.
+    pub fn imap_session_ended(&self, counts: proto::imap::server::Counts) {
+        self.count("imap", counts.commands, counts.errors, counts.auth_failures);
+    }
+
+    fn count(&self, role: &'static str, commands: u32, refused: u32, auth_failures: u32) {
+        for (family, count) in [(&self.commands, commands), (&self.commands_refused, refused), (&self.auth_failures, auth_failures)] {
+            Self::count_in(family, role, count);
+        }
+    }
+
+    fn count_in(family: &Family<One, Counter>, role: &'static str, count: u32) {
+        if count > 0 {
+            family.get_or_create(&[("role", role)]).inc_by(u64::from(count));
         }
     }
 

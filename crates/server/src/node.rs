@@ -13,7 +13,7 @@ use delivery::report::SentStatus;
 use delivery::schedule::{Jitter, Moment, Timers};
 use delivery::transfer::{Outcome, Transfer, TransferEvent};
 use mail::address::{Domain, Mailbox};
-use mail::id::{AccountId, EntryId, MailId, MessageId, NoticeId, Partition};
+use mail::id::{AccountId, EntryId, MailId, MailboxId, MessageId, NoticeId, Partition};
 use proto::limits::Limits;
 use proto::smtp::reply::Reply;
 use store::{ArrivalKey, ArrivalRecord, Attempt, Settle, SettleArrival, Settled, Store, StoreError, TransferRecord, Writer};
@@ -23,6 +23,7 @@ use crate::absences::Absences;
 use crate::budgets::Budgets;
 use crate::dialled::Dialled;
 use crate::events::{Event, Events};
+use crate::listen::imap::Shared;
 use crate::metrics::Metrics;
 use crate::outgoing::Outgoing;
 use crate::rates::Rates;
@@ -83,6 +84,8 @@ pub struct Node {
     /// What the SCRAM verifiers of unknown users are derived from, and this node's name as an owner of leases;
     /// kept, so that they stay the same.
     pub decoy_secret: [u8; 32],
+    /// What sessions with mail programs share.
+    pub imap: Shared,
     /// Set once: finish what is under way, begin nothing.
     pub stop: Signal,
     /// Something became due: workers look before their timer says so.
@@ -114,6 +117,11 @@ impl Node {
     /// The id of a message about to lie in a mailbox.
     pub fn new_mail_id(&self) -> MailId {
         MailId::new(self.world.now(), self.world.random())
+    }
+
+    /// A new mailbox's id.
+    pub fn new_mailbox_id(&self) -> MailboxId {
+        MailboxId::new(self.world.now(), self.world.random())
     }
 
     /// The id of a consent entry or change.

@@ -9,11 +9,13 @@ pub enum Role {
     Submission,
     /// Speaks with other servers: the ports `exchange` and `retrieval`.
     Exchange,
+    /// Shows users their mailboxes: the ports `imap` and `imaps`.
+    Imap,
     /// Runs the jobs: notices, decisions, retrievals, what is late.
     Work,
 }
 
 impl Role {
     /// All of them: what a server does unasked.
-    pub const ALL: [Self; 3] = [Self::Submission, Self::Exchange, Self::Work];
+    pub const ALL: [Self; 4] = [Self::Submission, Self::Exchange, Self::Imap, Self::Work];
 }

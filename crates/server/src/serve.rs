@@ -24,6 +24,7 @@ use crate::dialled::Dialled;
 use crate::dns::{Resolver, ResolverError};
 use crate::events::Events;
 use crate::listen::Service;
+use crate::listen::imap::Shared;
 use crate::metrics::{self, Metrics, Watched};
 use crate::node::{Node, Signal};
 use crate::outgoing::Outgoing;
@@ -211,6 +212,7 @@ fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Ope
         rates: Rates::default(),
         decoy_hash,
         decoy_secret: secret,
+        imap: Shared::new(&config.settings()),
         stop: Signal::default(),
         due: Signal::default(),
     });
@@ -223,7 +225,7 @@ fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Ope
         addresses.entry(service.as_str()).or_default().push(address);
         tracing::info!(service = service.as_str(), %address, "listening");
         let tls = match service {
-            Service::Submission | Service::Submissions => tls.clone(),
+            Service::Submission | Service::Submissions | Service::Imap | Service::Imaps => tls.clone(),
             Service::Exchange | Service::Retrieval => tls.asking_clients(),
         };
         let doorway = Doorway { node: Arc::clone(&node), places: places.clone(), tls, machine: machine.clone() };

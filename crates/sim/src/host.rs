@@ -142,10 +142,12 @@ impl Server {
             dialling: Dialling::Lab { ports: std::collections::BTreeSet::new(), mx_ports: std::collections::BTreeMap::new() },
             routes: delivery::relay::Routes::default(),
         };
+        let imap = server::listen::imap::Shared::new(&settings);
         let node = Arc::new(Node {
             world,
             store: Store::new(1, surroundings),
             settings,
+            imap,
             events,
             retrievals: Retrievals::default(),
             outgoing: Outgoing::default(),

@@ -8,7 +8,7 @@ use super::reader::Section;
 
 /// The addresses of each service.
 ///
-/// `imap`, `imaps` and `web` are accepted so that a file can name them already; nothing listens there yet.
+/// `web` is accepted so that a file can name it already; nothing listens there yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listen {
     /// Submission with STARTTLS (RFC 6409), port 587.
@@ -21,9 +21,9 @@ pub struct Listen {
     pub retrieval: Vec<SocketAddr>,
     /// Numbers and health, for whoever watches this server: HTTP, in the clear.
     pub metrics: Vec<SocketAddr>,
-    /// Not served yet.
+    /// Mailboxes, with STARTTLS (RFC 9051), port 143.
     pub imap: Vec<SocketAddr>,
-    /// Not served yet.
+    /// Mailboxes, with TLS from the first octet (RFC 8314), port 993.
     pub imaps: Vec<SocketAddr>,
     /// Not served yet.
     pub web: Vec<SocketAddr>,

@@ -11,11 +11,13 @@ pub fn introduction(stage: &Stage) -> String {
         let Actor { domain, hostname, address, .. } = actor;
         parts.push(format!("  {domain}  ({hostname}, {address})\n"));
         parts.push(format!(
-            "    ports: submission {} (STARTTLS), submissions {} (TLS), exchange {}, retrieval {}\n",
+            "    ports: submission {} (STARTTLS), submissions {} (TLS), exchange {}, retrieval {}\n           imap {} (STARTTLS), imaps {} (TLS)\n",
             actor.port("submission"),
             actor.port("submissions"),
             actor.port("exchange"),
-            actor.port("retrieval")
+            actor.port("retrieval"),
+            actor.port("imap"),
+            actor.port("imaps")
         ));
         for account in &actor.accounts {
             let strangers = match account.screening {

@@ -13,6 +13,10 @@ pub struct Ports {
     pub exchange: u16,
     /// The retrieval service.
     pub retrieval: u16,
+    /// Mailboxes, with STARTTLS.
+    pub imap: u16,
+    /// Mailboxes, with TLS from the start.
+    pub imaps: u16,
 }
 
 /// Which ports are wished for.
@@ -33,5 +37,12 @@ pub fn choose(address: IpAddr, wish: Wish) -> Ports {
         // All stay bound until all are chosen: none is given twice.
         bound.and_then(|listener| listener.local_addr().inspect(|_| taken.push(listener))).map_or(wanted, |bound| bound.port())
     };
-    Ports { submission: free(2587), submissions: free(2465), exchange: free(2525), retrieval: free(2626) }
+    Ports {
+        submission: free(2587),
+        submissions: free(2465),
+        exchange: free(2525),
+        retrieval: free(2626),
+        imap: free(2143),
+        imaps: free(2993),
+    }
 }

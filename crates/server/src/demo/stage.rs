@@ -220,7 +220,7 @@ impl Set<'_> {
         // RFC 5321 section 4.5.1: mail for postmaster is taken. Here by whoever screens nobody.
         let postmaster = role.users.last().map_or_else(String::new, |(user, _)| format!("postmaster = \"{user}\"\n"));
         let mx_ports = self.mx_ports.iter().map(|(host, port)| format!("\"{host}\" = {port}")).collect::<Vec<_>>().join(", ");
-        let ports::Ports { submission, submissions, exchange, retrieval } = ports;
+        let ports::Ports { submission, submissions, exchange, retrieval, imap, imaps } = ports;
         format!(
             "# {domain} of the demo: a server on a loopback address, with a DNS and an authority of its own.\n\
              hostname = \"{hostname}\"\n\
@@ -235,7 +235,9 @@ impl Set<'_> {
              submission = \"{address}:{submission}\"\n\
              submissions = \"{address}:{submissions}\"\n\
              exchange = \"{address}:{exchange}\"\n\
-             retrieval = \"{address}:{retrieval}\"\n\n\
+             retrieval = \"{address}:{retrieval}\"\n\
+             imap = \"{address}:{imap}\"\n\
+             imaps = \"{address}:{imaps}\"\n\n\
              # Nobody waits hours for a demo.\n\
              [timers]\n\
              notice = [\"0s\", \"1s\", \"2s\", \"5s\", \"10s\", \"30s\"]\n\

@@ -1,6 +1,6 @@
 //! A session's octets to and from its connection: reading, writing, TLS, silence and shutdown.
 
-mod pace;
+pub(super) mod pace;
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use proto::smtp::replies;
 use proto::smtp::reply::Reply;
 use proto::smtp::server::{Channel, Config, Event, Misuse, Role, Session, Step};
 
+use crate::listen::login;
 use crate::node::Node;
-use crate::real::counted_as;
 use crate::world::{First, TlsFacts, Wire, WireError, first};
 use pace::Pace;
 
@@ -166,13 +166,11 @@ impl Conversation {
         }
     }
 
-    /// Guessing is counted by address: a new connection is a new session, and not a new guesser.
     fn charge_auth_failures(&mut self) {
         let failures = self.session.counts().auth_failures;
         while self.auth_failures_charged < failures {
             self.auth_failures_charged += 1;
-            let per_hour_max = self.node.settings.limits.auth_failures_per_hour_max;
-            self.node.rates.failed_authentication(counted_as(self.peer_ip()), per_hour_max, self.node.world.now());
+            login::charge(&self.node, self.peer_ip());
         }
     }
 

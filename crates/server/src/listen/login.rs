@@ -67,6 +67,11 @@ pub fn may_try(node: &Node, client: IpAddr) -> bool {
     node.rates.may_authenticate(counted_as(client), node.settings.limits.auth_failures_per_hour_max, node.world.now())
 }
 
+/// Counts a failure: guessing is counted by address, for a new connection is a new session, and not a new guesser.
+pub fn charge(node: &Node, client: IpAddr) {
+    node.rates.failed_authentication(counted_as(client), node.settings.limits.auth_failures_per_hour_max, node.world.now());
+}
+
 /// Checks a password that is sent.
 pub async fn password(node: &Arc<Node>, username: &str, secret: Secret, scope: Scope) -> Verdict {
     let user = User::parse(username);

@@ -2,6 +2,7 @@
 
 pub mod conversation;
 pub mod exchange;
+pub mod imap;
 pub mod incoming;
 pub mod login;
 pub mod notices;
@@ -18,7 +19,7 @@ use tracing::Instrument as _;
 
 use crate::listen::conversation::Conversation;
 use crate::node::Node;
-use crate::world::{Wire, WireError};
+use crate::world::{TlsFacts, Wire, WireError};
 
 /// Received, Date and Message-ID, with the longest names there are.
 const ADDED_OCTETS_MAX: u64 = 1024;
@@ -34,6 +35,10 @@ pub enum Service {
     Exchange,
     /// The retrieval service: other servers; TLS from the start.
     Retrieval,
+    /// Port 143: users read their mail; STARTTLS.
+    Imap,
+    /// Port 993: the same, TLS from the start.
+    Imaps,
 }
 
 impl Service {
@@ -44,27 +49,21 @@ impl Service {
             Self::Submissions => "submissions",
             Self::Exchange => "exchange",
             Self::Retrieval => "retrieval",
+            Self::Imap => "imap",
+            Self::Imaps => "imaps",
         }
-    }
-
-    const fn role(self) -> Role {
-        match self {
-            Self::Submission | Self::Submissions => Role::Submission,
-            Self::Exchange => Role::Exchange,
-            Self::Retrieval => Role::Retrieval,
-        }
-    }
-
-    /// What a session of this port grants. A submitted message leaves with our fields in front, and must not be too large
-    /// for a server that takes as much as we do.
-    fn limits(self, limits: &Limits) -> Limits {
-        let added = if self.role() == Role::Submission { ADDED_OCTETS_MAX } else { 0 };
-        Limits { message_octets_max: limits.message_octets_max.saturating_sub(added), ..*limits }
     }
 
     const fn is_tls_from_the_start(self) -> bool {
-        matches!(self, Self::Submissions | Self::Retrieval)
+        matches!(self, Self::Submissions | Self::Retrieval | Self::Imaps)
     }
+}
+
+/// What an SMTP session of this role grants. A submitted message leaves with our fields in front, and must not be too large
+/// for a server that takes as much as we do.
+fn limits(role: Role, limits: &Limits) -> Limits {
+    let added = if role == Role::Submission { ADDED_OCTETS_MAX } else { 0 };
+    Limits { message_octets_max: limits.message_octets_max.saturating_sub(added), ..*limits }
 }
 
 /// Holds one session, from the greeting to the end of the connection.
@@ -97,15 +96,21 @@ async fn hold(node: Arc<Node>, service: Service, mut wire: Box<dyn Wire>) -> Res
     } else {
         (Channel::Upgradable, None)
     };
+    // Each in a box of its own: a connection that waits holds no room for the other kinds.
+    match service {
+        Service::Submission | Service::Submissions => Box::pin(submission::serve(smtp(node, Role::Submission, wire, tls, channel))).await,
+        Service::Exchange => Box::pin(exchange::serve(smtp(node, Role::Exchange, wire, tls, channel))).await,
+        Service::Retrieval => Box::pin(exchange::serve(smtp(node, Role::Retrieval, wire, tls, channel))).await,
+        Service::Imap | Service::Imaps => Box::pin(imap::serve(node, wire, channel)).await,
+    }
+}
+
+fn smtp(node: Arc<Node>, role: Role, wire: Box<dyn Wire>, tls: Option<TlsFacts>, channel: Channel) -> Conversation {
     let config = Config {
-        role: service.role(),
+        role,
         hostname: node.settings.hostname.clone(),
         postmaster_domain: node.settings.domains.first().unwrap_or(&node.settings.hostname).clone(),
-        limits: service.limits(&node.settings.limits),
+        limits: limits(role, &node.settings.limits),
     };
-    let conversation = Conversation::new(node, wire, tls, Arc::new(config), channel);
-    match service {
-        Service::Submission | Service::Submissions => submission::serve(conversation).await,
-        Service::Exchange | Service::Retrieval => exchange::serve(conversation).await,
-    }
+    Conversation::new(node, wire, tls, Arc::new(config), channel)
 }

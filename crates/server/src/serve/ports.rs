@@ -41,6 +41,8 @@ pub fn bind(config: &Config) -> Result<Ports, StartError> {
         (Role::Submission, Service::Submissions, &listen.submissions),
         (Role::Exchange, Service::Exchange, &listen.exchange),
         (Role::Exchange, Service::Retrieval, &listen.retrieval),
+        (Role::Imap, Service::Imap, &listen.imap),
+        (Role::Imap, Service::Imaps, &listen.imaps),
     ];
     let mut ports = Vec::new();
     for (_, service, wanted) in services.into_iter().filter(|(role, ..)| config.roles.contains(role)) {
@@ -49,10 +51,8 @@ pub fn bind(config: &Config) -> Result<Ports, StartError> {
             ports.push(Port { service, listener, address });
         }
     }
-    for (name, unserved) in [("imap", &listen.imap), ("imaps", &listen.imaps), ("web", &listen.web)] {
-        if !unserved.is_empty() {
-            tracing::warn!("listen.{name} is set, and not served by this version");
-        }
+    if !listen.web.is_empty() {
+        tracing::warn!("listen.web is set, and not served by this version");
     }
     let metrics = listen.metrics.iter().map(|address| Ok(listen_at("metrics", *address)?.0));
     Ok(Ports { services: ports, metrics: metrics.collect::<Result<_, StartError>>()? })

@@ -3,3 +3,4 @@
 
 mod bad_configurations;
 mod demo;
+mod imap;

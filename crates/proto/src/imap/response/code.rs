@@ -17,6 +17,8 @@ pub enum Code {
     Word(CodeWord),
     /// `APPENDUID` (RFC 4315): the mailbox's UIDVALIDITY, and the UIDs that the messages got.
     AppendUid(NonZeroU32, Numbers),
+    /// `BADEVENT` (RFC 5465): those we can tell.
+    BadEvent(Vec<String>),
     /// `BADCHARSET`: those we know.
     BadCharset,
     /// `CAPABILITY`
@@ -243,6 +245,7 @@ impl Code {
         match self {
             Self::Word(word) => out.put(word),
             Self::AppendUid(validity, uids) => out.put(format_args!("APPENDUID {validity} {uids}")),
+            Self::BadEvent(events) => out.put("BADEVENT ").words(events),
             Self::BadCharset => out.put("BADCHARSET (US-ASCII UTF-8)"),
             Self::Capability(names) => out.put("CAPABILITY ").put(names.join(" ")),
             Self::CopyUid(validity, from, to) => out.put(format_args!("COPYUID {validity} {from} {to}")),

@@ -28,7 +28,9 @@ use super::command::{Command, Tag};
 use super::input::{Announcement, Input};
 use super::limits::Limits;
 use super::mailbox_name::{MailboxName, NameForm};
+use super::response::code::CodeWord;
 use super::response::{Condition, Data, Status};
+use super::view::Renumbering;
 use crate::sasl::scram::AwaitVerifier;
 use crate::sasl::{Exchange, Secret};
 use crate::smtp::server::Channel;
@@ -132,6 +134,8 @@ pub struct Session {
     enabled: BTreeSet<Extension>,
     compressed: bool,
     open: Open,
+    /// Whether the client wants to hear at once of messages that go (RFC 5465 section 5.2).
+    between_commands: Renumbering,
     /// Literals of the command that is being read.
     literals: usize,
     counts: Counts,
@@ -230,6 +234,7 @@ impl Session {
             enabled: BTreeSet::new(),
             compressed: false,
             open: Open::Nothing,
+            between_commands: Renumbering::MayNot,
             literals: 0,
             counts: Counts::default(),
         };
@@ -370,6 +375,19 @@ impl Session {
     /// Whether the client has enabled an extension, by ENABLE or by using it.
     pub fn has_enabled(&self, extension: Extension) -> bool {
         self.enabled.contains(&extension)
+    }
+
+    /// The open mailbox is no more, by the client's own command: the answer to it is another one's (RFC 7162 section 3.2.11).
+    pub fn deselect(&mut self) {
+        if matches!(self.state, State::Selected { .. }) {
+            self.change_state(Outcome::Deselects);
+            self.untagged(&Data::Status(Status::new(Condition::Ok, "the mailbox is closed").with(CodeWord::Closed)));
+        }
+    }
+
+    /// Whether numbers of messages may change between commands: the client has asked for it by NOTIFY.
+    pub fn renumber_between_commands(&mut self, renumbering: Renumbering) {
+        self.between_commands = renumbering;
     }
 
     /// The tag of the command that waits for its answer.

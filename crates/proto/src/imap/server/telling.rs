@@ -6,6 +6,7 @@ use super::{Extension, Misuse, NumbersDuring, Phase, Question, Session};
 use crate::imap::command::Numbering;
 use crate::imap::response::Data;
 use crate::imap::response::fetch::{ContentName, Fetched, FetchedValue};
+use crate::imap::view::Renumbering;
 use crate::imap::writer::Writer;
 
 /// A response that is not ended yet.
@@ -41,7 +42,7 @@ impl Session {
         Ok(())
     }
 
-    /// Whether numbers of messages may change now: never between commands, nor in answers to commands that use them
+    /// Whether numbers of messages may change now: not between commands unless the client wants it, nor in answers to commands that use them
     /// (RFC 9051 section 7.5.1); always where there are none (RFC 9586).
     pub fn may_renumber(&self) -> bool {
         match &self.phase {
@@ -49,6 +50,7 @@ impl Session {
                 *numbers == NumbersDuring::May || self.enabled.contains(&Extension::UidOnly)
             }
             Phase::Deciding(_, Question::Messages) | Phase::Idle(_) => true,
+            Phase::Commands => self.between_commands == Renumbering::May,
             _ => false,
         }
     }

@@ -6,7 +6,7 @@ use mail::time::Timestamp;
 
 /// The pace of one session.
 #[derive(Debug, Clone)]
-pub(super) struct Pace {
+pub(in crate::listen) struct Pace {
     octets_per_second_min: u64,
     /// When the session has lasted as long as any may.
     over_at: Timestamp,
@@ -19,38 +19,38 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(now: Timestamp, octets_per_second_min: u64, session_max: Duration) -> Self {
+    pub(in crate::listen) fn new(now: Timestamp, octets_per_second_min: u64, session_max: Duration) -> Self {
         let over_at = now + session_max;
         Self { octets_per_second_min, over_at, reading_since: now, octets_read: 0, writing: Duration::ZERO, octets_written: 0 }
     }
 
     /// The client was answered, or finished something: its next command or message has its own time.
-    pub(super) fn begin_anew(&mut self, now: Timestamp) {
+    pub(in crate::listen) fn begin_anew(&mut self, now: Timestamp) {
         (self.reading_since, self.octets_read) = (now, 0);
     }
 
-    pub(super) fn read(&mut self, octets: usize) {
+    pub(in crate::listen) fn read(&mut self, octets: usize) {
         self.octets_read = self.octets_read.saturating_add(count(octets));
     }
 
-    pub(super) fn wrote(&mut self, octets: usize, took: Duration) {
+    pub(in crate::listen) fn wrote(&mut self, octets: usize, took: Duration) {
         self.octets_written = self.octets_written.saturating_add(count(octets));
         self.writing = self.writing.saturating_add(took);
     }
 
     /// Whether the session has lasted as long as any may.
-    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+    pub(in crate::listen) fn is_over(&self, now: Timestamp) -> bool {
         now >= self.over_at
     }
 
     /// Until when to wait for the next octets, of which the first may take `patience`.
-    pub(super) fn read_deadline(&self, now: Timestamp, patience: Duration) -> Timestamp {
+    pub(in crate::listen) fn read_deadline(&self, now: Timestamp, patience: Duration) -> Timestamp {
         let slowest = self.reading_since + patience + self.at_least(self.octets_read);
         (now + patience).min(slowest).min(self.over_at)
     }
 
     /// Until when the client is to have taken what is written now. Who reads slowly uses up its first wait only once.
-    pub(super) fn write_deadline(&self, now: Timestamp, patience: Duration) -> Timestamp {
+    pub(in crate::listen) fn write_deadline(&self, now: Timestamp, patience: Duration) -> Timestamp {
         let left = (patience + self.at_least(self.octets_written)).saturating_sub(self.writing);
         (now + left.min(patience)).min(self.over_at)
     }

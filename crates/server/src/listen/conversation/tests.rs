@@ -129,6 +129,7 @@ fn hold_within(limits: &proto::limits::Limits, says: &str, piece: usize, pause: 
     let node = Arc::new(Node {
         world: Arc::new(clock.clone()),
         store: Store::new(1, surroundings),
+        imap: crate::listen::imap::Shared::new(&settings),
         settings,
         events: Events::default(),
         retrievals: Retrievals::default(),

@@ -1,0 +1,58 @@
+//! Sessions with mail programs, on ports 143 and 993: one file for each family of commands.
+//!
+//! `conversation` brings octets to and from the session of `proto`; `driver` answers its events, each command by one
+//! function of its family; `talk` is what those functions have: the client, its account, the mailbox it has open. What
+//! others do meanwhile is told by `news`.
+
+pub mod append;
+pub mod contents;
+pub mod conversation;
+pub mod deflate;
+mod driver;
+pub mod flags;
+pub mod list;
+pub mod mailboxes;
+pub mod metadata;
+pub mod news;
+pub mod notify;
+mod offers;
+pub mod quota;
+pub mod select;
+pub mod special;
+pub mod status;
+pub mod talk;
+
+use std::sync::Arc;
+
+use proto::imap::limits::Limits;
+use proto::imap::server::Config;
+use proto::smtp::server::Channel;
+
+use crate::node::{Node, Settings};
+use crate::world::{Wire, WireError};
+use contents::Remembered;
+use conversation::Conversation;
+
+/// What all sessions of a server share.
+pub struct Shared {
+    config: Arc<Config>,
+    remembered: Remembered,
+}
+
+impl Shared {
+    /// Of a server of these settings.
+    pub fn new(settings: &Settings) -> Self {
+        let limits = Limits { message_octets_max: settings.limits.message_octets_max, ..Limits::default() };
+        let config = Config { name: "Twoway".to_owned(), extensions: offers::extensions(&limits), limits };
+        Self { config: Arc::new(config), remembered: Remembered::default() }
+    }
+}
+
+/// Holds a session with a mail program; a channel that is TLS from the start is so already.
+///
+/// # Errors
+/// The connection is of no more use.
+pub async fn serve(node: Arc<Node>, wire: Box<dyn Wire>, channel: Channel) -> Result<(), WireError> {
+    let config = Arc::clone(&node.imap.config);
+    driver::serve(Conversation::new(node, wire, config, channel)).await
+}

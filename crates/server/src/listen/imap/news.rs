@@ -1,0 +1,142 @@
+//! What others do to an account's mailboxes while a session is open, told when it may be (RFC 9051 section 7, RFC 2177).
+
+use std::num::NonZeroU32;
+
+use mail::id::AccountId;
+use proto::imap::numbers::Numbers;
+use proto::imap::server::Extension;
+use proto::imap::view::{Changes, Contents, Renumbering, Told, View};
+use store::MailboxRow;
+use store::watch::Watch;
+
+use super::contents::{self, Since};
+use super::notify::{self, Registration};
+use super::talk::{Folder, Talk, Trouble};
+use crate::node::Node;
+use crate::world::WireError;
+
+/// What a session listens to.
+pub struct News {
+    watch: Watch,
+    /// Something happened that was not looked at.
+    due: bool,
+    /// What the client wants to hear without being asked (RFC 5465).
+    pub registration: Option<Box<Registration>>,
+}
+
+impl News {
+    /// Of this account, from now on.
+    pub fn of(node: &Node, account: AccountId) -> Self {
+        Self { watch: node.store.watch(account), due: false, registration: None }
+    }
+
+    /// Whether the client wants to hear of things between its commands.
+    pub fn is_wanted(&self) -> bool {
+        self.registration.is_some()
+    }
+
+    /// Waits until something happens.
+    pub async fn heard(&mut self) {
+        self.watch.changed().await;
+        self.due = true;
+    }
+
+    /// Whether something happened since this was asked.
+    async fn take(&mut self) -> bool {
+        if self.watch.has_changed() {
+            // At once: it is marked as seen.
+            self.heard().await;
+        }
+        std::mem::take(&mut self.due)
+    }
+}
+
+/// Tells what happened, to a client that listens.
+///
+/// # Errors
+/// The connection is of no more use.
+pub async fn tell(talk: &mut Talk) -> Result<(), WireError> {
+    match catch_up(talk).await {
+        Ok(()) => Ok(()),
+        // The store's trouble: what happened is told with the next command.
+        Err(trouble) => trouble.told().map(drop),
+    }
+}
+
+/// Tells what happened, as far as it may be told now.
+///
+/// # Errors
+/// The store's, or the connection is of no more use.
+pub async fn catch_up(talk: &mut Talk) -> Result<(), Trouble> {
+    let renumbering = if talk.conversation.session.may_renumber() { Renumbering::May } else { Renumbering::MayNot };
+    if !talk.news.take().await {
+        if let (Renumbering::May, Some(selected)) = (renumbering, &mut talk.selected) {
+            let told = selected.view.tell_the_gone();
+            return say(talk, told).await;
+        }
+        return Ok(());
+    }
+    let caught_up = async {
+        catch_up_selected(talk, renumbering).await?;
+        notify::tell(talk).await
+    };
+    let caught_up = caught_up.await;
+    talk.news.due |= caught_up.is_err();
+    caught_up
+}
+
+async fn catch_up_selected(talk: &mut Talk, renumbering: Renumbering) -> Result<(), Trouble> {
+    let Some(selected) = &talk.selected else { return Ok(()) };
+    let Folder::Stored(row) = &selected.folder;
+    let (mailbox, uid_validity, modseq) = (row.id, row.uid_validity, selected.view.modseq());
+    let node = &*talk.conversation.node;
+    let Some(since) = contents::since(node, talk.account.id, mailbox, modseq).await? else {
+        let is_here = node.store.account_by_id(talk.account.id).await?.is_some();
+        talk.selected = None;
+        talk.conversation.session.close(if is_here { "the mailbox is no more" } else { "the account is no more" });
+        return Ok(());
+    };
+    if since.row.uid_validity != uid_validity {
+        talk.selected = None;
+        talk.conversation.session.close("the mailbox has other UIDs now");
+        return Ok(());
+    }
+    let Since { row, changes, is_complete } = since;
+    let Some((row, changes)) = (if is_complete { Some((row, changes)) } else { reread(talk, row).await? }) else { return Ok(()) };
+    let Some(selected) = &mut talk.selected else { return Ok(()) };
+    selected.folder = Folder::Stored(row);
+    let told = selected.view.learn(changes, renumbering);
+    let new = told.iter().find_map(|one| if let Told::Exists(_, new) = one { Some(new.clone()) } else { None });
+    say(talk, told).await?;
+    match new {
+        Some(new) => notify::tell_new(talk, &new).await,
+        None => Ok(()),
+    }
+}
+
+/// What went is forgotten: what is here says it.
+async fn reread(talk: &Talk, row: MailboxRow) -> Result<Option<(MailboxRow, Changes)>, Trouble> {
+    let opened = contents::open(&talk.conversation.node, talk.account.id, row.id).await?;
+    let (Some((row, contents)), Some(selected)) = (opened, &talk.selected) else { return Ok(None) };
+    let changes = difference(&selected.view, &contents);
+    Ok(Some((row, changes)))
+}
+
+/// What happened to a mailbox that has these contents now, as far as a view can tell.
+fn difference(view: &View, contents: &Contents) -> Changes {
+    let is_gone = |uid: &NonZeroU32| contents.get(uid.get()).is_none();
+    let vanished: Numbers = view.contents().iter().map(|message| message.uid).filter(is_gone).collect();
+    Changes { vanished, modseq: contents.modseq(), changed: contents.iter().cloned().collect() }
+}
+
+/// Tells a client in its own words.
+async fn say(talk: &mut Talk, told: Vec<Told>) -> Result<(), Trouble> {
+    if told.is_empty() {
+        return Ok(());
+    }
+    let data = Told::responses(told, |extension: Extension| talk.has(extension));
+    for data in data {
+        talk.tell(&data).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! What is offered to who has authenticated, beyond what the session of `proto` does itself: what works, and nothing else.
+
+use proto::imap::limits::Limits;
+
+/// Capabilities, as they are announced.
+const EXTENSIONS: [&str; 24] = [
+    "UNSELECT",
+    "UIDPLUS",
+    "CHILDREN",
+    "NAMESPACE",
+    "SPECIAL-USE",
+    "CREATE-SPECIAL-USE",
+    "LIST-EXTENDED",
+    "LIST-STATUS",
+    "STATUS=SIZE",
+    "OBJECTID",
+    "CONDSTORE",
+    "QRESYNC",
+    "UTF8=ACCEPT",
+    "MULTIAPPEND",
+    "REPLACE",
+    "QUOTA",
+    "QUOTA=RES-STORAGE",
+    "QUOTA=RES-MESSAGE",
+    "METADATA",
+    "NOTIFY",
+    "COMPRESS=DEFLATE",
+    "UIDONLY",
+    "SAVEDATE",
+    "IMAP4rev2",
+];
+
+/// All of them, with what the limits say.
+pub(super) fn extensions(limits: &Limits) -> Vec<String> {
+    let fixed = EXTENSIONS.map(str::to_owned);
+    fixed.into_iter().chain([format!("APPENDLIMIT={}", limits.message_octets_max)]).collect()
+}

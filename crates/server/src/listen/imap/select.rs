@@ -1,0 +1,145 @@
+//! SELECT, EXAMINE, CLOSE and UNSELECT (RFC 9051 sections 6.3.2, 6.3.3, 6.4.1 and 6.4.2; RFC 7162 section 3.2.5).
+
+use std::num::NonZeroU32;
+
+use proto::imap::command::Numbering;
+use proto::imap::command::mailbox::{Access, Qresync, Select};
+use proto::imap::flag::Flag;
+use proto::imap::mailbox_name::MailboxName;
+use proto::imap::numbers::Numbers;
+use proto::imap::response::code::{Code, CodeWord, NewKeywords};
+use proto::imap::response::fetch::{Fetched, FetchedValue};
+use proto::imap::response::{Condition, Data, Status, Vanishing};
+use proto::imap::server::Extension;
+use proto::imap::view::{Message, View};
+use store::MailboxRow;
+
+use super::talk::{Folder, Selected, Talk, Trouble, no, ok};
+use super::{contents, list};
+
+/// Opens a mailbox.
+pub(super) async fn select(talk: &mut Talk, command: Select) -> Result<Status, Trouble> {
+    // Whatever becomes of it: the mailbox before is closed.
+    talk.selected = None;
+    match talk.folder(&command.mailbox).await? {
+        Folder::Stored(row) => select_stored(talk, &command, &row).await,
+    }
+}
+
+async fn select_stored(talk: &mut Talk, command: &Select, row: &MailboxRow) -> Result<Status, Trouble> {
+    let opened = contents::open(&talk.conversation.node, talk.account.id, row.id).await?;
+    let Some((row, contents)) = opened else { return Err(no(CodeWord::NonExistent, "there is no mailbox of this name").into()) };
+    let view = View::new(contents);
+    describe(talk, command, &row, &view).await?;
+    if let Some(qresync) = &command.qresync {
+        resynchronise(talk, qresync, &row, &view).await?;
+    }
+    talk.selected = Some(Selected { folder: Folder::Stored(row), access: command.access, view, saved_search: Vec::new() });
+    Ok(match command.access {
+        Access::ReadWrite => ok("it is open").with(CodeWord::ReadWrite),
+        Access::ReadOnly => ok("it is open for reading").with(CodeWord::ReadOnly),
+    })
+}
+
+/// Says what a client must know of a mailbox that it opens.
+pub(super) async fn describe(talk: &mut Talk, command: &Select, row: &MailboxRow, view: &View) -> Result<(), Trouble> {
+    talk.tell(&Data::Flags(view.flags())).await?;
+    talk.tell(&Data::Exists(view.count())).await?;
+    let numbered = !talk.has(Extension::UidOnly);
+    if !talk.has(Extension::Rev2) {
+        // RFC 3501 section 6.3.1; RFC 9051 has neither.
+        talk.tell(&Data::Recent(0)).await?;
+        let unseen = view.contents().iter().find(|message| !message.flags.contains(&Flag::Seen));
+        let unseen = if row.unseen > 0 { unseen } else { None };
+        if let Some(number) = unseen.filter(|_| numbered).and_then(|message| view.number_of(message.uid.get())) {
+            tell_code(talk, Code::Unseen(number), "the first that is not seen").await?;
+        }
+    }
+    let permanent = match command.access {
+        Access::ReadWrite => Code::PermanentFlags(view.flags(), NewKeywords::Possible),
+        Access::ReadOnly => Code::PermanentFlags(Vec::new(), NewKeywords::Impossible),
+    };
+    tell_code(talk, permanent, "flags that are kept").await?;
+    if let (Some(validity), Some(next)) = (NonZeroU32::new(row.uid_validity), NonZeroU32::new(row.uid_next)) {
+        tell_code(talk, Code::UidValidity(validity), "UIDs are valid").await?;
+        tell_code(talk, Code::UidNext(next), "the UID that comes next").await?;
+    }
+    tell_code(talk, Code::HighestModSeq(view.modseq()), "the last change").await?;
+    tell_code(talk, Code::MailboxId(row.id.to_string()), "its id").await?;
+    if talk.has(Extension::Rev2)
+        && let Some(name) = MailboxName::new(&row.name)
+    {
+        // RFC 9051 section 6.3.2.
+        talk.tell(&Data::List(list::plain(name))).await?;
+    }
+    Ok(())
+}
+
+async fn tell_code(talk: &mut Talk, code: Code, text: &'static str) -> Result<(), Trouble> {
+    talk.tell(&Data::Status(Status::new(Condition::Ok, text).with(code))).await
+}
+
+/// Tells what happened since the client was last here.
+async fn resynchronise(talk: &mut Talk, qresync: &Qresync, row: &MailboxRow, view: &View) -> Result<(), Trouble> {
+    // RFC 7162 section 3.2.5: with other UIDs, all that it knew is void.
+    if qresync.uid_validity.get() != row.uid_validity {
+        return Ok(());
+    }
+    let vanished = vanished_since(talk, qresync, row, view).await?;
+    if !vanished.is_empty() {
+        talk.tell(&Data::Vanished(Vanishing::Earlier, vanished)).await?;
+    }
+    let known = qresync.known.as_ref().map(|known| known.resolve(None));
+    let is_known = |message: &&Message| known.as_ref().is_none_or(|known| known.contains(message.uid.get()));
+    for message in view.contents().iter().filter(|message| message.modseq > qresync.modseq).filter(is_known) {
+        let Some(number) = view.number_of(message.uid.get()) else { continue };
+        talk.tell(&Data::Fetch(changed(message, number, talk.has(Extension::UidOnly)))).await?;
+    }
+    Ok(())
+}
+
+fn changed(message: &Message, number: NonZeroU32, uid_only: bool) -> Fetched {
+    let (number, numbering) = if uid_only { (message.uid, Numbering::Uid) } else { (number, Numbering::Sequence) };
+    let mut values = vec![FetchedValue::Flags(message.flags.iter().cloned().collect()), FetchedValue::ModSeq(message.modseq)];
+    if !uid_only {
+        values.insert(0, FetchedValue::Uid(message.uid));
+    }
+    Fetched { number, numbering, values }
+}
+
+/// The UIDs of messages that the client may know, and that are gone.
+async fn vanished_since(talk: &Talk, qresync: &Qresync, row: &MailboxRow, view: &View) -> Result<Numbers, Trouble> {
+    let may_know = |uid: u32| qresync.known.as_ref().is_none_or(|known| known.resolve(None).contains(uid));
+    let since = contents::since(&talk.conversation.node, talk.account.id, row.id, qresync.modseq).await?;
+    if let Some(since) = since.filter(|since| since.is_complete) {
+        if qresync.known.is_none() {
+            return Ok(since.changes.vanished);
+        }
+        return Ok(since.changes.vanished.iter().filter(|uid| may_know(*uid)).filter_map(NonZeroU32::new).collect());
+    }
+    // What went is forgotten: whatever the client may know and is not here.
+    let known = match &qresync.known {
+        Some(known) => known.resolve(None).within(&(1..=row.uid_next.saturating_sub(1))),
+        None => {
+            NonZeroU32::new(row.uid_next.saturating_sub(1)).map(|last| Numbers::of_ranges([(NonZeroU32::MIN, last)])).unwrap_or_default()
+        }
+    };
+    Ok(known.iter().filter(|uid| view.message(*uid).is_none()).filter_map(NonZeroU32::new).collect())
+}
+
+/// CLOSE: closes the mailbox, and removes what has `\Deleted`, without a word of it (RFC 9051 section 6.4.1).
+pub(super) async fn close(talk: &mut Talk) -> Result<Status, Trouble> {
+    let Some(selected) = talk.selected.take() else { return Ok(ok("closed")) };
+    if selected.access == Access::ReadWrite
+        && let Folder::Stored(row) = &selected.folder
+    {
+        talk.node().store.expunge(talk.account.id, row.id, None).await?;
+    }
+    Ok(ok("closed"))
+}
+
+/// UNSELECT: closes the mailbox, and changes nothing (RFC 3691).
+pub(super) fn unselect(talk: &mut Talk) -> Status {
+    talk.selected = None;
+    ok("closed")
+}

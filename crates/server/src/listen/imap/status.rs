@@ -1,0 +1,42 @@
+//! STATUS: how a mailbox is, without opening it (RFC 9051 section 6.3.11, RFC 8438, RFC 9208, RFC 8474, RFC 7889).
+
+use std::num::NonZeroU32;
+
+use proto::imap::command::mailbox::StatusItem;
+use proto::imap::mailbox_name::MailboxName;
+use proto::imap::response::mailbox::StatusValue;
+use proto::imap::response::{Data, Status};
+use store::MailboxRow;
+
+use super::talk::{Folder, Talk, Trouble, ok};
+
+/// Tells how a mailbox is.
+pub(super) async fn status(talk: &mut Talk, name: &MailboxName, items: &[StatusItem]) -> Result<Status, Trouble> {
+    let values = match talk.folder(name).await? {
+        Folder::Stored(row) => values(talk, &row, items),
+    };
+    talk.tell(&Data::MailboxStatus(name.clone(), values)).await?;
+    Ok(ok("this is how it is"))
+}
+
+/// What STATUS tells of a mailbox.
+pub(super) fn values(talk: &Talk, row: &MailboxRow, items: &[StatusItem]) -> Vec<StatusValue> {
+    let limit = talk.node().settings.limits.message_octets_max;
+    items.iter().filter_map(|item| value(row, *item, limit)).collect()
+}
+
+fn value(row: &MailboxRow, item: StatusItem, limit: u64) -> Option<StatusValue> {
+    Some(match item {
+        StatusItem::Messages => StatusValue::Messages(row.messages),
+        StatusItem::Recent => StatusValue::Recent(0),
+        StatusItem::UidNext => StatusValue::UidNext(NonZeroU32::new(row.uid_next)?),
+        StatusItem::UidValidity => StatusValue::UidValidity(NonZeroU32::new(row.uid_validity)?),
+        StatusItem::Unseen => StatusValue::Unseen(row.unseen),
+        StatusItem::Deleted => StatusValue::Deleted(row.deleted),
+        StatusItem::Size => StatusValue::Size(row.octets),
+        StatusItem::HighestModSeq => StatusValue::HighestModSeq(row.modseq),
+        StatusItem::AppendLimit => StatusValue::AppendLimit(Some(limit)),
+        StatusItem::MailboxId => StatusValue::MailboxId(row.id.to_string()),
+        StatusItem::DeletedStorage => StatusValue::DeletedStorage(row.deleted_octets),
+    })
+}

@@ -1,0 +1,344 @@
+//! A server with a SQLite store, whose clients are in the same process and whose clock stands until a test moves it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use delivery::consent::Screening;
+use delivery::dialling::Dialling;
+use delivery::dns::{Answer, Question};
+use delivery::schedule::Timers;
+use mail::address::Mailbox;
+use mail::id::AccountId;
+use mail::time::Timestamp;
+use object_store::memory::InMemory;
+use proto::sasl::Secret;
+use server::listen::imap::Shared;
+use server::listen::{self, Service};
+use server::node::{Node, Settings, Signal};
+use server::passwords;
+use server::world::{Boxed, TlsFacts, TlsVersion, Wire, WireError, World};
+use store::sqlite::SqliteFile;
+use store::threads::{self, Database, Threads};
+use store::{Added, NewAccount, Surroundings};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::sync::watch;
+
+/// How long a test waits for what must come: far longer than it takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What everybody's password is.
+pub(crate) const PASSWORD: &str = "pencil";
+
+/// Octets that may lie between a server and its client.
+const PIPE_OCTETS: usize = 64 * 1024;
+
+/// A clock that a test moves.
+#[derive(Clone)]
+struct Clock(watch::Sender<Timestamp>);
+
+/// One server.
+pub(crate) struct Server {
+    /// What its sessions share.
+    pub(crate) node: Arc<Node>,
+    clock: Clock,
+    threads: Option<Threads>,
+    _directory: tempfile::TempDir,
+}
+
+/// The outside of such a server: a clock, and chance that is the same in every run.
+struct TestWorld {
+    clock: Clock,
+    chance: AtomicU64,
+}
+
+impl World for TestWorld {
+    fn now(&self) -> Timestamp {
+        *self.clock.0.borrow()
+    }
+
+    fn fill_random(&self, octets: &mut [u8]) {
+        for chunk in octets.chunks_mut(8) {
+            // SplitMix64: different each time.
+            let mut next = self.chance.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+            next = (next ^ (next >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            next = (next ^ (next >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            let octets = (next ^ (next >> 31)).to_le_bytes();
+            chunk.copy_from_slice(&octets[..chunk.len()]);
+        }
+    }
+
+    fn sleep_until(&self, at: Timestamp) -> Boxed<'static, ()> {
+        let mut clock = self.clock.0.subscribe();
+        Box::pin(async move {
+            drop(clock.wait_for(|now| *now >= at).await);
+        })
+    }
+
+    fn spawn(&self, _name: &'static str, task: Boxed<'static, ()>) {
+        tokio::spawn(task);
+    }
+
+    fn compute(&self, work: Box<dyn FnOnce() + Send>) -> Boxed<'static, ()> {
+        Box::pin(async move { work() })
+    }
+
+    fn ask(&self, _question: Question) -> Boxed<'_, Answer> {
+        Box::pin(std::future::pending())
+    }
+
+    fn dial(&self, to: SocketAddr, _deadline: Timestamp) -> Boxed<'_, Result<Box<dyn Wire>, WireError>> {
+        Box::pin(async move { Err(WireError::Unreachable(format!("{to} is not in this test"))) })
+    }
+}
+
+/// The server's end of a connection. TLS is only claimed.
+struct TestWire {
+    stream: DuplexStream,
+    clock: Clock,
+}
+
+impl Wire for TestWire {
+    fn peer(&self) -> SocketAddr {
+        "192.0.2.1:4711".parse().unwrap()
+    }
+
+    fn read<'a>(&'a mut self, buffer: &'a mut [u8], deadline: Timestamp) -> Boxed<'a, Result<usize, WireError>> {
+        let mut clock = self.clock.0.subscribe();
+        Box::pin(async move {
+            let passed = async move { drop(clock.wait_for(|now| *now >= deadline).await) };
+            match server::world::first(self.stream.read(buffer), passed).await {
+                server::world::First::Left(read) => read.map_err(|error| WireError::Lost(error.to_string())),
+                server::world::First::Right(()) => Err(WireError::TimedOut),
+            }
+        })
+    }
+
+    fn write_all<'a>(&'a mut self, octets: &'a [u8], deadline: Timestamp) -> Boxed<'a, Result<(), WireError>> {
+        let mut clock = self.clock.0.subscribe();
+        Box::pin(async move {
+            let passed = async move { drop(clock.wait_for(|now| *now >= deadline).await) };
+            match server::world::first(self.stream.write_all(octets), passed).await {
+                server::world::First::Left(written) => written.map_err(|error| WireError::Lost(error.to_string())),
+                server::world::First::Right(()) => Err(WireError::TimedOut),
+            }
+        })
+    }
+
+    fn start_tls_as_server(&mut self, _deadline: Timestamp) -> Boxed<'_, Result<TlsFacts, WireError>> {
+        let facts = TlsFacts { version: TlsVersion::V1_3, exporter: None, peer_certificate: None, unverified: None, sni: None };
+        Box::pin(async move { Ok(facts) })
+    }
+
+    fn start_tls_as_client<'a>(&'a mut self, _host: &'a str, _deadline: Timestamp) -> Boxed<'a, Result<TlsFacts, WireError>> {
+        Box::pin(async { Err(WireError::Tls("this is a server".to_owned())) })
+    }
+
+    fn close(&mut self) -> Boxed<'_, ()> {
+        Box::pin(async move {
+            drop(self.stream.shutdown().await);
+        })
+    }
+}
+
+/// Runs a test's body on a runtime, with a server that is closed and checked afterwards.
+pub(crate) fn run(body: impl AsyncFnOnce(&Server)) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let mut server = runtime.block_on(async { Server::new() });
+    runtime.block_on(async {
+        server.add("alice@a.test").await;
+        body(&server).await;
+    });
+    server.node.stop.raise();
+    runtime.block_on(server.check());
+    drop(runtime);
+    server.threads.take().unwrap().close().unwrap();
+}
+
+impl Server {
+    fn new() -> Self {
+        let start = "2026-03-01T12:00:00Z".parse::<Timestamp>().unwrap();
+        let clock = Clock(watch::Sender::new(start));
+        let directory = tempfile::tempdir().unwrap();
+        let world = Arc::new(TestWorld { clock: clock.clone(), chance: AtomicU64::new(1) });
+        let (ticks, chance) = (clock.clone(), Arc::clone(&world));
+        let hostname: mail::address::Domain = "mx.a.test".parse().unwrap();
+        let surroundings = Surroundings {
+            clock: Arc::new(move || *ticks.0.borrow()),
+            entropy: Arc::new(move || {
+                let mut octets = [0; 16];
+                chance.fill_random(&mut octets);
+                octets
+            }),
+            host: hostname.clone(),
+            objects: Arc::new(InMemory::new()),
+            timers: Arc::new(Timers::default()),
+            quota: store::quota::Quota::default(),
+        };
+        let database = Database::Sqlite(SqliteFile::new(directory.path().join("twoway.sqlite")));
+        let (store, threads) = threads::open(&database, surroundings).unwrap();
+        let settings = Settings {
+            hostname,
+            domains: vec!["a.test".parse().unwrap()],
+            postmaster: Some("alice@a.test".parse().unwrap()),
+            timers: Timers::default(),
+            limits: proto::limits::Limits::default(),
+            dialling: Dialling::Internet { ports: std::collections::BTreeSet::new() },
+            routes: delivery::relay::Routes::default(),
+        };
+        let node = Arc::new(Node {
+            world,
+            store,
+            imap: Shared::new(&settings),
+            settings,
+            events: server::events::Events::default(),
+            retrievals: server::retrievals::Retrievals::default(),
+            outgoing: server::outgoing::Outgoing::default(),
+            absences: server::absences::Absences::default(),
+            budgets: server::budgets::Budgets::default(),
+            metrics: server::metrics::Metrics::default(),
+            dialled: server::dialled::Dialled::default(),
+            rates: server::rates::Rates::default(),
+            decoy_hash: String::new(),
+            decoy_secret: [0; 32],
+            stop: Signal::default(),
+            due: Signal::default(),
+        });
+        Self { node, clock, threads: Some(threads), _directory: directory }
+    }
+
+    /// Adds an account.
+    pub(crate) async fn add(&self, address: &str) -> AccountId {
+        let secret = Secret::new(PASSWORD).unwrap();
+        let id = self.node.new_account_id();
+        let account = NewAccount {
+            id,
+            address: address.parse::<Mailbox>().unwrap(),
+            password_hash: passwords::hash(&secret, [1; 16]).unwrap(),
+            scram: passwords::verifier(&secret, [1; 16]),
+            screening: Screening::On,
+            legacy: None,
+            made: self.node.world.now(),
+        };
+        assert_eq!(self.node.store.add_account(account).await.unwrap(), Added::Done);
+        id
+    }
+
+    /// Time passes.
+    pub(crate) fn wait(&self, time: Duration) {
+        self.clock.0.send_modify(|now| *now = *now + time);
+    }
+
+    /// A connection to port 993, greeted.
+    pub(crate) async fn connect(&self) -> Client {
+        let (ours, theirs) = tokio::io::duplex(PIPE_OCTETS);
+        let wire = TestWire { stream: theirs, clock: self.clock.clone() };
+        tokio::spawn(listen::serve(Arc::clone(&self.node), Service::Imaps, Box::new(wire)));
+        let mut client = Client { stream: ours, received: Vec::new(), tag: 0 };
+        let greeting = client.line().await;
+        assert!(greeting.starts_with("* OK ["), "{greeting}");
+        client
+    }
+
+    /// A session of alice's.
+    pub(crate) async fn alice(&self) -> Client {
+        let mut client = self.connect().await;
+        client.ask(&format!("LOGIN alice@a.test {PASSWORD}")).await;
+        client
+    }
+
+    /// The invariants of all that is stored.
+    async fn check(&self) {
+        let violations = self.node.store.check().await.unwrap();
+        assert!(violations.is_empty(), "{violations:#?}");
+    }
+}
+
+/// The client's end of a connection.
+pub(crate) struct Client {
+    stream: DuplexStream,
+    received: Vec<u8>,
+    tag: u32,
+}
+
+impl Client {
+    /// Sends octets.
+    pub(crate) async fn send(&mut self, octets: &[u8]) {
+        let sent = tokio::time::timeout(PATIENCE, self.stream.write_all(octets)).await;
+        // Who is turned away hears of it with the next line.
+        drop(sent.expect("the server does not read"));
+    }
+
+    /// The next line, without its end. At the end of the connection, nothing.
+    pub(crate) async fn line(&mut self) -> String {
+        loop {
+            if let Some(end) = self.received.windows(2).position(|pair| pair == b"\r\n") {
+                let line: Vec<u8> = self.received.drain(..end + 2).collect();
+                return String::from_utf8_lossy(&line[..end]).into_owned();
+            }
+            let mut buffer = [0; 4096];
+            let read = tokio::time::timeout(PATIENCE, self.stream.read(&mut buffer)).await;
+            let read = read.unwrap_or_else(|_| panic!("nothing comes after {:?}", self.received.escape_ascii().to_string())).unwrap_or(0);
+            if read == 0 {
+                return String::new();
+            }
+            self.received.extend_from_slice(&buffer[..read]);
+        }
+    }
+
+    /// Sends a command without its tag; all lines up to its answer, which stands last, without the tag.
+    pub(crate) async fn say(&mut self, command: &str) -> Vec<String> {
+        self.tag += 1;
+        let tag = format!("t{}", self.tag);
+        self.send(format!("{tag} {command}\r\n").as_bytes()).await;
+        let mut lines = Vec::new();
+        loop {
+            let line = self.line().await;
+            let answer = line.strip_prefix(&format!("{tag} ")).map(str::to_owned);
+            let is_over = answer.is_some() || line.is_empty();
+            lines.push(answer.unwrap_or(line));
+            if is_over {
+                return lines;
+            }
+        }
+    }
+
+    /// The same, where the answer must be OK.
+    pub(crate) async fn ask(&mut self, command: &str) -> Vec<String> {
+        let lines = self.say(command).await;
+        assert!(lines.last().is_some_and(|answer| answer.starts_with("OK ")), "{command}: {lines:?}");
+        lines
+    }
+}
+
+/// Both ways at once.
+impl Client {
+    /// Sends octets while it listens, until a line begins with this.
+    pub(crate) async fn exchange(&mut self, octets: &[u8], last: &str) -> String {
+        let (mut reader, mut writer) = tokio::io::split(&mut self.stream);
+        let mut heard = Vec::new();
+        let listening = async {
+            let mut buffer = vec![0; 16 * 1024];
+            loop {
+                let read = reader.read(&mut buffer).await.unwrap();
+                heard.extend_from_slice(&buffer[..read]);
+                let tail = String::from_utf8_lossy(&heard[heard.len().saturating_sub(200)..]).into_owned();
+                if read == 0 || tail.lines().any(|line| line.starts_with(last)) && tail.ends_with('\n') {
+                    return;
+                }
+            }
+        };
+        let both = async { tokio::join!(writer.write_all(octets), listening) };
+        let (sent, ()) = tokio::time::timeout(PATIENCE, both).await.expect("the server does not go on");
+        sent.unwrap();
+        String::from_utf8(heard).unwrap()
+    }
+
+    /// All octets up to the end of the connection.
+    pub(crate) async fn rest(&mut self) -> Vec<u8> {
+        let mut rest = std::mem::take(&mut self.received);
+        drop(tokio::time::timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await.expect("the connection does not end"));
+        rest
+    }
+}

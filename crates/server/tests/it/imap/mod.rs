@@ -1,0 +1,5 @@
+//! Sessions with mail programs: whole servers without a network, each with a store of its own.
+
+mod dialogues;
+mod fixture;
+mod limits;
