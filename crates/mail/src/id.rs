@@ -125,6 +125,18 @@ time_ordered_id! {
     EntryId
 }
 
+impl MailId {
+    /// The octets of the id, which sort as it does.
+    pub fn to_octets(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+
+    /// The id of these octets.
+    pub fn from_octets(octets: [u8; 16]) -> Self {
+        Self(uuid::Uuid::from_bytes(octets))
+    }
+}
+
 impl MailboxId {
     /// The INBOX of an account, which comes and goes with it.
     pub const fn inbox_of(account: AccountId) -> Self {

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::metrics::health::{self, Health};
 use crate::progress::{Progress, Shown};
 use crate::{logs, metrics, serve, tls};
-use arguments::{Account, AppPasswords, Arguments, Command, ConfigCommand, Contacts, Entries, Expected, History, Mail, Sent};
+use arguments::{Account, AppPasswords, Arguments, Command, ConfigCommand, Contacts, Entries, Expected, History, Index, Mail, Sent};
 
 use operator::Man;
 
@@ -194,6 +194,8 @@ fn request(command: Command) -> Result<Request, AdminError> {
         },
         Command::Queue(queue) => queue.into(),
         Command::Domain(domain) => domain.into(),
+        Command::Index(Index::Status { address }) => Request::IndexStatus { address },
+        Command::Index(Index::Rebuild { address }) => Request::IndexRebuild { address },
         Command::Check { repair } => {
             if repair {
                 Request::CheckRepair

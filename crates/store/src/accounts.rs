@@ -156,6 +156,7 @@ impl Store {
         self.end_transfers(account, now).await?;
         self.erase_arrivals(account, now).await?;
         self.erase_mail(account, now).await?;
+        self.erase_index(account).await?;
         self.erase_kept(account, now).await?;
         let erase = move |tx: &mut dyn Tx| {
             ERASE_ALL.iter().try_for_each(|table| tx.execute(*table, params![part, account]).map(drop))?;

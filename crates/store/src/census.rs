@@ -36,6 +36,10 @@ statements! {
             UNION ALL SELECT 'made', COUNT(*) FROM made \
             UNION ALL SELECT 'outline', COUNT(*) FROM outline \
             UNION ALL SELECT 'beat', COUNT(*) FROM beat \
+            UNION ALL SELECT 'summary', COUNT(*) FROM summary \
+            UNION ALL SELECT 'search_text', COUNT(*) FROM search_text \
+            UNION ALL SELECT 'search_segment', COUNT(*) FROM search_segment \
+            UNION ALL SELECT 'search_gram', COUNT(*) FROM search_gram \
             UNION ALL SELECT 'pin', COUNT(*) FROM pin \
             UNION ALL SELECT 'kept', COUNT(*) FROM kept \
             UNION ALL SELECT 'former_arrival', COUNT(*) FROM former_arrival";

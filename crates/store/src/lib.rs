@@ -47,6 +47,7 @@ pub mod quota;
 mod reception;
 mod redecision;
 mod report;
+pub mod search_index;
 mod settle;
 mod transfer_row;
 pub mod watch;
@@ -224,6 +225,7 @@ impl Store {
             reception::STATEMENTS,
             redecision::STATEMENTS,
             schema::STATEMENTS,
+            &search_index::all_statements(),
             transfer_row::STATEMENTS,
             watch::STATEMENTS,
         ]

@@ -7,6 +7,7 @@ mod domains;
 mod entries;
 mod history;
 mod import;
+mod index;
 mod messages;
 mod queue;
 mod sent;
@@ -79,6 +80,8 @@ pub async fn run_with(desk: &Desk, request: Request, incoming: &mut dyn Incoming
         Request::DomainCheck { domain } => domains::check(desk, &domain).await,
         Request::BackupHold => hold(desk, HELD_FOR).await,
         Request::BackupRelease => hold(desk, Duration::ZERO).await,
+        Request::IndexStatus { address } => index::status(desk, address.as_ref()).await,
+        Request::IndexRebuild { address } => index::rebuild(desk, address.as_ref()).await,
         Request::Check => check(desk).await,
         Request::CheckRepair => repair(desk).await,
     }

@@ -246,6 +246,16 @@ pub enum Request {
     BackupHold,
     /// For `backup`: it is made.
     BackupRelease,
+    /// `index status`
+    IndexStatus {
+        /// Whose; everybody's if none.
+        address: Option<Mailbox>,
+    },
+    /// `index rebuild`
+    IndexRebuild {
+        /// Whose; everybody's if none.
+        address: Option<Mailbox>,
+    },
     /// `check`
     Check,
     /// `check --repair`

@@ -29,6 +29,14 @@ const CONTACTS: &[Column] = &[
 ];
 const SENT: &[Column] =
     &[("recipient", "recipient"), ("status", "status"), ("since", "since"), ("detail", "detail"), ("transfer", "transfer")];
+const INDEX: &[Column] = &[
+    ("address", "address"),
+    ("messages", "messages"),
+    ("indexed", "indexed"),
+    ("in segments", "in_segments"),
+    ("text octets", "text_octets"),
+    ("segment octets", "segment_octets"),
+];
 const MAIL: &[Column] =
     &[("received", "received"), ("from", "from"), ("subject", "subject"), ("octets", "size_octets"), ("mailbox", "mailbox"), ("id", "id")];
 
@@ -53,6 +61,8 @@ pub fn render(request: &Request, document: &Value) -> String {
         Request::MailDigest { .. } => field(document, "digest"),
         Request::MailImport { .. } => format!("{} lies in {}.", field(document, "id"), field(document, "mailbox")),
         Request::BackupHold | Request::BackupRelease => field(document, "held_until"),
+        Request::IndexStatus { .. } => table(INDEX, document, "There are no accounts yet."),
+        Request::IndexRebuild { .. } => rebuilding(document),
         Request::Check => checked(document),
         Request::CheckRepair => mended(document),
         Request::AccountAdd { .. } => format!("{} has a mailbox.", field(document, "address")),
@@ -97,6 +107,12 @@ fn table(columns: &[Column], rows: &Value, empty: &str) -> String {
         table.add_row(columns.iter().map(|(_, key)| field(row, key)).collect::<Vec<_>>());
     }
     table.trim_fmt()
+}
+
+fn rebuilding(document: &Value) -> String {
+    let count = document.get("rebuilding").and_then(Value::as_array).map_or(0, Vec::len);
+    let whose = if count == 1 { "The index of one account is" } else { "These indexes are" };
+    format!("{whose} made again by the running server; `twoway index status` says how far it is. Searches are right meanwhile, and slower.")
 }
 
 fn entries(list: List, address: &Mailbox, document: &Value) -> String {

@@ -134,6 +134,9 @@ pub(super) enum Command {
         #[arg(long)]
         replace: bool,
     },
+    /// The index that makes searches quick: how far it is, and having it made again.
+    #[command(subcommand)]
+    Index(Index),
     /// Verifies every invariant of the data.
     Check {
         /// Puts right what can be without guessing; contents that nobody knows of go to `lost+found` in the data directory.
@@ -203,6 +206,21 @@ impl FromStr for Peer {
             record: rest.get(1).map(|record| (*record).to_owned()),
         })
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Index {
+    /// How many messages are in it.
+    Status {
+        /// Whose; everybody's if not given.
+        address: Option<Mailbox>,
+    },
+    /// Deletes it; the running server makes it again from the mail. Searches are right meanwhile, and slower.
+    #[command(after_help = "Example:\n  twoway index rebuild ann@example.org")]
+    Rebuild {
+        /// Whose; everybody's if not given.
+        address: Option<Mailbox>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,7 @@ pub mod accept;
 pub mod decide;
 mod fetch;
 mod in_turn;
+pub mod index;
 pub mod local;
 pub mod notify;
 pub mod relay;
@@ -17,6 +18,7 @@ pub mod under_way;
 mod watch;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use delivery::arrival::{ArrivalEvent, ArrivalTask};
@@ -102,6 +104,7 @@ async fn dispatch(node: Arc<Node>) {
     // Of which epoch.
     let mut delays: Option<(i64, Delays)> = None;
     let (mut transfers_walk, mut arrivals_walk) = (Walk::default(), Walk::default());
+    let mut indexing = Indexing::default();
     while !node.stop.is_raised() {
         node.due.lower();
         let begun = node.world.now();
@@ -123,6 +126,7 @@ async fn dispatch(node: Arc<Node>) {
         };
         let next = match round.await {
             Ok((held, next)) => {
+                indexing.go_on(&node, &held);
                 lease = Some(held);
                 let is_walking = transfers_walk.is_under_way() || arrivals_walk.is_under_way();
                 let soon = is_walking.then(|| node.world.after(WALK_PAUSE));
@@ -139,6 +143,43 @@ async fn dispatch(node: Arc<Node>) {
         wait(&node, next).await;
     }
     hand_back(&node, &under_way, lease).await;
+}
+
+/// The job that keeps the index up to date: one at a time, now and then.
+#[derive(Default)]
+struct Indexing {
+    /// Whether it is under way.
+    running: Arc<AtomicBool>,
+    /// When it is begun again.
+    next: Option<Timestamp>,
+}
+
+impl Indexing {
+    fn go_on(&mut self, node: &Arc<Node>, lease: &Lease) {
+        let now = node.world.now();
+        if self.next.is_some_and(|next| now < next) || self.running.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        self.next = Some(now + POLL);
+        let (node, lease, running) = (Arc::clone(node), lease.clone(), Arc::clone(&self.running));
+        let world = Arc::clone(&node.world);
+        let task = async move {
+            // What panics lets go, too.
+            let _ends = Ending(running);
+            if let Err(error) = index::run(node, lease).await {
+                tracing::warn!(%error, "the index stays behind for now; searches read what it lacks");
+            }
+        };
+        world.spawn("index", Box::pin(task));
+    }
+}
+
+struct Ending(Arc<AtomicBool>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
 }
 
 /// Gives the partitions back once nothing that writes to them is under way: the next to hold them need not wait.

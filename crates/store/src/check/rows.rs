@@ -40,6 +40,8 @@ statements! {
              UNION SELECT 'a mail', part, account FROM mail UNION SELECT 'a message in a mailbox', part, account FROM item \
              UNION SELECT 'an expunged message', part, account FROM expunged UNION SELECT 'a discarded mail', part, account FROM discarded \
              UNION SELECT 'a message that was made', part, account FROM made UNION SELECT 'a subscription', part, account FROM subscription UNION SELECT 'an annotation', part, account FROM annotation \
+             UNION SELECT 'a summary', part, account FROM summary UNION SELECT 'a text', part, account FROM search_text \
+             UNION SELECT 'a segment', part, account FROM search_segment UNION SELECT 'a part of a segment', part, account FROM search_gram \
              UNION SELECT 'a change of consent', part, account FROM history \
              UNION SELECT 'a message kept aside', part, account FROM kept \
              UNION SELECT 'an observed sender', part, account FROM observed UNION SELECT 'a part of a content', part, account FROM partial";

@@ -6,7 +6,7 @@ use mail::time::Timestamp;
 use super::{by_id, number};
 use crate::backend::{Row, Tx};
 use crate::items::{Listed, expunge, hundreds};
-use crate::{Result, Store, StoreError, orphans, outline, params, statements};
+use crate::{Result, Store, StoreError, orphans, outline, params, search_index, statements};
 
 /// Items that one transaction takes out of a mailbox that is going.
 const ITEMS_AT_ONCE: usize = 2_000;
@@ -150,6 +150,7 @@ fn delete_mail(tx: &mut dyn Tx, account: AccountId, mail: MailId, now: Timestamp
         let object = row.text_or_null()?;
         tx.execute(DELETE_MAIL, params![part, account, mail])?;
         outline::delete(tx, part, account, &mail.to_string())?;
+        search_index::forget(tx, account, mail)?;
         if let Some(object) = object {
             orphans::note(tx, part, &object, now)?;
         }

@@ -25,3 +25,4 @@ mod queue;
 mod reception;
 mod repair;
 mod reports;
+mod search_index;

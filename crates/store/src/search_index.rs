@@ -1,0 +1,65 @@
+//! What makes searching and sorting quick: of each mail its text as a search sees it, and what sorts it; of each account, in
+//! segments, which of its messages can't have what is looked for. All of it is made of the mail, by a job, after the mail was
+//! committed, and can be made again at any time. What is not here yet is read instead, so an answer is never wrong.
+
+mod filling;
+pub(crate) mod grams;
+mod looking;
+mod sealing;
+pub(crate) mod segment;
+mod status;
+
+use mail::id::{AccountId, MailId, Partition};
+use mail::searchable::Searchable;
+use mail::summary::Summary;
+
+use crate::backend::{Sql, Tx};
+use crate::{Result, params, statements};
+
+pub use filling::{Behind, Unread};
+pub use looking::RuledOut;
+pub use status::IndexStatus;
+
+/// Octets of a body's text that are kept: with its head, a row stays below a megabyte.
+pub const BODY_OCTETS_MAX: usize = 448 * 1024;
+
+/// The segment of what is in none yet (statements of ours name it), and of what is never in one.
+const LOOSE: i64 = 0;
+const NEVER: i64 = -1;
+
+statements! {
+    SEGMENT_OF = "SELECT segment FROM search_text WHERE part = ?1 AND account = ?2 AND mail = ?3";
+    FORGET_TEXT = "DELETE FROM search_text WHERE part = ?1 AND account = ?2 AND mail = ?3";
+    FORGET_SUMMARY = "DELETE FROM summary WHERE part = ?1 AND account = ?2 AND mail = ?3";
+    ONE_LESS = "UPDATE search_segment SET messages = messages - 1 WHERE part = ?1 AND account = ?2 AND segment = ?3";
+}
+
+/// Every statement about the index.
+pub(crate) fn all_statements() -> Vec<Sql> {
+    [STATEMENTS, filling::STATEMENTS, looking::STATEMENTS, sealing::STATEMENTS, status::STATEMENTS].concat()
+}
+
+/// What the index keeps of a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Indexed {
+    /// Of which.
+    pub mail: MailId,
+    /// What sorts it.
+    pub summary: Summary,
+    /// Its text.
+    pub text: Searchable,
+}
+
+/// A mail is deleted: so is what is kept of it here.
+pub(crate) fn forget(tx: &mut dyn Tx, account: AccountId, mail: MailId) -> Result<()> {
+    let part = Partition::of(account);
+    tx.execute(FORGET_SUMMARY, params![part, account, mail])?;
+    let segment = tx.one(SEGMENT_OF, params![part, account, mail])?.map(|mut row| row.int()).transpose()?;
+    if let Some(segment) = segment {
+        tx.execute(FORGET_TEXT, params![part, account, mail])?;
+        if segment > LOOSE {
+            tx.execute(ONE_LESS, params![part, account, segment])?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! The index is asked: what sorts messages, which messages can't have a text, and what the texts of others say.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use mail::id::{AccountId, MailId, Partition};
+use mail::searchable::{Needle, Searchable};
+use mail::sent::Sent;
+use mail::subject::BaseSubject;
+use mail::summary::Summary;
+use mail::time::Timestamp;
+
+use super::{grams, segment};
+use crate::backend::{Row, Tx};
+use crate::items::{hundred, hundreds, with};
+use crate::{Result, Store, params, statements};
+
+/// Segments looked at in one transaction: each is a few rows of some kilobytes.
+const SEGMENTS_AT_ONCE: usize = 16;
+
+statements! {
+    SUMMARIES = concat!("SELECT mail, sent, sent_local, subject, is_reply, from_local, to_local, cc_local, display_from, display_to, \
+                        message_id, mail_references FROM summary WHERE mail IN (", hundred!(), ") AND part = ?101 AND account = ?102");
+    TEXTS = concat!("SELECT mail, is_whole, head, body FROM search_text WHERE mail IN (", hundred!(), ") AND part = ?101 AND account = ?102");
+    SEGMENTS = "SELECT segment, mails FROM search_segment WHERE part = ?1 AND account = ?2 AND segment > ?3 ORDER BY segment LIMIT ?4";
+    SHARD = "SELECT postings FROM search_gram WHERE part = ?1 AND account = ?2 AND segment = ?3 AND shard = ?4";
+}
+
+/// What some segments say of texts that are looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RuledOut {
+    /// For each text, the messages that don't have it.
+    pub mails: Vec<Vec<MailId>>,
+    /// After which segment to go on; `None` behind the last.
+    pub next: Option<i64>,
+}
+
+impl Store {
+    /// What sorts these messages, as far as the index has it.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn summaries(&self, account: AccountId, mails: Vec<MailId>) -> Result<BTreeMap<MailId, Summary>> {
+        let list = move |tx: &mut dyn Tx| {
+            let mut found = BTreeMap::new();
+            for list in hundreds(&mails) {
+                for mut row in tx.query(SUMMARIES, &with(list, params![Partition::of(account), account]))? {
+                    found.insert(row.parsed()?, summary(&mut row)?);
+                }
+            }
+            Ok(found)
+        };
+        self.read(list).await
+    }
+
+    /// Looks at the texts of these messages, as far as the index has them; at most some hundreds at once.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn look_at_texts<T, F>(&self, account: AccountId, mails: Vec<MailId>, look: F) -> Result<BTreeMap<MailId, T>>
+    where
+        T: Send + 'static,
+        F: Fn(&Searchable) -> T + Send + 'static,
+    {
+        let read = move |tx: &mut dyn Tx| {
+            let mut seen = BTreeMap::new();
+            for list in hundreds(&mails) {
+                for mut row in tx.query(TEXTS, &with(list, params![Partition::of(account), account]))? {
+                    let mail = row.parsed()?;
+                    let text = Searchable { is_whole: row.flag()?, head: row.text()?, body: row.text()? };
+                    seen.insert(mail, look(&text));
+                }
+            }
+            Ok(seen)
+        };
+        self.read(read).await
+    }
+
+    /// Which messages of an account don't have these texts anywhere, by its next segments. Of texts of one or two letters
+    /// nothing is known.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn rule_out(&self, account: AccountId, needles: Vec<Needle>, after: i64) -> Result<RuledOut> {
+        let wanted: Vec<Vec<u32>> = needles.iter().map(|needle| grams::looked_up(needle.as_str())).collect();
+        self.read(move |tx| rule_out(tx, account, &wanted, after)).await
+    }
+}
+
+fn rule_out(tx: &mut dyn Tx, account: AccountId, wanted: &[Vec<u32>], after: i64) -> Result<RuledOut> {
+    let part = Partition::of(account);
+    let mut ruled_out = RuledOut { mails: vec![Vec::new(); wanted.len()], next: None };
+    let segments = tx.query(SEGMENTS, params![part, account, after, SEGMENTS_AT_ONCE])?;
+    let is_last = segments.len() < SEGMENTS_AT_ONCE;
+    for mut row in segments {
+        let (segment, mails) = (row.int()?, ids(&row.blob()?));
+        let mut shards = Shards { account, segment, read: BTreeMap::new() };
+        for (grams, out) in wanted.iter().zip(&mut ruled_out.mails).filter(|(grams, _)| !grams.is_empty()) {
+            let with_all = shards.messages_with(tx, grams)?;
+            let has_all = |ordinal: usize| u16::try_from(ordinal).is_ok_and(|ordinal| with_all.binary_search(&ordinal).is_ok());
+            out.extend(mails.iter().enumerate().filter(|(ordinal, _)| !has_all(*ordinal)).map(|(_, mail)| *mail));
+        }
+        ruled_out.next = Some(segment).filter(|_| !is_last);
+    }
+    Ok(ruled_out)
+}
+
+/// The shards of a segment that were read.
+struct Shards {
+    account: AccountId,
+    segment: i64,
+    read: BTreeMap<u32, Vec<u8>>,
+}
+
+impl Shards {
+    /// The places of the messages that have all of these grams, in order.
+    fn messages_with(&mut self, tx: &mut dyn Tx, grams: &[u32]) -> Result<Vec<u16>> {
+        let mut with_all: Option<Vec<u16>> = None;
+        for gram in grams {
+            let messages = segment::messages_with(self.shard(tx, grams::shard(*gram))?, *gram);
+            let left = match with_all {
+                None => messages,
+                Some(before) => before.into_iter().filter(|message| messages.binary_search(message).is_ok()).collect(),
+            };
+            if left.is_empty() {
+                return Ok(left);
+            }
+            with_all = Some(left);
+        }
+        Ok(with_all.unwrap_or_default())
+    }
+
+    fn shard(&mut self, tx: &mut dyn Tx, shard: u32) -> Result<&[u8]> {
+        match self.read.entry(shard) {
+            Entry::Occupied(read) => Ok(read.into_mut()),
+            Entry::Vacant(place) => {
+                let found = tx.one(SHARD, params![Partition::of(self.account), self.account, self.segment, shard])?;
+                Ok(place.insert(found.map_or_else(|| Ok(Vec::new()), |mut row| row.blob())?))
+            }
+        }
+    }
+}
+
+fn summary(row: &mut Row) -> Result<Summary> {
+    let (at, local) = (row.int_or_null()?, row.int_or_null()?);
+    let sent = at.zip(local).map(|(at, local)| Sent { at: Timestamp::from_millis(at), local: Timestamp::from_millis(local) });
+    let subject = BaseSubject { text: row.text()?, is_reply: row.flag()? };
+    let (from, to, cc) = (row.text()?, row.text()?, row.text()?);
+    let (display_from, display_to, message_id) = (row.text()?, row.text()?, row.text_or_null()?);
+    let references = row.text()?.lines().map(str::to_owned).collect();
+    Ok(Summary { sent, subject, from, to, cc, display_from, display_to, message_id, references })
+}
+
+/// The ids of a segment's messages, as its row has them.
+pub(super) fn ids(octets: &[u8]) -> Vec<MailId> {
+    octets.as_chunks().0.iter().map(|octets| MailId::from_octets(*octets)).collect()
+}

@@ -1,0 +1,129 @@
+//! Segments are made of texts that are in none, when there are enough; and taken apart when most of their messages are gone.
+
+use mail::id::{AccountId, MailId, Partition};
+
+use super::segment::{MESSAGES_MAX, SegmentWriter};
+use super::{grams, looking};
+use crate::backend::Tx;
+use crate::{Lease, Result, Store, lease, params, statements};
+
+/// Octets of texts that wait for a segment: a search reads them all, in some milliseconds.
+const WAITING_OCTETS_MAX: i64 = 4 << 20;
+/// Texts read at once.
+const PAGE: usize = 100;
+
+statements! {
+    WAITING = "SELECT COUNT(*), CAST(COALESCE(SUM(octets), 0) AS BIGINT) FROM search_text WHERE part = ?1 AND account = ?2 AND segment = 0";
+    LOOSE_TEXTS = "SELECT mail, head, body FROM search_text WHERE part = ?1 AND account = ?2 AND segment = 0 AND mail > ?3 ORDER BY mail LIMIT ?4";
+    LAST = "SELECT COALESCE(MAX(segment), 0) FROM search_segment WHERE part = ?1 AND account = ?2";
+    ADD = "INSERT INTO search_segment (part, account, segment, messages, built, mails) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    ADD_SHARD = "INSERT INTO search_gram (part, account, segment, shard, postings) VALUES (?1, ?2, ?3, ?4, ?5)";
+    MARK = "UPDATE search_text SET segment = ?4 WHERE part = ?1 AND account = ?2 AND mail = ?3";
+    THIN = "SELECT g.account, g.segment FROM search_segment g JOIN lease l ON l.part = g.part \
+            WHERE g.messages * 2 < g.built AND l.owner = ?1 AND l.epoch <= ?2 LIMIT 1";
+    MAILS = "SELECT mails FROM search_segment WHERE part = ?1 AND account = ?2 AND segment = ?3";
+    FREE = "UPDATE search_text SET segment = 0 WHERE part = ?1 AND account = ?2 AND mail = ?3 AND segment = ?4";
+    DROP_SHARDS = "DELETE FROM search_gram WHERE part = ?1 AND account = ?2 AND segment = ?3";
+    DROP = "DELETE FROM search_segment WHERE part = ?1 AND account = ?2 AND segment = ?3";
+}
+
+impl Store {
+    /// Makes a segment of an account's texts that are in none, if there are enough. Returns whether it did.
+    ///
+    /// # Errors
+    /// The store is not available, or the lease is lost.
+    pub async fn index_seal(&self, lease: &Lease, account: AccountId) -> Result<bool> {
+        let part = Partition::of(account);
+        let waiting = move |tx: &mut dyn Tx| {
+            let Some(mut row) = tx.one(WAITING, params![part, account])? else { return Ok((0, 0)) };
+            Ok((row.int()?, row.int()?))
+        };
+        let (messages, octets) = self.read(waiting).await?;
+        if messages < i64::try_from(MESSAGES_MAX).unwrap_or(i64::MAX) && octets < WAITING_OCTETS_MAX {
+            return Ok(false);
+        }
+        let (mut writer, mut mails) = (SegmentWriter::default(), Vec::new());
+        let mut is_full = false;
+        while !is_full {
+            let after = mails.last().map_or_else(String::new, MailId::to_string);
+            let page = move |tx: &mut dyn Tx| {
+                let rows = tx.query(LOOSE_TEXTS, params![part, account, &after, PAGE])?;
+                rows.into_iter().map(|mut row| Ok((row.parsed()?, of_both(&row.text()?, &row.text()?)))).collect()
+            };
+            let page: Vec<(MailId, Vec<u32>)> = self.read(page).await?;
+            is_full = page.len() < PAGE;
+            for (mail, grams) in page {
+                if !writer.add(&grams) {
+                    is_full = true;
+                    break;
+                }
+                mails.push(mail);
+            }
+        }
+        if mails.is_empty() {
+            return Ok(false);
+        }
+        self.add_segment(lease, account, mails, writer).await.map(|()| true)
+    }
+
+    async fn add_segment(&self, lease: &Lease, account: AccountId, mails: Vec<MailId>, writer: SegmentWriter) -> Result<()> {
+        let (lease, part) = (lease.clone(), Partition::of(account));
+        let shards = writer.shards();
+        let octets = shards.values().map(Vec::len).sum();
+        let add = move |tx: &mut dyn Tx| {
+            lease::require(tx, part, &lease)?;
+            let segment = tx.one(LAST, params![part, account])?.map_or(Ok(0), |mut row| row.int())? + 1;
+            let mut here = 0_u64;
+            for mail in &mails {
+                // One that was deleted meanwhile is a place that nobody asks about.
+                here += tx.execute(MARK, params![part, account, *mail, segment])?;
+            }
+            let ids: Vec<u8> = mails.iter().flat_map(|mail| mail.to_octets()).collect();
+            tx.execute(ADD, params![part, account, segment, here, mails.len(), &ids])?;
+            for (shard, postings) in &shards {
+                tx.execute(ADD_SHARD, params![part, account, segment, *shard, postings])?;
+            }
+            Ok(())
+        };
+        self.write(part, octets, add).await
+    }
+
+    /// Takes a segment apart most of whose messages are gone. Returns whether there was one.
+    ///
+    /// # Errors
+    /// The store is not available, or the lease is lost.
+    pub async fn index_thin_out(&self, lease: &Lease) -> Result<bool> {
+        let held = lease.clone();
+        let find = move |tx: &mut dyn Tx| {
+            let found = tx.one(THIN, params![&held.owner, held.epoch])?;
+            found.map(|mut row| Ok((row.parsed()?, row.int()?))).transpose()
+        };
+        let found: Option<(AccountId, i64)> = self.read(find).await?;
+        let Some((account, segment)) = found else { return Ok(false) };
+        let (lease, part) = (lease.clone(), Partition::of(account));
+        let take_apart = move |tx: &mut dyn Tx| {
+            lease::require(tx, part, &lease)?;
+            let Some(mut row) = tx.one(MAILS, params![part, account, segment])? else { return Ok(()) };
+            for mail in looking::ids(&row.blob()?) {
+                tx.execute(FREE, params![part, account, mail, segment])?;
+            }
+            drop_segment(tx, account, segment)
+        };
+        self.write(part, 0, take_apart).await.map(|()| true)
+    }
+}
+
+/// Deletes a segment; its texts are for the caller.
+pub(super) fn drop_segment(tx: &mut dyn Tx, account: AccountId, segment: i64) -> Result<()> {
+    let part = Partition::of(account);
+    tx.execute(DROP_SHARDS, params![part, account, segment])?;
+    tx.execute(DROP, params![part, account, segment]).map(drop)
+}
+
+fn of_both(head: &str, body: &str) -> Vec<u32> {
+    let mut grams = grams::of(head);
+    grams.extend(grams::of(body));
+    grams.sort_unstable();
+    grams.dedup();
+    grams
+}

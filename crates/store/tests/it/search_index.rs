@@ -1,0 +1,202 @@
+//! The index: filled after the commit, never wrong about what can't be found, gone with its mail, made anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use delivery::consent::Screening;
+use mail::flag::Flags;
+use mail::id::{AccountId, MailId, MailboxId};
+use mail::message::HeaderSection;
+use mail::searchable::{Needle, Searchable};
+use mail::summary::Summary;
+use store::content::ContentReader;
+use store::items::{Appended, NewItem};
+use store::search_index::{BODY_OCTETS_MAX, IndexStatus, Indexed};
+
+use crate::fixture::{Fixture, in_a_row};
+
+const WORDS: [&str; 12] = [
+    "Rechnung",
+    "Gr\u{fc}\u{df}e",
+    "caf\u{e9}",
+    "meeting",
+    "\u{4f1a}\u{8bae}\u{8bb0}\u{5f55}",
+    "\u{41f}\u{440}\u{438}\u{432}\u{435}\u{442}",
+    "\u{645}\u{631}\u{62d}\u{628}\u{627}",
+    "and",
+    "the",
+    "\u{65e5}\u{672c}",
+    "Stra\u{df}e",
+    "x1y2z3",
+];
+
+fn message(number: usize) -> Vec<u8> {
+    let words: Vec<&str> = WORDS.iter().enumerate().filter(|(index, _)| number.is_multiple_of(index + 2)).map(|(_, word)| *word).collect();
+    let head = format!(
+        "From: a{number}@a.test\r\nSubject: Number {number}\r\nMessage-ID: <{number}@a.test>\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+    );
+    format!("{head}{} end{number}\r\n", words.join(" ")).into_bytes()
+}
+
+async fn append(it: &Fixture, account: AccountId, messages: &[Vec<u8>]) -> BTreeMap<MailId, Vec<u8>> {
+    let mut appended = BTreeMap::new();
+    for some in messages.chunks(100) {
+        let items: Vec<NewItem> = some
+            .iter()
+            .map(|octets| NewItem {
+                mail: it.mail_id(),
+                flags: Flags::default(),
+                received: it.now(),
+                from: "a@a.test".to_owned(),
+                subject: "x".to_owned(),
+                internet_id: None,
+                content: in_a_row(octets),
+            })
+            .collect();
+        appended.extend(items.iter().map(|item| item.mail).zip(some.iter().cloned()));
+        let done = it.store.append_messages(account, MailboxId::inbox_of(account), items, it.now()).await.unwrap();
+        assert!(matches!(done, Appended::Done { .. }));
+    }
+    appended
+}
+
+/// As the job does it.
+async fn fill(it: &Fixture) -> usize {
+    let lease = it.lease().await;
+    let mut read = 0;
+    for mut behind in it.store.index_behind(&lease, 10).await.unwrap() {
+        loop {
+            let unread = it.store.index_unread(&behind, 100).await.unwrap();
+            let Some(last) = unread.last() else { break };
+            let mut indexed = Vec::new();
+            for stored in it.store.mails(behind.account, unread.iter().map(|one| one.mail).collect()).await.unwrap() {
+                let mut octets = stored.head;
+                let rest = ContentReader::new(&it.store, &stored.content, stored.skip_octets);
+                rest.each(|piece| octets.extend_from_slice(piece)).await.unwrap();
+                let (text, summary) = (Searchable::read(&octets, BODY_OCTETS_MAX), Summary::read(&HeaderSection::read(&octets)));
+                indexed.push(Indexed { mail: stored.row.id, summary, text });
+            }
+            read += indexed.len();
+            it.store.index(&lease, behind.account, indexed).await.unwrap();
+            it.store.index_caught_up(&lease, &behind, last.uid).await.unwrap();
+            behind.seen_uid = last.uid;
+        }
+        it.store.index_caught_up(&lease, &behind, behind.last_uid).await.unwrap();
+        while it.store.index_seal(&lease, behind.account).await.unwrap() {}
+    }
+    read
+}
+
+/// The messages that are not ruled out, of each text.
+async fn left(it: &Fixture, account: AccountId, all: &BTreeSet<MailId>, texts: &[&str]) -> Vec<BTreeSet<MailId>> {
+    let needles: Vec<Needle> = texts.iter().map(|text| Needle::new(text)).collect();
+    let mut left = vec![all.clone(); texts.len()];
+    let mut after = Some(0);
+    while let Some(segment) = after {
+        let ruled_out = it.store.rule_out(account, needles.clone(), segment).await.unwrap();
+        for (left, gone) in left.iter_mut().zip(&ruled_out.mails) {
+            let gone: BTreeSet<&MailId> = gone.iter().collect();
+            left.retain(|mail| !gone.contains(mail));
+        }
+        after = ruled_out.next;
+    }
+    left
+}
+
+on_both_engines! {
+    async fn what_comes_is_behind_until_it_is_read_once(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::Off).await;
+        let lease = it.lease().await;
+        assert_eq!(it.store.index_behind(&lease, 10).await.unwrap(), []);
+        let messages: Vec<Vec<u8>> = (1..=3).map(message).collect();
+        let appended = append(it, alice, &messages).await;
+        let behind = it.store.index_behind(&lease, 10).await.unwrap();
+        assert_eq!(behind.iter().map(|one| (one.account, one.seen_uid, one.last_uid)).collect::<Vec<_>>(), [(alice, 0, 3)]);
+        assert_eq!((fill(it).await, fill(it).await), (3, 0));
+        let mails: Vec<MailId> = appended.keys().copied().collect();
+        let summaries = it.store.summaries(alice, mails.clone()).await.unwrap();
+        let expected = appended.iter().map(|(mail, octets)| (*mail, Summary::read(&HeaderSection::read(octets)))).collect();
+        assert_eq!(summaries, expected);
+        let found = it.store.look_at_texts(alice, mails, |text| text.has(&Needle::new("RECHNUNG"))).await.unwrap();
+        assert_eq!(found.values().filter(|found| **found).count(), 1);
+        // A copy shows what was read already.
+        let inbox = MailboxId::inbox_of(alice);
+        it.store.copy_items(alice, inbox, vec![1], inbox, store::items::Copying::Copy, it.now()).await.unwrap();
+        assert_eq!((it.store.index_behind(&lease, 10).await.unwrap().len(), fill(it).await), (1, 0));
+        assert_eq!(it.store.index_behind(&lease, 10).await.unwrap(), []);
+    }
+
+    async fn a_segment_rules_out_most_of_what_does_not_have_a_text_and_nothing_that_does(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::Off).await;
+        let messages: Vec<Vec<u8>> = (0..2200).map(message).collect();
+        let appended = append(it, alice, &messages).await;
+        fill(it).await;
+        let status = it.store.index_status(alice).await.unwrap();
+        assert_eq!((status.messages, status.indexed, status.in_segments, status.segments), (2200, 2200, 2048, 1));
+        let all: BTreeSet<MailId> = appended.keys().copied().collect();
+        let texts = ["rechnung", "gr\u{fc}sse", "CAFE\u{301}", "\u{4f1a}\u{8bae}", "\u{8bae}\u{8bb0}\u{5f55}", "\u{440}\u{438}\u{432}\u{435}", "\u{631}\u{62d}\u{628}", "end1234",
+                     "strasse", "nowhere", "\u{65e5}\u{672c}", "Number 77\r\n", "@a.test", "xy"];
+        let left = left(it, alice, &all, &texts).await;
+        for (text, left) in texts.iter().zip(&left) {
+            let needle = Needle::new(text);
+            let has = |mail: &MailId| Searchable::read(&appended[mail], 100_000).has(&needle);
+            let having: BTreeSet<MailId> = all.iter().copied().filter(has).collect();
+            assert!(having.is_subset(left), "{text}");
+            // Those that wait for a segment are not ruled out, and of two letters nothing is known.
+            let unknown = left.difference(&having).count();
+            assert!(unknown <= 160 || *text == "xy", "{text}: {unknown} are left beside {}", having.len());
+        }
+    }
+
+    async fn what_goes_is_gone_from_the_index(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::Off).await;
+        let messages: Vec<Vec<u8>> = (0..2100).map(message).collect();
+        append(it, alice, &messages).await;
+        fill(it).await;
+        let inbox = MailboxId::inbox_of(alice);
+        for from in (1..=1200).step_by(300) {
+            let uids: Vec<u32> = (from..from + 300).collect();
+            let deleted = Flags { system: mail::flag::SystemFlags::DELETED, ..Flags::default() };
+            it.store.set_flags(alice, inbox, uids.clone(), mail::flag::FlagChange::Add(deleted), None).await.unwrap();
+            it.store.expunge(alice, inbox, Some(uids)).await.unwrap();
+        }
+        it.store.sweep_mailboxes(it.now()).await.unwrap();
+        let status = it.store.index_status(alice).await.unwrap();
+        assert_eq!((status.messages, status.indexed, status.segments), (900, 900, 1));
+        assert!((2048 - 1200..=900).contains(&status.in_segments), "{status:?}");
+        let lease = it.lease().await;
+        assert!(it.store.index_thin_out(&lease).await.unwrap());
+        assert!(!it.store.index_thin_out(&lease).await.unwrap());
+        let status = it.store.index_status(alice).await.unwrap();
+        assert_eq!((status.indexed, status.in_segments, status.segments, status.segment_octets), (900, 0, 0, 0));
+        it.store.delete_account(alice, it.now()).await.unwrap();
+        assert_eq!(it.store.index_status(alice).await.unwrap(), IndexStatus::default());
+    }
+
+    async fn an_index_is_made_anew(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::Off).await;
+        let bob = it.account("bob@a.test", Screening::Off).await;
+        let messages: Vec<Vec<u8>> = (0..2100).map(message).collect();
+        append(it, alice, &messages).await;
+        append(it, bob, &messages[..5]).await;
+        fill(it).await;
+        let before = it.store.index_status(alice).await.unwrap();
+        it.store.index_anew(alice).await.unwrap();
+        let status = it.store.index_status(alice).await.unwrap();
+        assert_eq!(status, IndexStatus { messages: 2100, ..IndexStatus::default() });
+        assert_eq!(it.store.index_status(bob).await.unwrap().indexed, 5);
+        assert_eq!(fill(it).await, 2100);
+        assert_eq!(it.store.index_status(alice).await.unwrap(), before);
+    }
+
+    async fn nobody_without_the_lease_writes_to_the_index(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::Off).await;
+        append(it, alice, &[message(1)]).await;
+        let lease = it.lease().await;
+        let behind = it.store.index_behind(&lease, 10).await.unwrap().remove(0);
+        it.store.release(&lease).await.unwrap();
+        let lost = store::StoreError::LeaseLost;
+        assert_eq!(it.store.index_caught_up(&lease, &behind, 1).await, Err(lost.clone()));
+        assert_eq!(it.store.index(&lease, alice, Vec::new()).await, Err(lost));
+        assert_eq!(it.store.index_behind(&lease, 10).await.unwrap(), []);
+    }
+}
