@@ -3,6 +3,7 @@
 The idea is that of Dovecot's imaptest; every run has a seed.
 """
 
+import collections
 import os
 import random
 import re
@@ -18,6 +19,7 @@ CASES = Cases("IMAP stress")
 
 CLIENTS, SECONDS, SECONDS_LONG = 6, 8, 300
 FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Draft", "$one", "$two")
+EXISTS = re.compile(rb"^\* (\d+) EXISTS$")
 FETCH = re.compile(rb"^\* (\d+) FETCH \((.*)$", re.DOTALL)
 
 
@@ -77,7 +79,8 @@ class Client:
         self.session = None
         self.validity = None
         self.modseq_seen = 0
-        self.open()
+        # What was said last.
+        self.trail = collections.deque(maxlen=40)
 
     def open(self, again=""):
         """A new session, with the mailbox selected."""
@@ -86,12 +89,17 @@ class Client:
         if not again:
             self.messages = []
         reply = self.session.command(f"SELECT INBOX {again}".strip())
+        self.trail += [f"C: SELECT INBOX {again}", *(f"S: {line.decode(errors='replace'):.300}" for line in (*reply.data, reply.text))]
         assert reply.status == "OK", reply
-        exists = int(reply.one(rb"^\* (\d+) EXISTS")[1])
+        # The first tells what was there; another may tell already what came since.
+        first = next(at for at, line in enumerate(reply.data) if EXISTS.match(line))
+        exists = int(EXISTS.match(reply.data[first])[1])
         if again:
             self.resynchronise(reply, exists)
         else:
             self.messages = [Message() for _ in range(exists)]
+        for line in reply.data[first + 1 :]:
+            self.take(line, b"SELECT")
         validity = reply.code("UIDVALIDITY")
         assert self.validity in (None, validity), "another UIDVALIDITY"
         self.validity = validity
@@ -106,14 +114,13 @@ class Client:
                 self.messages = [message for message in self.messages if message.uid != uid]
         assert len(self.messages) <= exists, f"{exists} EXISTS, and {len(self.messages)} are known that did not vanish"
         self.messages += [Message() for _ in range(exists - len(self.messages))]
-        for line in reply.data:
-            if FETCH.match(line):
-                self.take(line, b"")
 
     def must(self, text, *literals):
         """A command that is not wrong; takes in all that is told."""
         kind = text.split()[0] + (" " + text.split()[1] if text.startswith("UID") else "")
+        self.trail.append(f"C: {text:.300}")
         reply = self.session.command(text, *literals)
+        self.trail += [f"S: {line.decode(errors='replace'):.300}" for line in (*reply.data, reply.text)]
         assert reply.status in ("OK", "NO"), f"{text}: {reply}"
         for line in reply.data:
             self.take(line, kind.encode())
@@ -125,7 +132,7 @@ class Client:
 
     def take(self, line, kind):
         """One untagged response, while a command of this kind runs."""
-        if found := re.match(rb"^\* (\d+) EXISTS$", line):
+        if found := EXISTS.match(line):
             count = int(found[1])
             assert count >= len(self.messages), f"{line!r} while {len(self.messages)} are known"
             self.messages += [Message() for _ in range(count - len(self.messages))]
@@ -321,10 +328,12 @@ def work(common, number, until):
     client = None
     try:
         client = Client(common, number)
+        client.open()
         while time.monotonic() < until and not common.failures:
             client.act()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told with its seed
-        common.failures.append(f"client {number}: {type(error).__name__}: {error}")
+        trail = "\n".join(client.trail) if client else ""
+        common.failures.append(f"client {number}: {type(error).__name__}: {error}\n{trail}")
     return client
 
 
@@ -343,7 +352,7 @@ def random_commands(server, is_long=False):
         thread.start()
     for thread in threads:
         thread.join()
-    assert not common.failures, f"TWOWAY_STRESS_SEED={seed}: {common.failures[0]:.3000}"
+    assert not common.failures, f"TWOWAY_STRESS_SEED={seed}: {common.failures[0]:.12000}"
     print(f"        seed {seed}: {sum(common.counts.values())} commands of {CLIENTS} clients, {len(common.appended)} messages, {len(common.gone)} expunged")
     judge_end(common, list(clients.values()), seed)
 
