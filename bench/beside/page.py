@@ -5,7 +5,7 @@ import os
 import statistics
 import subprocess
 
-from text import ABOUT, GROWTH, HOW, NOT_LARGEST, NOTICES, SUBMISSION, TOGETHER, WALK, WHY
+from text import ABOUT, GROWTH, HOW, IDLE, MAILBOXES, NOT_LARGEST, NOTICES, SUBMISSION, TOGETHER, WALK, WHY
 
 RECEIVERS = ("Twoway", "Postfix", "Postfix and Dovecot", "OpenSMTPD", "OpenSMTPD, one session", "Exim", "Postfix, accepting only")
 OURS, THEIRS = "Twoway to Twoway", "Postfix to Postfix"
@@ -15,7 +15,7 @@ def write(root, figures):
     """The page, and its plots beside the figures."""
     plots = os.path.join(root, "docs", "performance")
     page = Page(figures)
-    text = "\n\n".join(part for part in (ABOUT, page.aims(), page.reception(), page.submission(), page.walk(), page.notices(), page.growth(), HOW) if part)
+    text = "\n\n".join(part for part in (ABOUT, page.aims(), page.reception(), page.submission(), page.walk(), page.notices(), page.growth(), page.mailboxes(), HOW) if part)
     with open(os.path.join(root, "docs", "performance.md"), "w", encoding="utf-8") as file:
         file.write(text + "\n")
     for name, description in page.plots().items():
@@ -197,6 +197,34 @@ class Page:
             lines.append(f"| {words} | {' | '.join(self.cell('growth', size, column) for size in sizes)} |")
         return "\n".join(lines) + ("\n\n" + NOT_LARGEST if int(sizes[-1]) < 10**6 else "")
 
+    def mailboxes(self):
+        """By IMAP."""
+        if "imap" not in self.figures:
+            return ""
+        rows = self.figures["imap"]
+        titles = [row.removesuffix(", Twoway") for row in rows if row.endswith(", Twoway") and not row.startswith(("filling", "IDLE"))]
+        lines = ["| | clock, s: Twoway | Dovecot | processor, s: Twoway | Dovecot | clock, ours = 1 | processor, ours = 1 |", "|---" * 7 + "|"]
+        lines += [self.mailbox_row(title) for title in sorted(titles, key=lambda title: "first time" in title)]
+        count = f"{self.median('imap', 'mailbox', 'messages'):,.0f}"
+        parts = [MAILBOXES.format(count=count), "\n".join(lines)]
+        idle = [row for row in rows if row.startswith("IDLE")]
+        if idle:
+            columns = {"connections": "connections", "memory for each, KiB": "kib_each", "processor to open each, ms": "cpu_ms_each", "all told after, s": "all_told_s"}
+            lines = [IDLE, "", f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+            lines += [f"| {row.removeprefix('IDLE, ')} | {' | '.join(self.cell('imap', row, column) for column in columns.values())} |" for row in idle]
+            parts.append("\n".join(lines))
+        return "\n\n".join(parts)
+
+    def mailbox_row(self, title):
+        """One command, of both. What only one of them was asked has no ratio."""
+        columns = ("seconds", "cpu_seconds")
+        cells = [self.cell("imap", f"{title}, {name}", column, "first time" not in title) for column in columns for name in ("Twoway", "Dovecot")]
+        ratios = []
+        for column in columns:
+            ours, theirs = (self.median("imap", f"{title}, {name}", column) for name in ("Twoway", "Dovecot"))
+            ratios.append(f"{theirs / ours:.2f}" if ours and theirs else "")
+        return f"| {title} | {' | '.join(cells + ratios)} |"
+
     def plots(self):
         """Descriptions for `bench plot`."""
         made = {}
@@ -239,4 +267,6 @@ def short(number):
     """Three digits that count."""
     if number >= 100:
         return f"{number:,.0f}"
+    if number < 0.1:
+        return f"{number:.2g}"
     return f"{number:.1f}" if number >= 10 else f"{number:.2f}"

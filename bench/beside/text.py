@@ -69,6 +69,18 @@ NOTICES = """## Notices
 Recorded durably and not decided: eight sessions of one origin, 500 in flight each, TLS 1.3, the client on the same two cores. The aim is 20,000
 for a second of one core."""
 
+MAILBOXES = """## Mailboxes by IMAP
+
+One account over TLS with {count} messages in INBOX, beside Dovecot with Maildirs and its own defaults for syncs (a message is synced, flags and
+indexes are not). Ours was filled by APPEND, Dovecot's by files. Both have answered everything once before the rounds, so that Dovecot's
+index cache knows what is asked for; what the first time takes stands below. The client reads without looking at what it reads. Processor
+time is the server's, and the clock has the client's and whatever else ran on the two cores in it."""
+
+IDLE = """IDLE on connections of one account, all in TLS, all in INBOX. Memory is what the server's processes have allocated beyond what they had with ten
+connections. Dovecot has a process for each connection; with `imap_hibernate_timeout` it ends while it waits, and what TLS needs stays. It had a hundred
+connections: each process watches the mailbox by inotify, of which a user has 128 as this kernel is set. All are told of one message that is
+appended, and the client looks at one after the other; Dovecot tells half a second later on purpose."""
+
 HOW = """## Where the time goes
 
 By `perf record`, in parts of a hundred of each server's processor time; sessions are everything outside the threads of the store
