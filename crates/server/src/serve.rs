@@ -24,7 +24,7 @@ use crate::dialled::Dialled;
 use crate::dns::{Resolver, ResolverError};
 use crate::events::Events;
 use crate::listen::Service;
-use crate::listen::imap::Shared;
+use crate::listen::imap::{Shared, elsewhere};
 use crate::metrics::{self, Metrics, Watched};
 use crate::node::{Node, Signal};
 use crate::outgoing::Outgoing;
@@ -237,6 +237,9 @@ fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Ope
     work::hear(&node);
     if does_jobs {
         work::start(&node);
+    }
+    if config.roles.contains(&Role::Imap) {
+        world.spawn("elsewhere", Box::pin(elsewhere::ask(Arc::clone(&node))));
     }
     Running { node, addresses, admin_socket, tls, world, opened }
 }

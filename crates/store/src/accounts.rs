@@ -147,7 +147,13 @@ impl Store {
         // Before the mailbox is no more, so that at no time a repeat is told so; and again for what came in between.
         self.remember_notices(account, Through::AnyName).await?;
         // First of all nobody can log in, submit or receive any more.
-        self.write(part, 0, move |tx| tx.execute(CLOSE, params![part, account]).map(drop)).await?;
+        let close = move |tx: &mut dyn Tx| {
+            tx.execute(CLOSE, params![part, account])?;
+            // Whoever is logged in.
+            tx.touch(account);
+            Ok(())
+        };
+        self.write(part, 0, close).await?;
         self.remember_notices(account, Through::AnyName).await?;
         let names = self.read(move |tx| names(tx, part, account)).await?;
         for name in names {

@@ -9,6 +9,7 @@ pub mod contents;
 pub mod conversation;
 pub mod deflate;
 mod driver;
+pub mod elsewhere;
 pub mod flags;
 pub mod list;
 pub mod mailboxes;

@@ -15,11 +15,18 @@ use super::talk::{Folder, Talk, Trouble};
 use crate::node::Node;
 use crate::world::WireError;
 
+/// What is to be looked at.
+#[derive(Debug, Clone, Copy, Default)]
+struct Due {
+    selected: bool,
+    others: bool,
+}
+
 /// What a session listens to.
 pub struct News {
     watch: Watch,
-    /// Something happened that was not looked at.
-    due: bool,
+    /// Something happened that was not looked at, in the open mailbox, and in others.
+    due: Due,
     /// What the client wants to hear without being asked (RFC 5465).
     pub registration: Option<Box<Registration>>,
 }
@@ -27,7 +34,7 @@ pub struct News {
 impl News {
     /// Of this account, from now on.
     pub fn of(node: &Node, account: AccountId) -> Self {
-        Self { watch: node.store.watch(account), due: false, registration: None }
+        Self { watch: node.store.watch(account), due: Due::default(), registration: None }
     }
 
     /// Whether the client wants to hear of things between its commands.
@@ -38,16 +45,16 @@ impl News {
     /// Waits until something happens.
     pub async fn heard(&mut self) {
         self.watch.changed().await;
-        self.due = true;
+        self.due = Due { selected: true, others: true };
     }
 
-    /// Whether something happened since this was asked.
-    async fn take(&mut self) -> bool {
+    /// What is to be looked at now.
+    async fn due(&mut self) -> Due {
         if self.watch.has_changed() {
             // At once: it is marked as seen.
             self.heard().await;
         }
-        std::mem::take(&mut self.due)
+        self.due
     }
 }
 
@@ -68,21 +75,24 @@ pub async fn tell(talk: &mut Talk) -> Result<(), WireError> {
 /// # Errors
 /// The store's, or the connection is of no more use.
 pub async fn catch_up(talk: &mut Talk) -> Result<(), Trouble> {
-    let renumbering = if talk.conversation.session.may_renumber() { Renumbering::May } else { Renumbering::MayNot };
-    if !talk.news.take().await {
-        if let (Renumbering::May, Some(selected)) = (renumbering, &mut talk.selected) {
-            let told = selected.view.tell_the_gone();
-            return say(talk, told).await;
-        }
-        return Ok(());
-    }
-    let caught_up = async {
+    let session = &talk.conversation.session;
+    let renumbering = if session.may_renumber() { Renumbering::May } else { Renumbering::MayNot };
+    // Between commands, only what was asked for (RFC 5465 section 6).
+    let is_awaited =
+        session.is_idle() || session.tag().is_some() || talk.news.registration.as_ref().is_some_and(|wanted| wanted.of_selected());
+    let due = talk.news.due().await;
+    if due.selected && is_awaited {
         catch_up_selected(talk, renumbering).await?;
-        notify::tell(talk).await
-    };
-    let caught_up = caught_up.await;
-    talk.news.due |= caught_up.is_err();
-    caught_up
+        talk.news.due.selected = false;
+    } else if let (Renumbering::May, Some(selected)) = (renumbering, &mut talk.selected) {
+        let told = selected.view.tell_the_gone();
+        say(talk, told).await?;
+    }
+    if due.others {
+        notify::tell(talk).await?;
+        talk.news.due.others = false;
+    }
+    Ok(())
 }
 
 async fn catch_up_selected(talk: &mut Talk, renumbering: Renumbering) -> Result<(), Trouble> {

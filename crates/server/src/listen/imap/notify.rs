@@ -23,6 +23,14 @@ pub struct Registration {
     known: BTreeMap<MailboxId, MailboxRow>,
 }
 
+impl Registration {
+    /// Whether anything of the open mailbox is told between commands.
+    pub fn of_selected(&self) -> bool {
+        let is_selected = |group: &EventGroup| matches!(group.filter, Filter::Selected | Filter::SelectedDelayed);
+        self.groups.iter().any(|group| is_selected(group) && !group.events.is_empty())
+    }
+}
+
 /// Those that are told; of annotations, and of who may do what, nothing is.
 const EVENTS: [&str; 5] = ["MessageNew", "MessageExpunge", "FlagChange", "MailboxName", "SubscriptionChange"];
 

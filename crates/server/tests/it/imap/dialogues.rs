@@ -34,7 +34,7 @@ async fn play(server: &Server, name: &str, text: &str) {
         let (who, said) = line.split_once(':').unwrap_or_else(|| panic!("{name}:{number}: neither C: nor S:"));
         let said = said.strip_prefix(' ').unwrap_or(said);
         if who == "T" {
-            server.wait(server::config::parse_duration(said).unwrap());
+            server.wait(server::config::parse_duration(said).unwrap()).await;
             continue;
         }
         let (side, which) = who.split_at(1);

@@ -225,16 +225,22 @@ impl Server {
         id
     }
 
-    /// Time passes.
-    pub(crate) fn wait(&self, time: Duration) {
+    /// Time passes, once those who wait for it do so: nobody says when.
+    pub(crate) async fn wait(&self, time: Duration) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
         self.clock.0.send_modify(|now| *now = *now + time);
     }
 
     /// A connection to port 993, greeted.
     pub(crate) async fn connect(&self) -> Client {
+        self.connect_to(Service::Imaps).await
+    }
+
+    /// A connection to a port, greeted.
+    pub(crate) async fn connect_to(&self, service: Service) -> Client {
         let (ours, theirs) = tokio::io::duplex(PIPE_OCTETS);
         let wire = TestWire { stream: theirs, clock: self.clock.clone() };
-        tokio::spawn(listen::serve(Arc::clone(&self.node), Service::Imaps, Box::new(wire)));
+        tokio::spawn(listen::serve(Arc::clone(&self.node), service, Box::new(wire)));
         let mut client = Client { stream: ours, received: Vec::new(), tag: 0 };
         let greeting = client.line().await;
         assert!(greeting.starts_with("* OK ["), "{greeting}");

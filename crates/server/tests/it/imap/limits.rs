@@ -1,11 +1,6 @@
 //! Clients that take too much, too long, or their time.
 
-use std::io::{Read as _, Write as _};
 use std::time::Duration;
-
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
 
 use crate::imap::fixture::{self, PASSWORD, Server};
 
@@ -27,11 +22,10 @@ fn a_client_that_never_reads_is_left_behind() {
         let commands = (0..2_000).map(|number| format!("n{number} LIST \"\" *\r\n")).collect::<Vec<_>>().concat();
         client.send(commands.as_bytes()).await;
         let mut other = server.alice().await;
-        for _ in 0..100 {
+        for _ in 0..60 {
             // Nobody else waits for it.
             other.ask("NOOP").await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            server.wait(Duration::from_mins(1));
+            server.wait(Duration::from_mins(1)).await;
             other.ask("NOOP").await;
         }
         let (mut answers, mut line) = (0, client.line().await);
@@ -50,7 +44,7 @@ fn half_a_message_ends_with_the_patience_for_it_and_leaves_nothing() {
         client.send(b"a APPEND INBOX {100000+}\r\nSubject: half\r\n\r\n").await;
         let mut other = server.alice().await;
         other.ask("NOOP").await;
-        server.wait(Duration::from_mins(4));
+        server.wait(Duration::from_mins(4)).await;
         assert!(client.line().await.starts_with("* BYE "));
         assert_eq!(client.line().await, "");
         let status = other.ask("STATUS INBOX (MESSAGES UIDNEXT)").await;
@@ -81,25 +75,6 @@ fn who_guesses_passwords_is_turned_away() {
         // Nor may somebody at that address who knows the password.
         let mut client = server.connect().await;
         assert!(client.say(&format!("LOGIN alice@a.test {PASSWORD}")).await[0].starts_with("* BYE "));
-    });
-}
-
-#[test]
-fn a_session_can_be_compressed() {
-    fixture::run(async |server: &Server| {
-        let mut client = server.alice().await;
-        client.ask("COMPRESS DEFLATE").await;
-        let mut compressed = DeflateEncoder::new(Vec::new(), Compression::fast());
-        compressed.write_all(b"a NOOP\r\nb LIST \"\" *\r\nc COMPRESS DEFLATE\r\nd LOGOUT\r\n").unwrap();
-        compressed.flush().unwrap();
-        client.send(compressed.get_ref()).await;
-        let heard = client.rest().await;
-        let mut text = String::new();
-        // The server ends the connection, and not the stream.
-        drop(DeflateDecoder::new(&heard[..]).read_to_string(&mut text));
-        for expected in ["a OK ", "* LIST (\\HasNoChildren) \"/\" INBOX\r\n", "c NO [COMPRESSIONACTIVE] ", "* BYE ", "d OK "] {
-            assert!(text.contains(expected), "{expected} is not in {text}");
-        }
     });
 }
 
