@@ -1,6 +1,6 @@
 //! Contact attempts: what waits from senders nobody decided about, collapsed, ranked and capped.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use delivery::arrival::ArrivalEvent;
 use delivery::consent::Who;
@@ -26,6 +26,9 @@ const CORRESPONDENTS_MAX: usize = 512;
 // BEGUN: a row is begun by who was not let in. Whoever is not decided yet has begun none: a crowd that comes within one decision's
 // delay would else keep itself out whole.
 statements! {
+    /// Of those whose contact attempts are listed: whose domains have sent something that was let in.
+    KNOWN = "SELECT d.origin FROM (SELECT DISTINCT part, account, origin FROM arrival WHERE part = ?1 AND account = ?2 AND stage = 'listed') AS d \
+             WHERE EXISTS (SELECT 1 FROM mail m WHERE m.part = d.part AND m.account = d.account AND m.origin = d.origin)";
     RETRIEVED_FROM = "SELECT id FROM mail WHERE part = ?1 AND account = ?2 AND origin = ?3 LIMIT 1";
     BEGUN = "SELECT COUNT(*) FROM (SELECT DISTINCT sender_key FROM arrival WHERE part = ?1 AND account = ?2 AND origin = ?3 \
              AND noted_at > ?4 AND sender_key <> ?5 AND stage IN ('listed', 'dropped') LIMIT ?6) AS begun";
@@ -147,18 +150,10 @@ fn pushed(kept: &Kept) -> Attempt {
 
 /// Contact attempts as they are ranked. What we have had to do with a domain is what this account has.
 fn attempts<'a>(tx: &mut dyn Tx, account: AccountId, listed: impl Iterator<Item = &'a ArrivalRecord>) -> Result<Vec<Attempt>> {
-    let mut acquaintances = BTreeMap::<Domain, Acquaintance>::new();
-    listed
-        .map(|record| {
-            let domain = &record.key.origin;
-            let acquaintance = match acquaintances.get(domain) {
-                Some(known) => *known,
-                None => acquaintance(tx, account, domain)?,
-            };
-            acquaintances.insert(domain.clone(), acquaintance);
-            Ok(attempt(record, acquaintance))
-        })
-        .collect()
+    let known = tx.query(KNOWN, params![Partition::of(account), account])?;
+    let known = known.into_iter().map(|mut row| row.text()).collect::<Result<BTreeSet<String>>>()?;
+    let acquaintance = |domain: &Domain| if known.contains(domain.as_str()) { Acquaintance::RetrievedFrom } else { Acquaintance::New };
+    Ok(listed.map(|record| attempt(record, acquaintance(&record.key.origin))).collect())
 }
 
 fn attempt(record: &ArrivalRecord, acquaintance: Acquaintance) -> Attempt {

@@ -148,7 +148,7 @@ impl Fixture {
         threads::open(&self.database, self.surroundings.clone()).unwrap()
     }
 
-    fn close(mut self) {
+    pub(crate) fn close(mut self) {
         assert_eq!(block_on(self.store.check()).unwrap(), Vec::<String>::new());
         self.threads.take().unwrap().close().unwrap();
         if let Database::Postgres { url, .. } = &self.database {

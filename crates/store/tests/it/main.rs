@@ -17,6 +17,7 @@ mod destination;
 mod engines;
 mod import;
 mod made;
+mod mailboxes;
 mod nodes;
 mod origin;
 mod outline;

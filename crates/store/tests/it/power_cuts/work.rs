@@ -7,9 +7,12 @@ use delivery::consent::{EntryList, Screening};
 use delivery::schedule::Jitter;
 use delivery::transfer::{Transfer, TransferEvent};
 use mail::digest::ContentDigest;
-use mail::id::{AccountId, MailId, NoticeId};
+use mail::flag::{FlagChange, SystemFlags};
+use mail::id::{AccountId, MailId, MailboxId, NoticeId};
 use store::backup::{objects_of, snapshot};
 use store::content::{ContentWriter, PartialContent, StoredContent};
+use store::items::Copying;
+use store::mailboxes::CreateMailbox;
 use store::threads::Database;
 use store::{Added, ArrivalKey, ConsentAct, Delivered, Received, Store, StoreError};
 
@@ -71,6 +74,8 @@ enum Plan {
     Receive(AccountId, String, Vec<u8>),
     Allow(AccountId, String),
     Sweep,
+    /// The owner's mail program at work, in a mailbox beside INBOX.
+    File(AccountId, u64),
 }
 
 fn content(chance: &mut Chance) -> Vec<u8> {
@@ -91,7 +96,8 @@ fn plan(it: &Fixture, book: &Book, chance: &mut Chance) -> Plan {
     let (account, address) = (*account, address.clone());
     let transfers: Vec<_> = book.transfers.keys().collect();
     let arrivals: Vec<_> = book.arrivals.iter().collect();
-    match pick(12) {
+    match pick(14) {
+        12 | 13 => Plan::File(account, chance.below(6)),
         0..=2 => Plan::Keep(account, address, content(chance)),
         3 | 4 if !transfers.is_empty() => {
             let events = [
@@ -126,6 +132,7 @@ impl Plan {
         match (self, other) {
             (Self::Settle(one, _), Self::Settle(two, _)) => one == two,
             (Self::Sweep, Self::Sweep) => true,
+            (Self::File(one, _), Self::File(two, _)) => one == two,
             _ => self.arrival().is_some_and(|key| other.arrival() == Some(key)),
         }
     }
@@ -207,9 +214,34 @@ impl Plan {
                 store.change_consent(change).await?;
                 Ok(Answer::Allowed(*account, who.clone()))
             }
+            Self::File(account, step) => file(it, *account, *step).await,
             Self::Sweep => store.sweep_orphans(it.now() - Duration::from_hours(1)).await.map(|_count| Answer::Nothing),
         }
     }
+}
+
+/// One step of it; what lies in INBOX stays.
+async fn file(it: &Fixture, account: AccountId, step: u64) -> Done {
+    let (store, inbox) = (&it.store, MailboxId::inbox_of(account));
+    let there = store.mailbox_named(account, "folder").await?;
+    let folder = there.as_ref().map_or_else(|| MailboxId::new(it.now(), it.entropy()), |row| row.id);
+    if there.is_none() {
+        let new = CreateMailbox { id: folder, name: "folder".to_owned(), special_use: None, now: it.now() };
+        store.create_mailbox(account, new).await?;
+    }
+    let deleted = || FlagChange::Add(SystemFlags::DELETED.into());
+    match step {
+        0 | 1 => drop(store.copy_items(account, inbox, (1..=5).collect(), folder, Copying::Copy, it.now()).await?),
+        2 => drop(store.set_flags(account, inbox, vec![1, 2], FlagChange::Add(SystemFlags::SEEN.into()), None).await?),
+        3 => {
+            let uids: Vec<u32> = store.items(account, folder, 0, 3).await?.into_iter().map(|item| item.uid).collect();
+            store.set_flags(account, folder, uids, deleted(), None).await?;
+            store.expunge(account, folder, None).await?;
+        }
+        4 => drop(store.delete_mailbox(account, folder).await?),
+        _ => drop(store.sweep_mailboxes(it.now()).await?),
+    }
+    Ok(Answer::Nothing)
 }
 
 async fn write(store: &Store, account: AccountId, octets: &[u8]) -> Result<StoredContent, StoreError> {
