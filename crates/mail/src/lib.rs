@@ -4,6 +4,7 @@
 //! I/O, reads a clock or draws random numbers.
 
 pub mod address;
+pub mod auto_reply;
 pub mod decode;
 pub mod digest;
 pub mod downgrade;
@@ -22,6 +23,7 @@ pub mod preview;
 pub mod references;
 pub mod searchable;
 pub mod sent;
+pub mod sent_on;
 pub mod shown;
 pub mod special_use;
 pub mod status;

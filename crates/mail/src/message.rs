@@ -11,6 +11,7 @@ pub mod address_list;
 pub mod author;
 pub mod claim;
 pub mod edit;
+pub mod encoded_word;
 pub mod text;
 
 use std::ops::Range;
