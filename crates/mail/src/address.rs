@@ -127,6 +127,12 @@ impl Mailbox {
         (!user.is_empty()).then(|| Self { local: user.to_owned(), domain: self.domain.clone() })
     }
 
+    /// Its plus-tag (`tag` of `user+tag`), if it has one.
+    pub fn tag(&self) -> Option<&str> {
+        let (user, tag) = self.local.split_once('+')?;
+        (!user.is_empty() && !tag.is_empty()).then_some(tag)
+    }
+
     /// Whether writing it takes more than ASCII (RFC 6531).
     pub fn needs_smtputf8(&self) -> bool {
         !self.local.is_ascii()

@@ -182,7 +182,9 @@ fn promises(sim: &Inner, sent: &[TransferRecord], mail: &[Lying]) -> Vec<String>
     let (handed, pushed) = (sim.handed.borrow(), sim.pushed.borrow());
     for handed in handed.iter() {
         for to in &handed.to {
-            let count = sent.iter().filter(|record| record.subject == handed.message.0 && record.recipient.mailbox == *to).count();
+            // Others may send it on, in their own names.
+            let is_its = |record: &&TransferRecord| record.subject == handed.message.0 && record.from == handed.from;
+            let count = sent.iter().filter(is_its).filter(|record| record.recipient.mailbox == *to).count();
             if count != 1 {
                 violations.push(format!("{:?} from {} to {to} was answered 250, and has {count} transfers", handed.message, handed.from));
             }

@@ -3,10 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use delivery::consent::{Legacy, Screening, Who};
+use delivery::absence::Absence;
+use delivery::consent::{EntryList, Legacy, Screening, Who};
 use delivery::contacts::ContactKind;
 use delivery::dns::{Mx, Name, Record};
 use delivery::report::SentStatus;
+use delivery::rules::RuleSet;
 use mail::address::Mailbox;
 use mail::time::Timestamp;
 use store::Alias;
@@ -97,6 +99,33 @@ impl User {
         let account = self.account;
         let added = self.ask(move |node| Box::pin(async move { node.store.add_alias(account, alias).await.map(drop) }));
         self.sim.sure(added);
+    }
+
+    /// Has rules of these, and no others.
+    pub fn set_rules(&self, rules: RuleSet) {
+        let account = self.account;
+        let set = self.ask(move |node| Box::pin(async move { node.store.set_rules(account, rules).await.map(drop) }));
+        self.sim.sure(set);
+    }
+
+    /// Is away.
+    pub fn go_away(&self, absence: Absence) {
+        let account = self.account;
+        let set = self.ask(move |node| Box::pin(async move { node.store.set_absence(account, Some(absence)).await.map(drop) }));
+        self.sim.sure(set);
+    }
+
+    /// Of whom their entries of a list speak.
+    pub fn entries(&self, list: EntryList) -> Vec<Who> {
+        let account = self.account;
+        let entries = self.ask(move |node| Box::pin(async move { node.store.entries(account, list).await }));
+        self.sim.sure(entries).into_iter().map(|entry| entry.who).collect()
+    }
+
+    /// To how many recipients they have sent anything.
+    pub fn sent_count(&self) -> usize {
+        let account = self.account;
+        self.sim.sure(self.ask(move |node| Box::pin(async move { node.store.sent(account).await }))).len()
     }
 
     /// Puts away what waits from somebody.

@@ -10,8 +10,8 @@ use crate::directory::{alias_name, catch_all};
 use crate::former::Through;
 use crate::made::ERASE_MADE;
 use crate::{
-    Account, Added, Alias, Credentials, NewAccount, Result, ScramVerifier, Store, StoreError, app_passwords, codec, directory, mailboxes,
-    params, statements,
+    Account, Added, Alias, Credentials, NewAccount, Result, ScramVerifier, Store, StoreError, app_passwords, codec, directory, errands,
+    mailboxes, params, rules, statements,
 };
 
 statements! {
@@ -166,6 +166,8 @@ impl Store {
         self.erase_kept(account, now).await?;
         let erase = move |tx: &mut dyn Tx| {
             ERASE_ALL.iter().try_for_each(|table| tx.execute(*table, params![part, account]).map(drop))?;
+            rules::erase(tx, part, account)?;
+            errands::erase(tx, part, account)?;
             app_passwords::erase(tx, part, account)
         };
         self.write(part, 0, erase).await

@@ -42,6 +42,9 @@ statements! {
             UNION ALL SELECT 'search_gram', COUNT(*) FROM search_gram \
             UNION ALL SELECT 'pin', COUNT(*) FROM pin \
             UNION ALL SELECT 'kept', COUNT(*) FROM kept \
+            UNION ALL SELECT 'rules', COUNT(*) FROM rules \
+            UNION ALL SELECT 'answered', COUNT(*) FROM answered \
+            UNION ALL SELECT 'errand', COUNT(*) FROM errand \
             UNION ALL SELECT 'former_arrival', COUNT(*) FROM former_arrival";
 }
 

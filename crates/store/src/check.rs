@@ -68,6 +68,14 @@ statements! {
     KEPT_WITHOUT_ACCOUNT = "SELECT k.id FROM kept k WHERE NOT EXISTS \
                             (SELECT 1 FROM account a WHERE a.part = k.part AND a.id = k.account) LIMIT ?1";
     KEPT_AND_DELIVERED = "SELECT k.id FROM kept k JOIN mail m ON m.part = k.part AND m.account = k.account AND m.id = k.id LIMIT ?1";
+    RULES_WITHOUT_ACCOUNT = "SELECT r.account FROM rules r WHERE NOT EXISTS \
+                             (SELECT 1 FROM account a WHERE a.part = r.part AND a.id = r.account) LIMIT ?1";
+    ANSWERED_WITHOUT_ACCOUNT = "SELECT r.account FROM answered r WHERE NOT EXISTS \
+                                (SELECT 1 FROM account a WHERE a.part = r.part AND a.id = r.account) LIMIT ?1";
+    ERRAND_WITHOUT_ACCOUNT = "SELECT e.id FROM errand e WHERE NOT EXISTS \
+                              (SELECT 1 FROM account a WHERE a.part = e.part AND a.id = e.account) LIMIT ?1";
+    ERRAND_WITHOUT_MAIL = "SELECT e.id FROM errand e WHERE e.mail IS NOT NULL AND NOT EXISTS \
+                           (SELECT 1 FROM mail m WHERE m.part = e.part AND m.account = e.account AND m.id = e.mail) LIMIT ?1";
     RESERVED = "SELECT name FROM directory WHERE stage <> 'active' AND reserved_at < ?2 LIMIT ?1";
     CONTACTS_OVER_CAP = "SELECT c.account FROM (SELECT DISTINCT part, account, sender_key FROM arrival WHERE stage = 'listed') AS c \
                          GROUP BY c.part, c.account HAVING COUNT(*) > ?2 LIMIT ?1";
@@ -98,6 +106,10 @@ const RELATIONS: &[(Sql, &str)] = &[
     (KEPT_PLACE, "the content of a message kept aside is not where its row says"),
     (KEPT_WITHOUT_ACCOUNT, "a message kept aside has no account"),
     (KEPT_AND_DELIVERED, "a message is kept aside, and in the mailbox"),
+    (RULES_WITHOUT_ACCOUNT, "rules have no account"),
+    (ANSWERED_WITHOUT_ACCOUNT, "a memory of an absence reply has no account"),
+    (ERRAND_WITHOUT_ACCOUNT, "an errand has no account"),
+    (ERRAND_WITHOUT_MAIL, "a mail that is to be sent on is not there"),
     (CLOSED, "an account is half deleted"),
     (UNFINISHED, "a change of consent is not applied to all that waits"),
     (LEASE_PARTITIONS, "a lease is of no partition"),

@@ -1,9 +1,11 @@
 //! The destination's side: notices recorded, consent decided, messages put into the mailbox.
 
+use delivery::absence::Author;
 use delivery::arrival::{Arrival, ArrivalEvent, ArrivalOutcome, Stage, Verdict};
 use delivery::consent::{Reason, Screening};
 use delivery::contacts::ROWS_MAX as CONTACTS_MAX;
 use delivery::mutant::Mutant;
+use delivery::rules::Allowance;
 use delivery::schedule::{Jitter, Timers};
 use mail::address::Mailbox;
 use mail::flag::Flags;
@@ -12,12 +14,13 @@ use mail::time::Timestamp;
 
 use crate::backend::Tx;
 use crate::content::Place;
+use crate::filing::LetIn;
 use crate::items::Target;
 use crate::mailbox::NewMail;
 use crate::mailboxes::INBOX;
 use crate::quota::Quota;
 use crate::{ArrivalKey, ArrivalRecord, Deliver, Delivered, Lease, NewArrival, Result, SettleArrival, Store, Writer};
-use crate::{accounts, arrival_row, consent, contacts, lease, mailbox, moment, orphans, params, quota, statements};
+use crate::{accounts, arrival_row, consent, contacts, filing, lease, moment, orphans, params, quota, statements};
 
 /// Rows that one transaction deletes.
 const ROWS_MAX: usize = 500;
@@ -243,6 +246,7 @@ fn deliver(tx: &mut dyn Tx, part: Partition, delivery: &Deliver, (timers, quota)
     let mail = NewMail {
         account,
         id: delivery.mail,
+        // Where it lies is for its recipient's rules to say.
         mailbox: Target::Named(INBOX),
         flags: &Flags::default(),
         received: now,
@@ -261,7 +265,17 @@ fn deliver(tx: &mut dyn Tx, part: Partition, delivery: &Deliver, (timers, quota)
     if let Place::Object(name) = &delivery.content.place {
         orphans::adopt(tx, part, name)?;
     }
-    mailbox::append(tx, part, &mail)?;
+    let let_in = LetIn {
+        account,
+        mail: delivery.mail,
+        head: &delivery.head,
+        size_octets: mail.size_octets(),
+        recipient: &record.notice.to,
+        allowed_by: Allowance::of(&decision.reason),
+        author: Author::Proved(&record.notice.from),
+        now,
+    };
+    filing::append(tx, part, &mail, &let_in)?;
     consent::count(tx, account, &decision, &entries, record.notice.from.domain())?;
     let event = ArrivalEvent::Stored { target: delivery.target.clone() };
     transition(tx, record, event, now, delivery.jitter, timers)?;

@@ -3,13 +3,17 @@
 use mail::time::Timestamp;
 
 use crate::backend::Tx;
-use crate::{ArrivalRecord, DuePlace, Lease, Result, Store, TransferRecord, arrival_row, params, statements, transfer_row};
+use crate::{
+    ArrivalRecord, DuePlace, Errand, Lease, Result, Store, TransferRecord, arrival_row, errands, params, statements, transfer_row,
+};
 
 statements! {
     NEXT_TRANSFER = "SELECT t.due_at FROM transfer t JOIN lease l ON l.part = t.part WHERE l.owner = ?1 AND l.epoch <= ?2 \
                      AND t.due_at > ?3 ORDER BY t.due_at LIMIT 1";
     NEXT_ARRIVAL = "SELECT a.due_at FROM arrival a JOIN lease l ON l.part = a.part WHERE l.owner = ?1 AND l.epoch <= ?2 \
                     AND a.due_at > ?3 ORDER BY a.due_at LIMIT 1";
+    NEXT_ERRAND = "SELECT e.due_at FROM errand e JOIN lease l ON l.part = e.part WHERE l.owner = ?1 AND l.epoch <= ?2 \
+                   AND e.due_at > ?3 ORDER BY e.due_at LIMIT 1";
 }
 
 /// What is due in leased partitions at one moment, earliest first. A row that is damaged spoils its own sort only.
@@ -19,6 +23,8 @@ pub struct Due {
     pub transfers: Result<Vec<TransferRecord>>,
     /// As many at most.
     pub arrivals: Result<Vec<ArrivalRecord>>,
+    /// As many at most.
+    pub errands: Result<Vec<Errand>>,
     /// The earliest `due_at` after that moment, of all of them.
     pub next: Option<Timestamp>,
 }
@@ -33,7 +39,8 @@ impl Store {
         let due = move |tx: &mut dyn Tx| {
             let transfers = transfers(tx, &lease, now, &DuePlace::START, limit);
             let arrivals = arrivals(tx, &lease, now, &DuePlace::START, limit);
-            Ok(Due { transfers, arrivals, next: next(tx, &lease, now)? })
+            let errands = errands::due(tx, &lease, now, limit);
+            Ok(Due { transfers, arrivals, errands, next: next(tx, &lease, now)? })
         };
         self.read(due).await
     }
@@ -69,7 +76,7 @@ fn arrivals(tx: &mut dyn Tx, lease: &Lease, now: Timestamp, after: &DuePlace, li
 
 fn next(tx: &mut dyn Tx, lease: &Lease, now: Timestamp) -> Result<Option<Timestamp>> {
     let mut earliest = None;
-    for sql in [NEXT_TRANSFER, NEXT_ARRIVAL] {
+    for sql in [NEXT_TRANSFER, NEXT_ARRIVAL, NEXT_ERRAND] {
         let due_at = tx.one(sql, params![&lease.owner, lease.epoch, now])?.map(|mut row| row.time()).transpose()?;
         earliest = earliest.into_iter().chain(due_at).min();
     }

@@ -32,6 +32,8 @@ mod destination;
 mod directory;
 mod domains;
 mod due;
+mod errands;
+mod filing;
 mod former;
 mod import;
 pub mod items;
@@ -47,6 +49,7 @@ pub mod quota;
 mod reception;
 mod redecision;
 mod report;
+mod rules;
 pub mod search_index;
 mod settle;
 mod transfer_row;
@@ -68,11 +71,13 @@ pub use app_passwords::{APP_PASSWORDS_MAX, AppCredentials, AppPassword, AppPassw
 pub use backlog::{ArrivalLine, Belongings, TransferLine};
 pub use census::{Census, InState};
 pub use due::Due;
+pub use errands::{Errand, Task};
 pub use import::{Import, Imported};
 pub use items::Item;
 pub use mailboxes::{MAILBOXES_MAX, MailboxRow};
 pub use outline::{KeptOutline, OutlineWant};
 pub use records::*;
+pub use rules::{Wished, Wishes};
 
 /// Why an operation failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -211,10 +216,12 @@ impl Store {
             directory::STATEMENTS,
             domains::STATEMENTS,
             due::STATEMENTS,
+            errands::STATEMENTS,
             former::STATEMENTS,
             import::STATEMENTS,
             &items::all_statements(),
             kept::STATEMENTS,
+            kept::release::STATEMENTS,
             lease::STATEMENTS,
             mailbox::STATEMENTS,
             &made::all_statements(),
@@ -224,6 +231,7 @@ impl Store {
             quota::STATEMENTS,
             reception::STATEMENTS,
             redecision::STATEMENTS,
+            rules::STATEMENTS,
             schema::STATEMENTS,
             &search_index::all_statements(),
             transfer_row::STATEMENTS,

@@ -1,7 +1,7 @@
 //! Messages come into mailboxes: UIDs and modification sequences are given in the transaction that appends.
 
 use mail::flag::{Flags, SystemFlags};
-use mail::id::{AccountId, MailId, Partition};
+use mail::id::{AccountId, MailId, MailboxId, Partition};
 use mail::time::Timestamp;
 
 use crate::backend::{Row, Tx};
@@ -41,12 +41,14 @@ statements! {
                    WHERE m.part = ?1 AND m.account = ?2 AND m.id = ?3 AND b.name IS NOT NULL ORDER BY b.name, i.uid LIMIT 1");
     LOAD_SOME = concat!("SELECT '', ", mail_columns!(), ", m.head, m.octets FROM mail m WHERE m.id IN (", items::hundred!(), ") \
                         AND m.part = ?101 AND m.account = ?102 ORDER BY m.id");
+    UNSHOWN = "INSERT INTO discarded (part, account, mail) VALUES (?1, ?2, ?3) ON CONFLICT (part, account, mail) DO NOTHING";
     SOME = "SELECT id, object FROM mail WHERE part = ?1 AND account = ?2 LIMIT ?3";
     DELETE = "DELETE FROM mail WHERE part = ?1 AND account = ?2 AND id = ?3";
     HIDE = "DELETE FROM item WHERE part = ?1 AND account = ?2 AND mail = ?3";
 }
 
 /// A message to append.
+#[derive(Clone, Copy)]
 pub(crate) struct NewMail<'a> {
     pub(crate) account: AccountId,
     pub(crate) id: MailId,
@@ -175,12 +177,20 @@ fn show(tx: &mut dyn Tx, account: AccountId, show: &Show<'_>) -> Result<After> {
 }
 
 /// Puts a message last that was kept aside, and is no longer: only its recipient's own act leads here (`kept::release`).
-pub(crate) fn append_kept(tx: &mut dyn Tx, part: Partition, account: AccountId, id: &str, now: Timestamp) -> Result<()> {
+/// `false` if it is not there.
+pub(crate) fn append_kept(tx: &mut dyn Tx, account: AccountId, id: &str, copies: &[(MailboxId, Flags)], now: Timestamp) -> Result<bool> {
+    let part = Partition::of(account);
     tx.execute(MOVE, params![part, account, id])?;
-    let Some(mut row) = tx.one(MOVED, params![part, account, id])? else { return Ok(()) };
+    let Some(mut row) = tx.one(MOVED, params![part, account, id])? else { return Ok(false) };
     let (received, size_octets) = (row.time()?, row.count()?);
-    let item = Show { id, mailbox: Target::Named(INBOX), flags: &Flags::default(), received, saved: now, size_octets };
-    show(tx, account, &item).map(drop)
+    for (mailbox, flags) in copies {
+        let item = Show { id, mailbox: Target::Id(*mailbox), flags, received, saved: now, size_octets };
+        show(tx, account, &item)?;
+    }
+    if copies.is_empty() {
+        tx.execute(UNSHOWN, params![part, account, id])?;
+    }
+    Ok(true)
 }
 
 /// Puts a message last, unless it is there already: then nothing. The one place where a mailbox grows, with [`append_kept`]
@@ -188,6 +198,33 @@ pub(crate) fn append_kept(tx: &mut dyn Tx, part: Partition, account: AccountId, 
 /// (`Store::receive`), what this server itself reports (`report`), and what the owner brings along (`Store::import`) or a
 /// client of theirs (`Store::append_messages`); a sixth makes messages of what the server knows (`made`).
 pub(crate) fn append(tx: &mut dyn Tx, part: Partition, mail: &NewMail<'_>) -> Result<Option<After>> {
+    if insert(tx, part, mail)? { show_also(tx, mail).map(Some) } else { Ok(None) }
+}
+
+/// Keeps a message that lies in no mailbox, for an errand, unless it is there already. The sweep takes it when that is done.
+pub(crate) fn insert_unshown(tx: &mut dyn Tx, part: Partition, mail: &NewMail<'_>) -> Result<bool> {
+    let is_new = insert(tx, part, mail)?;
+    if is_new {
+        tx.execute(UNSHOWN, params![part, mail.account, mail.id])?;
+    }
+    Ok(is_new)
+}
+
+/// Shows a message that is there in one more mailbox.
+pub(crate) fn show_also(tx: &mut dyn Tx, mail: &NewMail<'_>) -> Result<After> {
+    let id = mail.id.to_string();
+    let item = Show {
+        id: &id,
+        mailbox: mail.mailbox,
+        flags: mail.flags,
+        received: mail.received,
+        saved: mail.saved,
+        size_octets: mail.size_octets(),
+    };
+    show(tx, mail.account, &item)
+}
+
+fn insert(tx: &mut dyn Tx, part: Partition, mail: &NewMail<'_>) -> Result<bool> {
     let (place, object, octets) = place_columns(mail.content)?;
     let values = params![
         part,
@@ -208,19 +245,7 @@ pub(crate) fn append(tx: &mut dyn Tx, part: Partition, mail: &NewMail<'_>) -> Re
         mail.head,
         octets,
     ];
-    if tx.execute(INSERT, values)? == 0 {
-        return Ok(None);
-    }
-    let id = mail.id.to_string();
-    let item = Show {
-        id: &id,
-        mailbox: mail.mailbox,
-        flags: mail.flags,
-        received: mail.received,
-        saved: mail.saved,
-        size_octets: mail.size_octets(),
-    };
-    show(tx, mail.account, &item).map(Some)
+    Ok(tx.execute(INSERT, values)? == 1)
 }
 
 /// Shows a mail that lies in no mailbox in its account's INBOX: for the repair.

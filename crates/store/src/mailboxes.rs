@@ -141,7 +141,8 @@ pub(crate) fn used_as(tx: &mut dyn Tx, account: AccountId, special_use: SpecialU
     tx.one(USED_AS, params![Partition::of(account), account, special_use.as_str()])?.map(|mut row| mailbox(&mut row)).transpose()
 }
 
-fn list(tx: &mut dyn Tx, account: AccountId) -> Result<Vec<MailboxRow>> {
+/// All of them, by name.
+pub(crate) fn list(tx: &mut dyn Tx, account: AccountId) -> Result<Vec<MailboxRow>> {
     tx.query(LIST, params![Partition::of(account), account])?.into_iter().map(|mut row| mailbox(&mut row)).collect()
 }
 
@@ -196,7 +197,7 @@ fn is_name(name: &str) -> bool {
 }
 
 /// The names above a name, from the top.
-fn superiors(name: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn superiors(name: &str) -> impl Iterator<Item = &str> {
     name.match_indices(DELIMITER).filter_map(|(at, _delimiter)| name.get(..at))
 }
 

@@ -1,7 +1,9 @@
 //! Pushed mail comes in: whose mailbox an address is, and the one transaction that delivers a message or keeps it aside.
 
-use delivery::consent::{Legacy, Reason, Screening};
+use delivery::absence::Author;
+use delivery::consent::{Decision, Legacy, Reason, Screening};
 use delivery::legacy::{Answers, Authorship, Pushed, decide_pushed};
+use delivery::rules::Allowance;
 use delivery::schedule::Timers;
 use mail::address::{Mailbox, ReversePath};
 use mail::flag::Flags;
@@ -10,12 +12,13 @@ use mail::id::Partition;
 use crate::backend::Tx;
 use crate::consent::Asked;
 use crate::content::Place;
+use crate::filing::LetIn;
 use crate::items::Target;
 use crate::mailbox::NewMail;
 use crate::mailboxes::INBOX;
 use crate::quota::Quota;
 use crate::{
-    Addressee, Receive, Received, Result, Room, Store, accounts, consent, destination, directory, kept, mailbox, orphans, params, quota,
+    Addressee, Receive, Received, Result, Room, Store, accounts, consent, destination, directory, filing, kept, orphans, params, quota,
     statements,
 };
 
@@ -77,7 +80,7 @@ fn receive(tx: &mut dyn Tx, part: Partition, new: &Receive, (timers, quota): (&T
                 return Ok(Received::OverQuota);
             }
             if adopt(tx, part, new)? {
-                mailbox::append(tx, part, &mail)?;
+                file(tx, part, new, &mail, &decision)?;
                 if matches!(new.authorship, Authorship::Proved(_)) {
                     consent::count(tx, new.account, &decision, &entries, new.sender.domain())?;
                 }
@@ -122,6 +125,25 @@ fn adopt(tx: &mut dyn Tx, part: Partition, new: &Receive) -> Result<bool> {
 
 fn is_here(tx: &mut dyn Tx, part: Partition, new: &Receive) -> Result<bool> {
     Ok(tx.one(IS_HERE, params![part, new.account, new.mail])?.is_some())
+}
+
+/// Puts it where its recipient's rules want it.
+fn file(tx: &mut dyn Tx, part: Partition, new: &Receive, mail: &NewMail<'_>, decision: &Decision) -> Result<()> {
+    let (allowed_by, author) = match &new.authorship {
+        Authorship::Proved(mailbox) => (Allowance::of(&decision.reason), Author::Proved(mailbox)),
+        Authorship::Unproved(_) => (Allowance::Legacy, Author::Unproved),
+    };
+    let let_in = LetIn {
+        account: new.account,
+        mail: new.mail,
+        head: &new.head,
+        size_octets: mail.size_octets(),
+        recipient: &new.recipient,
+        allowed_by,
+        author,
+        now: new.now,
+    };
+    filing::append(tx, part, mail, &let_in)
 }
 
 fn in_the_mailbox<'a>(new: &'a Receive, author: &'a str, flags: &'a Flags) -> NewMail<'a> {

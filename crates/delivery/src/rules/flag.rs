@@ -3,10 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use mail::flag::{Keyword, SystemFlags};
 use serde::{Deserialize, Serialize};
-
-/// Octets in a keyword: longer than those that mail programs make.
-const KEYWORD_OCTETS_MAX: usize = 64;
 
 /// A system flag (RFC 9051 section 2.3.2) with its backslash, or a keyword; compared without regard to case.
 #[derive(Debug, Clone)]
@@ -19,12 +17,22 @@ pub struct Flag(String);
 )]
 pub struct FlagError(String);
 
-const SYSTEM: [&str; 5] = ["\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft"];
-
 impl Flag {
     /// As it is written.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Flags as a mailbox has them.
+    pub fn collect<'a>(flags: impl IntoIterator<Item = &'a Self>) -> mail::flag::Flags {
+        let mut all = mail::flag::Flags::default();
+        for flag in flags {
+            match SystemFlags::ALL.into_iter().find(|(_flag, name)| *name == flag.0) {
+                Some((system, _name)) => all.system = all.system.with(system),
+                None => all.keywords.extend(Keyword::new(&flag.0)),
+            }
+        }
+        all
     }
 }
 
@@ -32,13 +40,10 @@ impl FromStr for Flag {
     type Err = FlagError;
 
     fn from_str(text: &str) -> Result<Self, FlagError> {
-        if let Some(system) = SYSTEM.into_iter().find(|system| system.eq_ignore_ascii_case(text)) {
-            return Ok(Self(system.to_owned()));
+        if let Some((_flag, name)) = SystemFlags::ALL.into_iter().find(|(_flag, name)| name.eq_ignore_ascii_case(text)) {
+            return Ok(Self(name.to_owned()));
         }
-        // RFC 9051 section 9: flag-keyword = "$MDNSent" / ... / atom
-        let is_atom = |octet: u8| matches!(octet, b'!'..=b'~') && !b"(){%*\"\\]".contains(&octet);
-        let fits = (1..=KEYWORD_OCTETS_MAX).contains(&text.len()) && text.bytes().all(is_atom);
-        if fits { Ok(Self(text.to_owned())) } else { Err(FlagError(text.to_owned())) }
+        Keyword::new(text).map(|keyword| Self(keyword.as_str().to_owned())).ok_or_else(|| FlagError(text.to_owned()))
     }
 }
 

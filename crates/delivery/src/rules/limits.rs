@@ -17,7 +17,7 @@ pub const TEXT_OCTETS_MAX: usize = 256;
 /// Octets of a rule's name.
 pub const NAME_OCTETS_MAX: usize = 128;
 /// Octets of all rules together, as JSON: they are read for every message.
-pub const RULES_OCTETS_MAX: usize = 64 * 1024;
+pub const RULES_OCTETS_MAX: usize = 48 * 1024;
 /// Octets of a Sieve script, in which the same takes more words.
 pub const SCRIPT_OCTETS_MAX: usize = 4 * RULES_OCTETS_MAX;
 /// Addresses that one message is sent on to: a mailbox is no mailing list.

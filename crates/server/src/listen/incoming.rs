@@ -13,7 +13,7 @@ use store::content::{ContentWriter, StoredContent};
 use crate::node::Node;
 
 /// Octets of the header section that reports return.
-const RETURNED_HEADER_OCTETS_MAX: usize = 16 * 1024;
+pub const RETURNED_HEADER_OCTETS_MAX: usize = 16 * 1024;
 
 /// A message on its way in, and what is known of it once its header section is here.
 pub struct Incoming<F> {

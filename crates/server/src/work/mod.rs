@@ -5,6 +5,7 @@
 
 pub mod accept;
 pub mod decide;
+mod errands;
 mod fetch;
 mod in_turn;
 pub mod index;
@@ -25,12 +26,12 @@ use delivery::arrival::{ArrivalEvent, ArrivalTask};
 use delivery::transfer::{Transfer, TransferEvent};
 use futures_util::future::join_all;
 use mail::time::Timestamp;
-use store::{ArrivalRecord, Lease, StoreError, TransferRecord, Writer};
+use store::{ArrivalRecord, Errand, Lease, StoreError, TransferRecord, Writer};
 
 use crate::node::{Happened, Node};
 use crate::work::decide::Delays;
 use crate::work::in_turn::{ByPeer, Walk, place_of_arrival, place_of_transfer};
-use crate::work::under_way::{Claim, UnderWay};
+use crate::work::under_way::UnderWay;
 use crate::world::first;
 
 /// How long a node may be silent before others take over its partitions.
@@ -122,6 +123,7 @@ async fn dispatch(node: Arc<Node>) {
             let (_, delays) = delays.get_or_insert_with(|| (held.epoch, Delays::draw(&node)));
             let decision = dispatch_arrivals(&node, &held, &under_way, &mut arrivals_walk, delays, now, due.arrivals).await?;
             transfers?;
+            dispatch_errands(&node, &under_way, due.errands?);
             Ok::<_, StoreError>((held, due.next.into_iter().chain(decision).min()))
         };
         let next = match round.await {
@@ -187,7 +189,7 @@ async fn hand_back(node: &Node, under_way: &UnderWay, lease: Option<Lease>) {
     loop {
         // The end of a job raises it.
         node.due.lower();
-        if under_way.transfers() + under_way.arrivals() == 0 {
+        if under_way.transfers() + under_way.arrivals() + under_way.errands() == 0 {
             break;
         }
         first(node.world.sleep_until(node.world.now() + POLL), node.due.raised()).await;
@@ -273,6 +275,15 @@ async fn dispatch_transfers(
     Ok(())
 }
 
+/// Has done what is to be sent because messages came.
+fn dispatch_errands(node: &Arc<Node>, under_way: &UnderWay, due: Vec<Errand>) {
+    let fresh: Vec<_> = due.into_iter().filter(|errand| !under_way.has_errand(errand.message)).collect();
+    if !fresh.is_empty() {
+        let claim = under_way.claim_errands(node, fresh.iter().map(|errand| errand.message));
+        spawn(node, "errands", claim, errands::run(Arc::clone(node), fresh));
+    }
+}
+
 /// Lets time pass for these transfers; recipients of one message together, so that one report tells of them all.
 async fn let_time_pass(node: &Arc<Node>, lease: &Lease, mut due: Vec<TransferRecord>) -> Result<Vec<TransferRecord>, StoreError> {
     let mut passed = Vec::new();
@@ -355,7 +366,12 @@ async fn dispatch_arrivals(
 }
 
 /// Runs a job beside the others; its claim ends with it.
-fn spawn(node: &Arc<Node>, name: &'static str, claim: Claim, job: impl Future<Output = Result<(), StoreError>> + Send + 'static) {
+fn spawn(
+    node: &Arc<Node>,
+    name: &'static str,
+    claim: impl Send + 'static,
+    job: impl Future<Output = Result<(), StoreError>> + Send + 'static,
+) {
     let paused = Arc::clone(node);
     let task = async move {
         if let Err(error) = job.await {

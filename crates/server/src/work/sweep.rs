@@ -55,6 +55,9 @@ pub async fn run(node: Arc<Node>, left: LastSeen) {
             Ok(removed) => tracing::info!(removed, "pushed mail that was kept aside is deleted: its time is over"),
             Err(error) => tracing::warn!(%error, "what was kept aside stays for now"),
         }
+        if let Err(error) = node.store.sweep_answered(node.world.now()).await {
+            tracing::warn!(%error, "whom absence replies were given long ago stays remembered for now");
+        }
         if let Err(error) = node.store.sweep_former(node.world.now()).await {
             tracing::warn!(%error, "notices to mailboxes that are gone stay remembered for now");
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mail::address::Domain;
-use mail::id::NoticeId;
+use mail::id::{MessageId, NoticeId};
 use store::ArrivalKey;
 
 use crate::node::{Node, Signal};
@@ -25,9 +25,11 @@ pub struct UnderWay(Arc<Mutex<Jobs>>);
 struct Jobs {
     transfers: BTreeSet<NoticeId>,
     arrivals: BTreeSet<ArrivalKey>,
+    errands: BTreeSet<MessageId>,
     /// Of these, what has ended since the round began: what the round read may be older than their end.
     ended_transfers: Vec<NoticeId>,
     ended_arrivals: Vec<ArrivalKey>,
+    ended_errands: Vec<MessageId>,
     connections: BTreeMap<Peer, usize>,
 }
 
@@ -54,6 +56,13 @@ pub struct Claim {
     due: Signal,
 }
 
+/// A batch of errands. Whatever ends it, they are free again.
+pub struct ErrandClaim {
+    under_way: UnderWay,
+    errands: Vec<MessageId>,
+    due: Signal,
+}
+
 impl UnderWay {
     /// What ended before now is seen as it then was, by whoever reads the table from now on.
     pub fn begin_round(&self) {
@@ -63,6 +72,9 @@ impl UnderWay {
         }
         for key in jobs.ended_arrivals.drain(..) {
             jobs.arrivals.remove(&key);
+        }
+        for message in jobs.ended_errands.drain(..) {
+            jobs.errands.remove(&message);
         }
     }
 
@@ -76,6 +88,24 @@ impl UnderWay {
     pub fn arrivals(&self) -> usize {
         let jobs = self.jobs();
         jobs.arrivals.len() - jobs.ended_arrivals.len()
+    }
+
+    /// How many errands are under way.
+    pub fn errands(&self) -> usize {
+        let jobs = self.jobs();
+        jobs.errands.len() - jobs.ended_errands.len()
+    }
+
+    /// Whether this errand is under way, or was in this round.
+    pub fn has_errand(&self, message: MessageId) -> bool {
+        self.jobs().errands.contains(&message)
+    }
+
+    /// Takes errands.
+    pub fn claim_errands(&self, node: &Node, messages: impl Iterator<Item = MessageId>) -> ErrandClaim {
+        let errands: Vec<_> = messages.collect();
+        self.jobs().errands.extend(errands.iter().copied());
+        ErrandClaim { under_way: self.clone(), errands, due: node.due.clone() }
     }
 
     /// Whether this transfer is under way, or was in this round.
@@ -134,6 +164,13 @@ impl Drop for Claim {
         }
         drop(jobs);
         // What waited for a free connection, or failed and is due at once.
+        self.due.raise();
+    }
+}
+
+impl Drop for ErrandClaim {
+    fn drop(&mut self) {
+        self.under_way.jobs().ended_errands.append(&mut self.errands);
         self.due.raise();
     }
 }

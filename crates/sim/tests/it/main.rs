@@ -5,6 +5,7 @@
 mod catching_up;
 mod commits;
 mod day;
+mod errands;
 mod kept_sessions;
 mod networks;
 mod outages;

@@ -3,8 +3,10 @@
 
 use std::future::Future;
 
+use delivery::absence::Absence;
 use delivery::arrival::{Arrival, Stage};
 use delivery::consent::Entry;
+use delivery::rules::RuleSet;
 use delivery::transfer::Transfer;
 use mail::address::Mailbox;
 use mail::digest::ContentDigest;
@@ -13,7 +15,7 @@ use mail::time::Timestamp;
 
 use crate::backend::{Row, Sql, Tx, Value};
 use crate::kept::Stage as KeptStage;
-use crate::{Result, Store, StoreError, arrival_row, params, statements, transfer_row};
+use crate::{Result, Store, StoreError, Task, arrival_row, params, statements, transfer_row};
 
 /// Rows that are read at once.
 const PAGE: usize = 500;
@@ -34,8 +36,12 @@ statements! {
              WHERE (part, account, id) > (?1, ?2, ?3) ORDER BY part, account, id LIMIT ?4";
     KEPT = "SELECT part, account, id, size_octets, digest, octets, head_octets, head, sender, sender_key, stage, due_at, expires FROM kept \
             WHERE (part, account, id) > (?1, ?2, ?3) ORDER BY part, account, id LIMIT ?4";
+    RULES = "SELECT part, account, rules, absence FROM rules WHERE (part, account) > (?1, ?2) ORDER BY part, account LIMIT ?3";
+    ERRANDS = "SELECT part, account, id, mail, task FROM errand WHERE (part, account, id) > (?1, ?2, ?3) ORDER BY part, account, id LIMIT ?4";
     PARTS = "SELECT 'an account', part, id FROM account UNION SELECT 'an alias', part, account FROM alias \
              UNION SELECT 'a message', part, account FROM message UNION SELECT 'a mailbox', part, account FROM mailbox \
+             UNION SELECT 'rules', part, account FROM rules UNION SELECT 'an errand', part, account FROM errand \
+             UNION SELECT 'a memory of an absence reply', part, account FROM answered \
              UNION SELECT 'an app password', part, account FROM app_password \
              UNION SELECT 'a mail', part, account FROM mail UNION SELECT 'a message in a mailbox', part, account FROM item \
              UNION SELECT 'an expunged message', part, account FROM expunged UNION SELECT 'a discarded mail', part, account FROM discarded \
@@ -67,6 +73,8 @@ impl Store {
         violations.extend(self.pages(ENTRIES, vec![number(), text(), text(), text()], PAGE, entry).await?);
         violations.extend(self.pages(MESSAGES, vec![number(), text()], PAGE_OF_OCTETS, message).await?);
         violations.extend(self.pages(MAILS, vec![number(), text(), text()], PAGE_OF_OCTETS, mail).await?);
+        violations.extend(self.pages(RULES, vec![number(), text()], PAGE, rules).await?);
+        violations.extend(self.pages(ERRANDS, vec![number(), text(), text()], PAGE, errand).await?);
         violations.extend(self.pages(KEPT, vec![number(), text(), text()], PAGE_OF_OCTETS, kept).await?);
         Ok(violations)
     }
@@ -169,6 +177,38 @@ fn transfer(mut row: Row) -> Result<Found> {
         wrong.push(format!("a transfer's NOTIFY does not read: {id}"));
     }
     Ok((vec![Value::Int(part), id.into()], wrong))
+}
+
+fn rules(mut row: Row) -> Result<Found> {
+    let (part, account) = (row.int()?, row.text()?);
+    let mut wrong = Vec::new();
+    let rules = row.json_or_null::<RuleSet>().map(|rules| rules.map(RuleSet::checked));
+    if !matches!(rules, Ok(None | Some(Ok(_)))) {
+        wrong.push(format!("the rules of an account do not read: {account}"));
+    }
+    let absence = row.json_or_null::<Absence>().map(|absence| absence.map(Absence::checked));
+    if !matches!(absence, Ok(None | Some(Ok(_)))) {
+        wrong.push(format!("the absence reply of an account does not read: {account}"));
+    }
+    Ok((vec![Value::Int(part), account.into()], wrong))
+}
+
+fn errand(mut row: Row) -> Result<Found> {
+    let (part, account, id, pinned) = (row.int()?, row.text()?, row.text()?, row.text_or_null()?);
+    let mut wrong = Vec::new();
+    match state::<Task>(&mut row)? {
+        Err(error) => wrong.push(format!("an errand does not read ({error}): {id}")),
+        Ok(task) => {
+            let needed = match task {
+                Task::Forward { mail, .. } => Some(mail.to_string()),
+                Task::Answer { .. } => None,
+            };
+            if needed != pinned {
+                wrong.push(format!("an errand keeps another mail than it sends on: {id}"));
+            }
+        }
+    }
+    Ok((vec![Value::Int(part), account.into(), id.into()], wrong))
 }
 
 /// Whether a row is due when its state says.

@@ -3,15 +3,22 @@
 //! That mail is nobody's for sure, so an entry that is there does not release it: the act does, of letting its sender in
 //! while it is shown. Blocks apply as they are.
 
+use delivery::absence::Author;
 use delivery::arrival::Verdict;
 use delivery::consent::{Screening, Who};
+use delivery::rules::Allowance;
 use mail::id::{AccountId, Partition};
 use mail::time::Timestamp;
 
 use super::{Kept, Stage, page, set_stage};
 use crate::backend::Tx;
 use crate::consent::Asked;
-use crate::{Result, StoreError, mailbox};
+use crate::filing::{self, LetIn};
+use crate::{Result, StoreError, mailbox, params, statements};
+
+statements! {
+    HEAD = "SELECT head, id FROM kept WHERE part = ?1 AND account = ?2 AND id = ?3";
+}
 
 /// Messages that one transaction decides about: their octets move with them.
 const PAGE: usize = 100;
@@ -84,12 +91,32 @@ fn decide(tx: &mut dyn Tx, account: AccountId, change: &Change, kept: &Kept, now
     match (verdict, kept.stage) {
         (Verdict::Drop, Stage::Listed) => set_stage(tx, account, kept, Stage::Blocked, now)?,
         (Verdict::Retrieve, _) if change.lets_in(kept) => {
-            mailbox::append_kept(tx, Partition::of(account), account, &kept.id, now)?;
-            return Ok(true);
+            return release(tx, account, kept, now);
         }
         (Verdict::Retrieve | Verdict::List, Stage::Blocked) => set_stage(tx, account, kept, Stage::Listed, now)?,
         // As it should be; and what the recipient put away stays away.
         (Verdict::Retrieve | Verdict::List, Stage::Listed) | (Verdict::Drop, Stage::Blocked) | (_, Stage::Dismissed) => {}
     }
     Ok(false)
+}
+
+/// Puts a kept message where its recipient's rules want it.
+fn release(tx: &mut dyn Tx, account: AccountId, kept: &Kept, now: Timestamp) -> Result<bool> {
+    let Some(mut row) = tx.one(HEAD, params![Partition::of(account), account, &kept.id])? else { return Ok(false) };
+    let (head, mail) = (row.blob()?, row.parsed()?);
+    let let_in = LetIn {
+        account,
+        mail,
+        head: &head,
+        size_octets: kept.size_octets,
+        recipient: &kept.recipient,
+        allowed_by: Allowance::Legacy,
+        author: Author::Unproved,
+        now,
+    };
+    let plan = filing::plan(tx, &let_in)?;
+    if mailbox::append_kept(tx, account, &kept.id, &plan.copies, now)? {
+        plan.send(tx, &let_in)?;
+    }
+    Ok(true)
 }

@@ -6,7 +6,7 @@ use mail::time::Timestamp;
 use super::{by_id, number};
 use crate::backend::{Row, Tx};
 use crate::items::{Listed, expunge, hundreds};
-use crate::{Result, Store, StoreError, orphans, outline, params, search_index, statements};
+use crate::{Result, Store, StoreError, errands, orphans, outline, params, search_index, statements};
 
 /// Items that one transaction takes out of a mailbox that is going.
 const ITEMS_AT_ONCE: usize = 2_000;
@@ -146,6 +146,9 @@ fn erase_some(tx: &mut dyn Tx, account: AccountId, mailbox: MailboxId) -> Result
 
 fn delete_mail(tx: &mut dyn Tx, account: AccountId, mail: MailId, now: Timestamp) -> Result<()> {
     let part = Partition::of(account);
+    if errands::need(tx, account, mail)? {
+        return Ok(());
+    }
     if let Some(mut row) = tx.one(OBJECT, params![part, account, mail])? {
         let object = row.text_or_null()?;
         tx.execute(DELETE_MAIL, params![part, account, mail])?;

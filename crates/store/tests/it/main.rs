@@ -15,6 +15,7 @@ mod consent;
 mod content;
 mod destination;
 mod engines;
+mod filing;
 mod import;
 mod made;
 mod mailboxes;

@@ -1,0 +1,145 @@
+//! What is to be sent because a message came: what rules send on, and absence replies. Each goes out through `submit`, once.
+//!
+//! The errand was committed with the message that caused it, and names the message that it will send: who does it again after
+//! a crash hands in the same message again, which changes nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+use mail::address::{Mailbox, ReversePath};
+use mail::auto_reply::{Answered, AutoReply};
+use mail::envelope::{Body, Envelope, Recipient, ReportWish, Way};
+use mail::id::MailId;
+use mail::message::HeaderSection;
+use mail::sent_on;
+use mail::trace::{Protocol, Received, received_field};
+use store::content::{ContentReader, ContentWriter, StoredContent};
+use store::{Account, Errand, StoreError, Task};
+
+use crate::listen::incoming::{Authorship, HeaderFacts, RETURNED_HEADER_OCTETS_MAX};
+use crate::node::Node;
+use crate::submit::{Submission, submit};
+
+/// Errands under way at once: each holds a megabyte of content at most.
+const AT_ONCE: usize = 8;
+
+/// Between an errand that the store gave up and its next attempt.
+const RETRY_AFTER: Duration = Duration::from_mins(5);
+
+/// Does these errands. What can't be done now is put off.
+///
+/// # Errors
+/// The store's; what is not done is still due.
+pub(super) async fn run(node: Arc<Node>, errands: Vec<Errand>) -> Result<(), StoreError> {
+    let done = stream::iter(errands).map(|errand| settle(&node, errand)).buffer_unordered(AT_ONCE);
+    done.collect::<Vec<_>>().await.into_iter().collect()
+}
+
+async fn settle(node: &Node, errand: Errand) -> Result<(), StoreError> {
+    match send(node, &errand).await {
+        Ok(()) => node.store.finish_errand(&errand).await,
+        Err(error) => {
+            tracing::warn!(%error, account = %errand.account, message = %errand.message, "what was to be sent waits for the store");
+            node.store.put_off_errand(&errand, node.world.after(RETRY_AFTER)).await
+        }
+    }
+}
+
+async fn send(node: &Node, errand: &Errand) -> Result<(), StoreError> {
+    let Some(account) = node.store.account_by_id(errand.account).await? else { return Ok(()) };
+    let submission = match &errand.task {
+        Task::Forward { mail, to } => forward(node, errand, account, *mail, to).await?,
+        Task::Answer { to, from, answered } => answer(node, errand, account, (from, to), answered).await?,
+    };
+    match submission {
+        Some(submission) => submit(node, submission).await,
+        None => Ok(()),
+    }
+}
+
+/// A mail as its recipient sends it on. None, if it is not there any more.
+async fn forward(node: &Node, errand: &Errand, account: Account, mail: MailId, to: &[Mailbox]) -> Result<Option<Submission>, StoreError> {
+    let Some(mail) = node.store.mails(account.id, vec![mail]).await?.pop() else { return Ok(None) };
+    let by = account.address.clone();
+    let section = HeaderSection::read(&mail.head);
+    let subject = section.subject().unwrap_or_default();
+    let edit = sent_on::edit(&section, &by).prepend(trace(node, errand, "FORWARD"));
+    let head = edit.finish().apply(&mail.head);
+    let smtputf8 = !head.is_ascii();
+    let facts = facts(by.clone(), subject, &head);
+    let mut writer = ContentWriter::new(&node.store, account.id);
+    writer.write(&head).await?;
+    let mut reader = ContentReader::new(&node.store, &mail.content, mail.skip_octets);
+    loop {
+        let piece = reader.next().await?;
+        if piece.is_empty() {
+            break;
+        }
+        writer.write(&piece).await?;
+    }
+    // Failures are told to who sends on, not to the author, who knows nothing of it (protocol section 6).
+    let envelope = envelope(ReversePath::Mailbox(by), smtputf8, to);
+    Ok(Some(submission(errand, account, envelope, facts, writer.finish().await?)))
+}
+
+/// The absence reply, if its owner is still away.
+async fn answer(
+    node: &Node,
+    errand: &Errand,
+    account: Account,
+    (from, to): (&Mailbox, &Mailbox),
+    answered: &Answered,
+) -> Result<Option<Submission>, StoreError> {
+    let at = node.world.now();
+    let absence = node.store.wishes(account.id).await?.absence;
+    let Some(absence) = absence.filter(|absence| absence.is_on(at)) else { return Ok(None) };
+    let reply = AutoReply {
+        from,
+        to,
+        subject: absence.subject.as_deref(),
+        text: &absence.text,
+        answered,
+        id: errand.message,
+        host: &node.settings.hostname,
+        at,
+    };
+    let octets = [trace(node, errand, "ABSENCE").into_bytes(), reply.write()].concat();
+    let subject = HeaderSection::read(&octets).subject().unwrap_or_default();
+    let facts = facts(from.clone(), subject, &octets);
+    let mut writer = ContentWriter::new(&node.store, account.id);
+    writer.write(&octets).await?;
+    // RFC 3834 section 3.3: nobody is told of failures, or two programs would tell each other for ever.
+    let envelope = envelope(ReversePath::Null, !octets.is_ascii(), std::slice::from_ref(to));
+    Ok(Some(submission(errand, account, envelope, facts, writer.finish().await?)))
+}
+
+/// A program wrote it: writing it lets nobody in.
+fn facts(from: Mailbox, subject: String, octets: &[u8]) -> HeaderFacts {
+    let octets = HeaderSection::read(octets).octets();
+    let header = octets.get(..RETURNED_HEADER_OCTETS_MAX).unwrap_or(octets).to_vec();
+    HeaderFacts { from, subject, header, origin: Authorship::Program, twoway_only: false }
+}
+
+fn envelope(reverse_path: ReversePath, smtputf8: bool, to: &[Mailbox]) -> Envelope {
+    let recipient = |mailbox: &Mailbox| Recipient { mailbox: mailbox.clone(), report: ReportWish::Unsaid, original: None };
+    let recipients = to.iter().map(recipient).collect();
+    let (body, way) = (Body::EightBitMime, Way::default());
+    Envelope { reverse_path, body, smtputf8, returns: None, envelope_id: None, way, recipients }
+}
+
+fn submission(errand: &Errand, account: Account, envelope: Envelope, facts: HeaderFacts, content: StoredContent) -> Submission {
+    Submission { account, message: errand.message, envelope, facts, content }
+}
+
+fn trace(node: &Node, errand: &Errand, protocol: &str) -> String {
+    received_field(&Received {
+        from: None,
+        address: None,
+        by: &node.settings.hostname,
+        with: Protocol::Other(protocol),
+        id: &errand.message.to_string(),
+        recipient: None,
+        at: node.world.now(),
+    })
+}
