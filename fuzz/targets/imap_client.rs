@@ -21,8 +21,13 @@ const COMMANDS: [&[u8]; 9] = [
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     let Some((first, dialogue)) = octets.split_first() else { return };
-    let limits =
-        ClientLimits { response_octets_max: 512, held_literal_octets_max: 16, content_chunk_octets_max: 8, received_octets_max: 64, ..ClientLimits::default() };
+    let limits = ClientLimits {
+        response_octets_max: 512,
+        held_literal_octets_max: 16,
+        content_chunk_octets_max: 8,
+        received_octets_max: 64,
+        ..ClientLimits::default()
+    };
     let channel = if first % 2 == 0 { Channel::Tls } else { Channel::Clear };
     let mut session = Session::new(limits, channel);
     let mut pieces = dialogue.chunks(usize::from(first / 2 % 32) + 1);

@@ -3,6 +3,7 @@
 //! Well-formed is what is written here from the fuzzer's choices: boundaries that end, bodies without lines like boundaries,
 //! encodings that are what they say. On anything else the two may differ: ours looks for the boundaries of all multiparts
 //! around it, reads a multipart without parts as text, and leaves an encoded message in one piece where mail-parser opens it.
+//! Behind a message of several parts that is itself a part, mail-parser passes over parts: there, what it finds must be ours.
 #![no_main]
 
 use std::ops::Range;
@@ -16,6 +17,10 @@ const DEPTH_MAX: usize = 6;
 struct Choices<'a> {
     octets: &'a [u8],
     boundaries: usize,
+    /// Multiparts around what is being written.
+    open: usize,
+    /// Whether a message within a multipart holds more than one part: behind it, mail-parser passes over some.
+    is_deep: bool,
 }
 
 impl Choices<'_> {
@@ -43,14 +48,20 @@ impl Choices<'_> {
     }
 
     /// Writes a part behind the fields of its own that stand already.
-    fn part(&mut self, depth: usize, in_digest: bool, out: &mut String) {
+    fn part(&mut self, depth: usize, in_digest: bool, within_message: bool, out: &mut String) {
         let kind = self.one() % 9;
-        let encoding = ["", "Content-Transfer-Encoding: 7bit\r\n", "Content-Transfer-Encoding: base64\r\n", "Content-Transfer-Encoding: Quoted-Printable\r\n"];
+        self.is_deep |= matches!(kind, 5..=7) && within_message && self.open > 0;
+        let encoding = [
+            "",
+            "Content-Transfer-Encoding: 7bit\r\n",
+            "Content-Transfer-Encoding: base64\r\n",
+            "Content-Transfer-Encoding: Quoted-Printable\r\n",
+        ];
         match kind {
             5 | 6 if depth < DEPTH_MAX => self.multipart(depth, kind == 6, out),
             7 if depth < DEPTH_MAX => {
                 out.push_str("Content-Type: message/rfc822\r\n\r\nSubject: inside\r\n");
-                self.part(depth + 1, false, out);
+                self.part(depth + 1, false, true, out);
             }
             _ => {
                 let chosen = usize::from(self.one() % 4);
@@ -79,11 +90,13 @@ impl Choices<'_> {
         if self.one() % 2 == 1 {
             out.push_str("preamble\r\n");
         }
+        self.open += 1;
         for _ in 0..=self.one() % 3 {
             out.push_str(&format!("--{boundary}\r\n"));
-            self.part(depth + 1, digest, out);
+            self.part(depth + 1, digest, false, out);
             out.push_str("\r\n");
         }
+        self.open -= 1;
         out.push_str(&format!("--{boundary}--"));
         // At the end of a message, an epilogue is as good as none.
         if self.one() % 2 == 1 {
@@ -142,7 +155,8 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     check_order(&Part::read(octets), &(0..octets.len()));
 
     let mut text = "From: a@a.test\r\nMIME-Version: 1.0\r\n".to_owned();
-    Choices { octets, boundaries: 0 }.part(0, false, &mut text);
+    let mut choices = Choices { octets, boundaries: 0, open: 0, is_deep: false };
+    choices.part(0, false, false, &mut text);
     text.push_str("\r\n");
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     let part = Part::read(text.as_bytes());
@@ -150,5 +164,10 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     our_leaves(&part, &mut ours);
     let message = MessageParser::default().parse(text.as_bytes()).expect("it has a header section");
     their_leaves(&message, 0, &mut theirs);
-    assert_eq!(ours, theirs, "{text}");
+    if choices.is_deep {
+        theirs.retain(|leaf| !ours.contains(leaf));
+        assert_eq!(theirs, [], "{text}");
+    } else {
+        assert_eq!(ours, theirs, "{text}");
+    }
 });

@@ -53,21 +53,23 @@ impl Threads {
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Read<Self> {
         const FORM: &str = "a thread in parentheses";
         let mut threads = Self::default();
-        // Of each thread that is open: below which message it stands, and the last message read in it.
-        let mut open: Vec<Option<Place>> = Vec::new();
+        // Of each thread that is open: the last message read in it, or above it, and how many there were before it.
+        let mut open: Vec<(Option<Place>, usize)> = Vec::new();
         while !cursor.at_end() {
             if cursor.take(b'(') {
-                let above = open.last().copied().flatten();
+                let above = open.last().and_then(|(last, _)| *last);
+                let before = threads.nodes.len();
                 // `((8)(9))`: what these two answer is not here.
                 let last = if cursor.peek() == Some(b'(') { Some(threads.add(above, None)) } else { above };
-                open.push(last);
+                open.push((last, before));
             } else if cursor.take(b')') {
-                if open.pop().is_none() {
+                let Some((_, before)) = open.pop() else { return cursor.expected(FORM) };
+                if threads.nodes.len() == before {
                     return cursor.expected(FORM);
                 }
             } else if !cursor.take(b' ') {
                 let number = cursor.nonzero(FORM)?;
-                let Some(last) = open.last_mut() else { return cursor.expected(FORM) };
+                let Some((last, _)) = open.last_mut() else { return cursor.expected(FORM) };
                 *last = Some(threads.add(*last, Some(number)));
             }
         }

@@ -51,6 +51,29 @@ fn every_limit_is_on_the_page_with_its_default() {
     }
 }
 
+/// Of `impl Default for NAME` in a source file: fields and what they are set to.
+fn defaults(file: &str, name: &str) -> Vec<(String, String)> {
+    let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file)).unwrap();
+    let (_, body) = source.split_once(&format!("impl Default for {name} {{")).unwrap();
+    let (_, body) = body.split_once("Self {\n").unwrap();
+    let (body, _) = body.split_once("\n        }").unwrap();
+    let pairs = body.lines().map(|line| line.trim().trim_end_matches(',').split_once(": ").unwrap());
+    pairs.map(|(field, value)| (field.to_owned(), value.to_owned())).collect()
+}
+
+#[test]
+fn every_limit_of_imap_is_on_the_page_with_its_default() {
+    assert_eq!(keys("limits.md", "limit of IMAP"), defaults("crates/proto/src/imap/limits.rs", "Limits"));
+}
+
+#[test]
+fn every_constant_of_imap_is_on_the_page() {
+    let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto/src/imap/limits.rs")).unwrap();
+    let constants = source.lines().filter_map(|line| line.strip_prefix("pub const ")).filter_map(|line| line.split(':').next());
+    let missing: Vec<&str> = constants.filter(|name| !rows("limits.md").iter().any(|row| row[0] == format!("`{name}`"))).collect();
+    assert_eq!(missing, [""; 0]);
+}
+
 #[test]
 fn the_fixed_limits_on_the_page_are_those_of_the_code() {
     let mut fixed = 0;

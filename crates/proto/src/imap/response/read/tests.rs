@@ -139,6 +139,7 @@ fn what_other_servers_say_of_messages_is_read() {
     reads("* THREAD (2)(3 6 (4 23)(44 7 96))", "");
     reads("* THREAD ((3)(5))", "");
     reads("* THREAD (1", "error: expected a thread in parentheses at octet 11");
+    reads("* THREAD (())", "error: expected a thread in parentheses at octet 12");
     reads("* THREAD (1))", "error: expected a thread in parentheses at octet 13");
     reads(
         "* 1 FETCH (UID 5 X-GM-MSGID 1278455344230334865 X-GM-LABELS (\\Inbox \"Mail (old)\" {3}\r\na b) FLAGS (\\Seen))",
