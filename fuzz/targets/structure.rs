@@ -128,7 +128,11 @@ fn our_leaves(part: &Part, leaves: &mut Vec<Range<usize>>) {
 fn their_leaves(message: &Message<'_>, at: usize, leaves: &mut Vec<Range<usize>>) {
     let part = &message.parts[at];
     match &part.body {
-        PartType::Multipart(parts) => parts.iter().for_each(|at| their_leaves(message, usize::try_from(*at).expect("an index"), leaves)),
+        PartType::Multipart(parts) => {
+            let parts = parts.iter().map(|part| usize::try_from(*part).expect("an index"));
+            // Where it passes over parts, it may say that one is inside itself.
+            parts.filter(|part| *part > at).for_each(|part| their_leaves(message, part, leaves));
+        }
         PartType::Message(inner) => their_leaves(inner, 0, leaves),
         _ => leaves.push(usize::try_from(part.offset_body).expect("an offset")..usize::try_from(part.offset_end).expect("an offset")),
     }

@@ -1,6 +1,7 @@
 //! The command line: arguments in, requests out, and what came of them as text or JSON, with an exit status.
 
 mod arguments;
+mod consent;
 mod files;
 mod manual;
 mod operator;
@@ -73,6 +74,7 @@ fn run(Arguments { config, json, command }: Arguments) -> Result<u8, AdminError>
             print(json, &serde_json::json!({ "ok": true }), &format!("{} is valid.\n", config.file.display()))?;
             Ok(0)
         }
+        Command::Consent(wished) => consent::run(wished, json).map(|()| 0),
         Command::Completions { shell } => manual::completions(shell).map(|()| 0),
         Command::Man(Man { dir }) => manual::pages(dir.as_deref()).map(|()| 0),
         Command::Mail { address, what } if files::is_of_files(&what) => finish(&files::mail(&load(file()?)?, address, what, shown)?, json),
@@ -207,6 +209,7 @@ fn request(command: Command) -> Result<Request, AdminError> {
         | Command::Serve { .. }
         | Command::Health
         | Command::Config(_)
+        | Command::Consent(_)
         | Command::Completions { .. }
         | Command::Man(_)
         | Command::Backup { .. }

@@ -84,6 +84,9 @@ pub enum TlsError {
         /// Why.
         error: String,
     },
+    /// No TLS of the versions that we take.
+    #[error("TLS: {0}")]
+    Versions(String),
     /// The certificate and key are not fit, alone or together.
     #[error("{} and {}: {error}", cert.display(), key.display())]
     Identity {
@@ -240,6 +243,18 @@ fn expiry(certificate: &[u8]) -> Option<Timestamp> {
 }
 
 /// The system's authorities, and those of the file.
+/// For a connection of the command line to a server that must be who it says it is.
+///
+/// # Errors
+/// The authorities to trust are not what they should be.
+pub fn verifying(extra_ca: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
+    install_provider();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(&VERSIONS);
+    let builder = builder.map_err(|error| TlsError::Versions(error.to_string()))?;
+    Ok(Arc::new(builder.with_root_certificates(trusted(extra_ca)?).with_no_client_auth()))
+}
+
 fn trusted(extra: Option<&Path>) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();

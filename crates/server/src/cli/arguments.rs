@@ -1,5 +1,6 @@
 //! What can be typed. The names are relied on by scripts and people's fingers.
 
+mod consent;
 mod modes;
 
 use crate::roles::Role;
@@ -15,6 +16,7 @@ use mail::id::{EntryId, MailId, NoticeId};
 use store::Scope;
 use store::quota::Limit;
 
+pub(super) use consent::{Consent, Server, Wish};
 use modes::{ClaimsArgument, LegacyArgument, ScreeningArgument};
 
 use super::operator::{DomainCommand, Man, Queue};
@@ -143,6 +145,11 @@ pub(super) enum Command {
         #[arg(long)]
         repair: bool,
     },
+    /// Lists and contact attempts of a mailbox at a server that runs elsewhere, by IMAP; needs no configuration.
+    #[command(
+        after_help = "Example:\n  printf '%s' 'correct horse battery staple' | twoway consent --server mail.example.org --user ann@example.org --password-stdin contacts"
+    )]
+    Consent(Consent),
     /// What a shell needs to complete this program's commands.
     #[command(after_help = "Example:\n  twoway completions bash > /usr/share/bash-completion/completions/twoway")]
     Completions {

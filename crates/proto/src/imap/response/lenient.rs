@@ -1,6 +1,6 @@
 //! What a reader of responses forgives: values and flags that it does not know, content in any form.
 
-use crate::imap::cursor::{Cursor, Read, is_astring};
+use crate::imap::cursor::{Cursor, Read, is_atom};
 use crate::imap::flag::Flag;
 use crate::imap::numbers::Numbers;
 
@@ -77,7 +77,7 @@ impl Cursor<'_> {
         const FLAG: &str = "a flag";
         let mut any = false;
         let told = self.list("flags", |list| {
-            let text = list.run(FLAG, |octet| is_astring(octet) || matches!(octet, b'\\' | b'*' | b'%'))?;
+            let text = list.run(FLAG, |octet| is_atom(octet) || matches!(octet, b'\\' | b'*' | b'%'))?;
             any |= text == "\\*";
             Ok(Flag::parse(text))
         })?;
@@ -95,7 +95,7 @@ impl Cursor<'_> {
     pub(super) fn object_id(&mut self) -> Read<String> {
         const FORM: &str = "an id in parentheses";
         self.demand(b'(', FORM)?;
-        let id = self.run(FORM, is_astring)?.to_owned();
+        let id = self.run(FORM, is_atom)?.to_owned();
         self.demand(b')', FORM)?;
         Ok(id)
     }

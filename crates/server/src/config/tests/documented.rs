@@ -55,7 +55,7 @@ fn every_limit_is_on_the_page_with_its_default() {
 fn defaults(file: &str, name: &str) -> Vec<(String, String)> {
     let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file)).unwrap();
     let (_, body) = source.split_once(&format!("impl Default for {name} {{")).unwrap();
-    let (_, body) = body.split_once("Self {\n").unwrap();
+    let (_, body) = body.split_once("        Self {\n").unwrap();
     let (body, _) = body.split_once("\n        }").unwrap();
     let pairs = body.lines().map(|line| line.trim().trim_end_matches(',').split_once(": ").unwrap());
     pairs.map(|(field, value)| (field.to_owned(), value.to_owned())).collect()

@@ -114,7 +114,7 @@ fn what_other_servers_say_of_mailboxes_is_read() {
     reads("* METADATA INBOX /shared/comment /private/comment", "");
     reads("* METADATA INBOX /comment", "unknown: METADATA");
     reads(
-        "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $NotPhishing $Phishing \\X-Y a]b)",
+        "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $NotPhishing $Phishing \\X-Y)",
         "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $NotPhishing $Phishing)",
     );
 }
