@@ -9,7 +9,7 @@ use store::{Account, Scope};
 use super::conversation::{Conversation, Turn, misuse};
 use super::news::{self, News};
 use super::talk::{Talk, Trouble, no, ok};
-use super::{append, list, mailboxes, metadata, notify, quota, select, special, status};
+use super::{append, list, mailboxes, metadata, notify, quota, search, select, sort, special, status, thread};
 use crate::listen::login::{self, Verdict};
 use crate::world::WireError;
 
@@ -155,15 +155,12 @@ async fn answer(talk: &mut Talk, command: Command) -> Result<Status, Trouble> {
         Command::SetQuota(_) => Ok(quota::refused()),
         Command::GetMetadata(command) => metadata::show(talk, command).await,
         Command::SetMetadata(command) => metadata::set(talk, command).await,
-        Command::Expunge(_)
-        | Command::Search(_)
-        | Command::Fetch(_)
-        | Command::Store(_)
-        | Command::Copy(_)
-        | Command::Move(_)
-        | Command::Sort(_)
-        | Command::Thread(_)
-        | Command::Twoway(_) => Ok(Status::new(Condition::No, "not served by this version").with(CodeWord::Cannot)),
+        Command::Search(command) => search::search(talk, command).await,
+        Command::Sort(command) => sort::sort(talk, command).await,
+        Command::Thread(command) => thread::thread(talk, command).await,
+        Command::Expunge(_) | Command::Fetch(_) | Command::Store(_) | Command::Copy(_) | Command::Move(_) | Command::Twoway(_) => {
+            Ok(Status::new(Condition::No, "not served by this version").with(CodeWord::Cannot))
+        }
         // The session answers these itself, or tells them by events of their own.
         Command::Capability
         | Command::Logout

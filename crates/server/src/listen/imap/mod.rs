@@ -18,10 +18,14 @@ pub mod news;
 pub mod notify;
 mod offers;
 pub mod quota;
+mod search;
 pub mod select;
+mod sort;
 pub mod special;
 pub mod status;
 pub mod talk;
+mod thread;
+mod yielding;
 
 use std::sync::Arc;
 

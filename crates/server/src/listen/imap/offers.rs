@@ -3,7 +3,7 @@
 use proto::imap::limits::Limits;
 
 /// Capabilities, as they are announced.
-const EXTENSIONS: [&str; 24] = [
+const EXTENSIONS: [&str; 34] = [
     "UNSELECT",
     "UIDPLUS",
     "CHILDREN",
@@ -27,6 +27,16 @@ const EXTENSIONS: [&str; 24] = [
     "COMPRESS=DEFLATE",
     "UIDONLY",
     "SAVEDATE",
+    "ESEARCH",
+    "SEARCHRES",
+    "WITHIN",
+    "PARTIAL",
+    "SORT",
+    "SORT=DISPLAY",
+    "ESORT",
+    "THREAD=ORDEREDSUBJECT",
+    "THREAD=REFERENCES",
+    "I18NLEVEL=1",
     "IMAP4rev2",
 ];
 
