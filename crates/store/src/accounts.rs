@@ -147,13 +147,7 @@ impl Store {
         // Before the mailbox is no more, so that at no time a repeat is told so; and again for what came in between.
         self.remember_notices(account, Through::AnyName).await?;
         // First of all nobody can log in, submit or receive any more.
-        let close = move |tx: &mut dyn Tx| {
-            tx.execute(CLOSE, params![part, account])?;
-            // Whoever is logged in.
-            tx.touch(account);
-            Ok(())
-        };
-        self.write(part, 0, close).await?;
+        self.write(part, 0, move |tx| tx.execute(CLOSE, params![part, account]).map(drop)).await?;
         self.remember_notices(account, Through::AnyName).await?;
         let names = self.read(move |tx| names(tx, part, account)).await?;
         for name in names {
@@ -165,6 +159,8 @@ impl Store {
         self.erase_index(account).await?;
         self.erase_kept(account, now).await?;
         let erase = move |tx: &mut dyn Tx| {
+            // Whoever is logged in finds nothing any more.
+            tx.touch(account);
             ERASE_ALL.iter().try_for_each(|table| tx.execute(*table, params![part, account]).map(drop))?;
             rules::erase(tx, part, account)?;
             errands::erase(tx, part, account)?;

@@ -64,7 +64,15 @@ pub fn invitation(stage: &Stage, acquaintance: Acquaintance) -> String {
         host = origin.hostname,
         address = origin.address
     );
-    let mail = format!("  {twoway} mail bob@b.test list --config {b}\n  {twoway} sent alice@a.test list --config {a}\n\n");
+    let theirs = destination.account("bob@b.test").map(|account| account.password.clone()).unwrap_or_default();
+    let mail = format!(
+        "  {twoway} mail bob@b.test list --config {b}\n  {twoway} sent alice@a.test list --config {a}\n\n\
+         or read the last message in any mail program, by IMAP at {read_at}, or with curl:\n\n\
+         \x20 curl -sS --cacert {ca} --resolve {reader}:{imaps}:{read_at} --user bob@b.test:{theirs} 'imaps://{reader}:{imaps}/INBOX;MAILINDEX=*'\n\n",
+        read_at = destination.address,
+        reader = destination.hostname,
+        imaps = destination.port("imaps"),
+    );
     let decide =
         format!("  {twoway} contacts bob@b.test list --config {b}\n  {twoway} contacts bob@b.test allow alice@a.test --config {b}\n");
     let look = match acquaintance {

@@ -134,8 +134,8 @@ pub struct Session {
     enabled: BTreeSet<Extension>,
     compressed: bool,
     open: Open,
-    /// Whether the client wants to hear at once of messages that go (RFC 5465 section 5.2).
-    between_commands: Renumbering,
+    /// What the client wants to hear between commands: messages, and whether those that go at once (RFC 5465 section 6).
+    between_commands: Option<Renumbering>,
     /// Literals of the command that is being read.
     literals: usize,
     counts: Counts,
@@ -234,7 +234,7 @@ impl Session {
             enabled: BTreeSet::new(),
             compressed: false,
             open: Open::Nothing,
-            between_commands: Renumbering::MayNot,
+            between_commands: None,
             literals: 0,
             counts: Counts::default(),
         };
@@ -385,9 +385,10 @@ impl Session {
         }
     }
 
-    /// Whether numbers of messages may change between commands: the client has asked for it by NOTIFY.
-    pub fn renumber_between_commands(&mut self, renumbering: Renumbering) {
-        self.between_commands = renumbering;
+    /// Whether the client wants to hear between commands of messages in the open mailbox, and whether their numbers may
+    /// change then: it has asked for that by NOTIFY.
+    pub fn tell_between_commands(&mut self, told: Option<Renumbering>) {
+        self.between_commands = told;
     }
 
     /// The tag of the command that waits for its answer.

@@ -50,20 +50,25 @@ impl Session {
                 *numbers == NumbersDuring::May || self.enabled.contains(&Extension::UidOnly)
             }
             Phase::Deciding(_, Question::Messages) | Phase::Idle(_) => true,
-            Phase::Commands => self.between_commands == Renumbering::May,
+            Phase::Commands => self.between_commands == Some(Renumbering::May),
             _ => false,
         }
     }
 
-    /// Begins a FETCH whose values follow one by one, in the answer to a command.
+    /// Begins a FETCH whose values follow one by one: in the answer to a command, in IDLE, or between commands (NOTIFY).
     ///
     /// # Errors
-    /// No command is being answered, or a response is not ended.
+    /// Nothing can be told now, or a response is not ended.
     pub fn open_fetch(&mut self, number: NonZeroU32, numbering: Numbering) -> Result<(), Misuse> {
         if self.open != Open::Nothing {
             return Err(Misuse::ResponseOpen);
         }
-        if !matches!(self.phase, Phase::Deciding(_, Question::Command { .. })) {
+        let is_time = match &self.phase {
+            Phase::Deciding(_, Question::Command { .. } | Question::Messages) | Phase::Idle(_) => true,
+            Phase::Commands => self.between_commands.is_some(),
+            _ => false,
+        };
+        if !is_time {
             return Err(Misuse::NothingToAnswer);
         }
         self.append(Open::Empty, |out| Fetched::open(number, numbering, out.put("* ")));

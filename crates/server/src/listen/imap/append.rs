@@ -112,6 +112,10 @@ async fn add(talk: &Talk, mut upload: Box<Upload>, message: AppendMessage) -> Re
     if upload.whole.len() >= MESSAGES_MAX {
         return Err(no(CodeWord::Limit, "too many messages in one command").into());
     }
+    if message.literal.octets == 0 {
+        // RFC 3502 section 6.3.11: so a client takes back what it has begun.
+        return Err(no(CodeWord::Cannot, "a message has at least one octet").into());
+    }
     // Before it is sent, so that a client on a slow line does not wait for a refusal.
     let usage = talk.node().store.usage(talk.account.id).await?;
     let before: u64 = upload.whole.iter().map(|item| item.content.size_octets).sum();

@@ -96,7 +96,12 @@ pub async fn catch_up(talk: &mut Talk) -> Result<(), Trouble> {
 }
 
 async fn catch_up_selected(talk: &mut Talk, renumbering: Renumbering) -> Result<(), Trouble> {
-    let Some(selected) = &talk.selected else { return Ok(()) };
+    let Some(selected) = &talk.selected else {
+        if talk.node().store.account_by_id(talk.account.id).await?.is_none() {
+            talk.conversation.session.close("the account is no more");
+        }
+        return Ok(());
+    };
     let Folder::Stored(row) = &selected.folder;
     let (mailbox, uid_validity, modseq) = (row.id, row.uid_validity, selected.view.modseq());
     let node = &*talk.conversation.node;

@@ -26,8 +26,7 @@ pub struct Registration {
 impl Registration {
     /// Whether anything of the open mailbox is told between commands.
     pub fn of_selected(&self) -> bool {
-        let is_selected = |group: &EventGroup| matches!(group.filter, Filter::Selected | Filter::SelectedDelayed);
-        self.groups.iter().any(|group| is_selected(group) && !group.events.is_empty())
+        self.groups.iter().any(|group| is_selected(&group.filter) && !group.events.is_empty())
     }
 }
 
@@ -39,7 +38,7 @@ pub(super) async fn notify(talk: &mut Talk, command: Notify) -> Result<Status, T
     let (tells_status, groups) = match command {
         Notify::Nothing => {
             talk.news.registration = None;
-            talk.conversation.session.renumber_between_commands(Renumbering::MayNot);
+            talk.conversation.session.tell_between_commands(None);
             return Ok(ok("nothing is told unasked"));
         }
         Notify::Set { status, groups } => (status, groups),
@@ -50,8 +49,11 @@ pub(super) async fn notify(talk: &mut Talk, command: Notify) -> Result<Status, T
         return Err(no(Code::BadEvent(EVENTS.map(str::to_owned).into()), "these can be told").into());
     }
     let rows = talk.node().store.mailboxes(talk.account.id).await?;
-    let at_once = groups.iter().any(|group| group.filter == Filter::Selected && !group.events.is_empty());
-    talk.conversation.session.renumber_between_commands(if at_once { Renumbering::May } else { Renumbering::MayNot });
+    let of_selected = groups.iter().find(|group| is_selected(&group.filter) && !group.events.is_empty());
+    talk.conversation.session.tell_between_commands(of_selected.map(|group| match group.filter {
+        Filter::Selected => Renumbering::May,
+        _ => Renumbering::MayNot,
+    }));
     if tells_status {
         let selected = selected(talk);
         for row in &rows {
@@ -115,6 +117,10 @@ pub(super) async fn tell_new(_talk: &mut Talk, _new: &Numbers) -> Result<(), Tro
 
 fn selected(talk: &Talk) -> Option<MailboxId> {
     talk.selected.as_ref().and_then(|selected| selected.stored()).map(|row| row.id)
+}
+
+fn is_selected(filter: &Filter) -> bool {
+    matches!(filter, Filter::Selected | Filter::SelectedDelayed)
 }
 
 /// RFC 5465 section 6: the first group that names a mailbox counts.
