@@ -234,7 +234,6 @@ fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Ope
     let admin_socket = config.admin_socket();
     let desk = Desk::of(&node, config, is_being_retrieved(&node));
     world.spawn("admin", Box::pin(socket::serve(admin, admin_socket.clone(), desk, node.stop.clone())));
-    work::hear(&node);
     if does_jobs {
         work::start(&node);
     }

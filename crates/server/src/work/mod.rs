@@ -16,7 +16,6 @@ mod resume;
 pub mod retrieve;
 pub mod sweep;
 pub mod under_way;
-mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,13 +60,6 @@ const RELAYS_PER_CONNECTION: usize = 200;
 
 /// Messages retrieved, confirmed or declined over one connection.
 const RETRIEVALS_PER_CONNECTION: usize = 16;
-
-/// Hears what other processes do, if there can be any, whatever jobs this one has.
-pub fn hear(node: &Arc<Node>) {
-    if node.store.is_shared() {
-        node.world.spawn("watch", Box::pin(watch::run(Arc::clone(node))));
-    }
-}
 
 /// Starts the jobs of this node.
 pub fn start(node: &Arc<Node>) {
