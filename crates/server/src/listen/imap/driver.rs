@@ -1,15 +1,16 @@
 //! Answers the events of a session: who the client is, and then each command by the function of its family.
 
+use ::store::items::Copying;
+use ::store::{Account, Scope};
 use proto::imap::command::Command;
 use proto::imap::response::code::CodeWord;
 use proto::imap::response::{Condition, Status};
 use proto::imap::server::{Event, State};
-use store::{Account, Scope};
 
 use super::conversation::{Conversation, Turn, misuse};
 use super::news::{self, News};
 use super::talk::{Talk, Trouble, no, ok};
-use super::{append, list, mailboxes, metadata, notify, quota, search, select, sort, special, status, thread};
+use super::{append, copy, expunge, fetch, list, mailboxes, metadata, notify, quota, search, select, sort, special, status, store, thread};
 use crate::listen::login::{self, Verdict};
 use crate::world::WireError;
 
@@ -158,9 +159,12 @@ async fn answer(talk: &mut Talk, command: Command) -> Result<Status, Trouble> {
         Command::Search(command) => search::search(talk, command).await,
         Command::Sort(command) => sort::sort(talk, command).await,
         Command::Thread(command) => thread::thread(talk, command).await,
-        Command::Expunge(_) | Command::Fetch(_) | Command::Store(_) | Command::Copy(_) | Command::Move(_) | Command::Twoway(_) => {
-            Ok(Status::new(Condition::No, "not served by this version").with(CodeWord::Cannot))
-        }
+        Command::Expunge(messages) => expunge::expunge(talk, messages).await,
+        Command::Fetch(command) => fetch::fetch(talk, command).await,
+        Command::Store(command) => store::store(talk, command).await,
+        Command::Copy(command) => copy::copy(talk, command, Copying::Copy).await,
+        Command::Move(command) => copy::copy(talk, command, Copying::Move).await,
+        Command::Twoway(_) => Ok(Status::new(Condition::No, "not served by this version").with(CodeWord::Cannot)),
         // The session answers these itself, or tells them by events of their own.
         Command::Capability
         | Command::Logout

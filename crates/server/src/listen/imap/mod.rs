@@ -7,9 +7,12 @@
 pub mod append;
 pub mod contents;
 pub mod conversation;
+pub mod copy;
 pub mod deflate;
 mod driver;
 pub mod elsewhere;
+pub mod expunge;
+pub mod fetch;
 pub mod flags;
 pub mod list;
 pub mod mailboxes;
@@ -23,6 +26,7 @@ pub mod select;
 mod sort;
 pub mod special;
 pub mod status;
+pub mod store;
 pub mod talk;
 mod thread;
 mod yielding;
@@ -32,6 +36,7 @@ use std::sync::Arc;
 use proto::imap::limits::Limits;
 use proto::imap::server::Config;
 use proto::smtp::server::Channel;
+use tokio::sync::Semaphore;
 
 use crate::node::{Node, Settings};
 use crate::world::{Wire, WireError};
@@ -42,6 +47,8 @@ use conversation::Conversation;
 pub struct Shared {
     config: Arc<Config>,
     remembered: Remembered,
+    /// Who may hold a large message in memory.
+    large_messages: Semaphore,
 }
 
 impl Shared {
@@ -49,7 +56,7 @@ impl Shared {
     pub fn new(settings: &Settings) -> Self {
         let limits = Limits { message_octets_max: settings.limits.message_octets_max, ..Limits::default() };
         let config = Config { name: "Twoway".to_owned(), extensions: offers::extensions(&limits), limits };
-        Self { config: Arc::new(config), remembered: Remembered::default() }
+        Self { config: Arc::new(config), remembered: Remembered::default(), large_messages: Semaphore::new(fetch::LARGE_MESSAGES_AT_ONCE) }
     }
 }
 

@@ -3,7 +3,7 @@
 use proto::imap::limits::Limits;
 
 /// Capabilities, as they are announced.
-const EXTENSIONS: [&str; 34] = [
+const EXTENSIONS: [&str; 37] = [
     "UNSELECT",
     "UIDPLUS",
     "CHILDREN",
@@ -37,6 +37,9 @@ const EXTENSIONS: [&str; 34] = [
     "THREAD=ORDEREDSUBJECT",
     "THREAD=REFERENCES",
     "I18NLEVEL=1",
+    "MOVE",
+    "BINARY",
+    "PREVIEW",
     "IMAP4rev2",
 ];
 

@@ -4,3 +4,4 @@ mod channels;
 mod dialogues;
 mod fixture;
 mod limits;
+mod messages;
