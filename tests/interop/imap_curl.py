@@ -50,7 +50,7 @@ def commands(server):
     curl(place, "INBOX", "--request", 'UID MOVE 2 "Work 2026"')
     assert curl(place, "Work%202026;UID=1") == mails.letter(1)
     assert curl(place, "INBOX?ALL").split() == b"* SEARCH 1 2 3 4 5".split()
-    assert b"STORAGE" in curl(place, "", "--request", "GETQUOTAROOT INBOX")
+    assert b"QUOTAROOT" in curl(place, "", "--request", "GETQUOTAROOT INBOX")
     # RFC 5092 section 3: with the wrong UIDVALIDITY it is another mailbox.
     assert curl_run(place, "INBOX;UIDVALIDITY=7/;UID=1").returncode != 0
     assert curl_run(place, "Nowhere;UID=1").returncode != 0
