@@ -211,7 +211,7 @@ struct Counting {
 }
 
 impl Counting {
-    async fn do_as(&mut self, act: &Act) -> BTreeMap<u32, BTreeSet<String>> {
+    async fn act(&mut self, act: &Act) -> BTreeMap<u32, BTreeSet<String>> {
         let list = |uids: &[u32]| uids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let command = match act {
             Act::Store(change, flag, uids) => format!("UID STORE {} {change} ({flag})", list(uids)),
@@ -281,20 +281,20 @@ proptest! {
             for counting in &mut clients {
                 let lines = counting.client.ask("SELECT INBOX").await;
                 counting.hear(&lines);
-                counting.do_as(&Act::Look).await;
+                counting.act(&Act::Look).await;
             }
             let all: BTreeSet<u32> = model.inbox.keys().copied().collect();
             let mut known = [all.clone(), all];
             for (second, act) in &acts {
                 let which = usize::from(*second);
-                clients[which].do_as(act).await;
+                clients[which].act(act).await;
                 model.act(act, &known[which]);
                 known[which] = model.inbox.keys().copied().collect();
             }
             for counting in &mut clients {
                 let lines = counting.client.ask("NOOP").await;
                 counting.hear(&lines);
-                let told = counting.do_as(&Act::Look).await;
+                let told = counting.act(&Act::Look).await;
                 assert_eq!(told, model.inbox, "after {acts:?}");
                 assert_eq!(counting.uids.iter().copied().collect::<Option<Vec<_>>>(), Some(model.inbox.keys().copied().collect()));
             }
