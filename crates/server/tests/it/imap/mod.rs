@@ -5,3 +5,4 @@ mod dialogues;
 mod fixture;
 mod limits;
 mod messages;
+mod search;

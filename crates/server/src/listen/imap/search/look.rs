@@ -121,7 +121,7 @@ async fn ask_segments<'a>(place: &Place, plan: &Plan, open: Vec<Open<'a>>, hits:
     if open.len() <= WITHOUT_SEGMENTS_MAX {
         return Ok(open);
     }
-    let needles: Vec<Needle> = plan.texts.iter().take(RULED_OUT_MAX).map(|text| text.needle().clone()).collect();
+    let needles: Vec<Needle> = plan.texts.iter().take(RULED_OUT_MAX).map(Text::ruled_out_by).collect();
     let mut places: Vec<(MailId, usize)> =
         open.iter().enumerate().filter_map(|(index, one)| one.item.map(|item| (item.mail, index))).collect();
     places.sort_unstable();

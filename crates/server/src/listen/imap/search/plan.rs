@@ -249,10 +249,11 @@ impl Planner<'_> {
 }
 
 impl Text {
-    /// What is looked for.
-    pub(in crate::listen::imap) fn needle(&self) -> &Needle {
+    /// A text without which a message can't have this; an empty one, if the index does not keep what is asked about.
+    pub(in crate::listen::imap) fn ruled_out_by(&self) -> Needle {
         match self {
-            Self::Anywhere(needle) | Self::Body(needle) | Self::Field(_, needle) => needle,
+            Self::Field(name, _) if !Searchable::keeps_field(name) => Needle::new(""),
+            Self::Anywhere(needle) | Self::Body(needle) | Self::Field(_, needle) => needle.clone(),
         }
     }
 
