@@ -280,6 +280,7 @@ fn each_command_of_the_extension_is_in_a_dialogue() {
                     command::twoway::Command::Decide(decision, _) => decision.as_str(),
                     command::twoway::Command::Modes => "MODES",
                     command::twoway::Command::SetModes(_) => "SETMODES",
+                    command::twoway::Command::Undo(_) => "UNDO",
                     command::twoway::Command::Watch => "WATCH",
                     command::twoway::Command::Unwatch => "UNWATCH",
                 });
@@ -288,5 +289,8 @@ fn each_command_of_the_extension_is_in_a_dialogue() {
     }
     verbs.sort_unstable();
     verbs.dedup();
-    assert_eq!(verbs, ["ADD", "ALLOW", "BLOCK", "CONTACTS", "DISMISS", "ENTRIES", "MODES", "REMOVE", "SETMODES", "UNWATCH", "WATCH"]);
+    assert_eq!(
+        verbs,
+        ["ADD", "ALLOW", "BLOCK", "CONTACTS", "DISMISS", "ENTRIES", "MODES", "REMOVE", "SETMODES", "UNDO", "UNWATCH", "WATCH"]
+    );
 }

@@ -126,6 +126,9 @@ impl Acts<'_> {
         if wish.count == Some(0) {
             return Err(AdminError::usage("count", "expected at least 1 message"));
         }
+        if wish.list != EntryList::Expected && (wish.count.is_some() || wish.reference.is_some()) {
+            return Err(AdminError::usage("terms", "a number of messages and a reference go with who is expected"));
+        }
         if wish.reason.len() > REASON_OCTETS_MAX {
             return Err(AdminError::usage("reason", format!("a reason has at most {REASON_OCTETS_MAX} octets")));
         }

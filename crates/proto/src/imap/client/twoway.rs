@@ -163,6 +163,11 @@ impl Change {
         Self(twoway::Command::Watch)
     }
 
+    /// Takes back a change, as the history names it; the latest that was not taken back, if none is named.
+    pub fn undo(change: Option<String>) -> Self {
+        Self(twoway::Command::Undo(change))
+    }
+
     /// They are told no longer.
     pub fn unwatch() -> Self {
         Self(twoway::Command::Unwatch)

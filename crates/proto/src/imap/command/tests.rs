@@ -100,7 +100,10 @@ fn what_is_no_command_is_refused_with_a_reason() {
         ("a GETMETADATA \"\" /public/x", "expected the name of an entry, below /private or /shared at octet 17"),
         ("a COMPRESS LZ4", "expected DEFLATE at octet 11"),
         ("a AUTHENTICATE PLAIN !", "expected base64, or = at octet 21"),
-        ("a XTWOWAY FROB", "expected ENTRIES, ADD, REMOVE, CONTACTS, ALLOW, BLOCK, DISMISS, MODES, SETMODES, WATCH or UNWATCH at octet 10"),
+        (
+            "a XTWOWAY FROB",
+            "expected ENTRIES, ADD, REMOVE, CONTACTS, ALLOW, BLOCK, DISMISS, MODES, SETMODES, UNDO, WATCH or UNWATCH at octet 10",
+        ),
         ("a XTWOWAY SETMODES (LEGACY MAYBE)", "expected SCREENING, LEGACY or CLAIMS, and a word of each at octet 20"),
         ("a LOGIN {5}\r\nali", "the octets of a literal are missing"),
     ] {

@@ -38,6 +38,8 @@ pub enum Command {
     Modes,
     /// `SETMODES`: by other rules; what is not named stays.
     SetModes(Modes),
+    /// `UNDO`: takes back a change of all this, by its id in the history; the latest that was not taken back, if none is named.
+    Undo(Option<String>),
     /// `WATCH`: tell changes of all this from now on.
     Watch,
     /// `UNWATCH`: no longer.
@@ -152,19 +154,20 @@ words! {
     }
 }
 
-const FORM: &str = "ENTRIES, ADD, REMOVE, CONTACTS, ALLOW, BLOCK, DISMISS, MODES, SETMODES, WATCH or UNWATCH";
+const FORM: &str = "ENTRIES, ADD, REMOVE, CONTACTS, ALLOW, BLOCK, DISMISS, MODES, SETMODES, UNDO, WATCH or UNWATCH";
 const LIST: &str = "ALLOW, BLOCK, EXPECTED, REPLIED-TO or SITE";
 const WHO: &str = "an address, @domain, @.domain or list:ID";
 
 impl Command {
     /// ```abnf
-    /// xtwoway  = "XTWOWAY" SP ( entries / add / remove / contacts / decide / "MODES" / setmodes / "WATCH" / "UNWATCH" )
+    /// xtwoway  = "XTWOWAY" SP ( entries / add / remove / contacts / decide / "MODES" / setmodes / undo / "WATCH" / "UNWATCH" )
     /// entries  = "ENTRIES" [SP "(" list-name *(SP list-name) ")"] [SP page]
     /// add      = "ADD" SP list-name SP who [SP "(" item *(SP item) ")"]
     /// remove   = "REMOVE" SP list-name SP who
     /// contacts = "CONTACTS" [SP page] [SP "EVIDENCE"]
     /// decide   = ( "ALLOW" / "BLOCK" / "DISMISS" ) SP ( sender / "(" sender *(SP sender) ")" )
     /// setmodes = "SETMODES" SP "(" mode *(SP mode) ")"
+    /// undo     = "UNDO" [SP astring]       ; a change, as the history names it
     /// page     = "PAGE" SP nz-number [SP "AFTER" SP astring]
     /// item     = "UNTIL" SP date-time / "COUNT" SP nz-number / "REF" SP astring / "REASON" SP astring
     /// mode     = "SCREENING" SP ( "OFF" / "OBSERVE" / "ON" ) / "LEGACY" SP ( "DELIVER" / "KEEP" / "REFUSE" )
@@ -209,6 +212,11 @@ impl Command {
                 cursor.space()?;
                 Self::SetModes(Modes::read(cursor)?)
             }
+            "UNDO" if cursor.at_end() => Self::Undo(None),
+            "UNDO" => {
+                cursor.space()?;
+                Self::Undo(Some(cursor.text("what names a change")?))
+            }
             "WATCH" => Self::Watch,
             "UNWATCH" => Self::Unwatch,
             _ => return before.expected(FORM),
@@ -236,6 +244,8 @@ impl Command {
             }
             Self::Modes => out.put("MODES").done(),
             Self::SetModes(modes) => modes.write(out.put("SETMODES ")),
+            Self::Undo(None) => out.put("UNDO").done(),
+            Self::Undo(Some(change)) => out.put("UNDO ").astring(change.as_bytes()).done(),
             Self::Watch => out.put("WATCH").done(),
             Self::Unwatch => out.put("UNWATCH").done(),
         }

@@ -419,6 +419,7 @@ fn entries_modes_and_changes_are_asked_for_and_told() {
         (Change::remove(EntryList::Block, "@a.test"), "XTWOWAY REMOVE BLOCK @a.test"),
         (Change::watch(), "XTWOWAY WATCH"),
         (Change::unwatch(), "XTWOWAY UNWATCH"),
+        (Change::undo(None), "XTWOWAY UNDO"),
         (Change::modes(modes), "XTWOWAY SETMODES (SCREENING ON LEGACY KEEP)"),
         (Change::add(rows.rows[0].clone()), "XTWOWAY ADD ALLOW a@a.test"),
     ];
@@ -429,7 +430,7 @@ fn entries_modes_and_changes_are_asked_for_and_told() {
         dialogue.server(&format!("c{number} OK done\r\n"));
         assert!(matches!(asked.hear(dialogue.next()), Heard::Answer(text) if text == "done"));
     }
-    for (answer, refused) in [("c12 NO not you\r\n", true), ("c13 BAD what\r\n", false)] {
+    for (answer, refused) in [("c13 NO not you\r\n", true), ("c14 BAD what\r\n", false)] {
         let asked = dialogue.session.ask(Change::watch()).unwrap();
         dialogue.server(answer);
         let Heard::Unanswered(error) = asked.hear(dialogue.next()) else { panic!("an answer") };

@@ -19,8 +19,8 @@ use proto::limits::HEADER_OCTETS_MAX;
 use store::content::ContentWriter;
 use store::items::{Appended, NewItem};
 
-use super::flags;
 use super::talk::{Folder, Talk, Trouble, no, ok};
+use super::{flags, requests};
 use crate::world::WireError;
 
 /// Messages of one command: they are one transaction, which is to be short.
@@ -66,7 +66,11 @@ pub(super) async fn begin_replacing(talk: &mut Talk, replace: Replace) -> Result
 
 /// The UID of the message that is to go.
 fn replaced(talk: &mut Talk, replace: &Replace) -> Result<u32, Trouble> {
+    let account = talk.account.id;
     let selected = talk.selected()?;
+    if let Some(row) = selected.stored() {
+        requests::refuse_made(account, row.id)?;
+    }
     if selected.access == Access::ReadOnly {
         return Err(no(CodeWord::ReadOnly, "the mailbox was opened by EXAMINE").into());
     }
@@ -100,6 +104,7 @@ async fn accept(talk: &mut Talk, admitted: Result<Box<Upload>, Trouble>) -> Resu
 
 async fn admit(talk: &Talk, mailbox: &MailboxName, replaces: Option<u32>, message: AppendMessage) -> Result<Box<Upload>, Trouble> {
     let Folder::Stored(row) = talk.target(mailbox).await?;
+    requests::refuse_made(talk.account.id, row.id)?;
     let upload = Upload { mailbox: row.id, replaces, whole: Vec::new(), current: None, trouble: None };
     add(talk, Box::new(upload), message).await
 }

@@ -10,7 +10,10 @@ use proto::imap::server::{Event, State};
 use super::conversation::{Conversation, Turn, misuse};
 use super::news::{self, News};
 use super::talk::{Talk, Trouble, no, ok};
-use super::{append, copy, expunge, fetch, list, mailboxes, metadata, notify, quota, search, select, sort, special, status, store, thread};
+use super::{
+    append, copy, expunge, fetch, list, mailboxes, metadata, notify, quota, requests, search, select, sort, special, status, store, thread,
+    twoway,
+};
 use crate::listen::login::{self, Verdict};
 use crate::world::WireError;
 
@@ -91,8 +94,11 @@ async fn begin(conversation: Conversation, account: Account) -> Talk {
         // The client can make them itself, and the next login tries again.
         tracing::warn!(%error, "special folders were not made");
     }
+    if let Err(error) = requests::refresh(&conversation.node, account.id).await {
+        tracing::warn!(%error, "contact requests and the status of sent mail are not up to date");
+    }
     let news = News::of(&conversation.node, account.id);
-    Talk { conversation, account, selected: None, news, upload: None }
+    Talk { conversation, account, selected: None, news, upload: None, watching: None }
 }
 
 /// Acts on one event.
@@ -112,7 +118,10 @@ async fn act(talk: &mut Talk, event: Event) -> Result<(), WireError> {
             return Ok(());
         }
         Event::Messages => Box::pin(append::finish(talk)).await,
-        Event::Idle => return Box::pin(news::tell(talk)).await,
+        Event::Idle => {
+            requests::release_numbers(talk);
+            return Box::pin(news::tell(talk)).await;
+        }
         // Nothing to do; somebody known is not asked again; and the conversation does the last two itself.
         Event::IdleEnd | Event::Password { .. } | Event::Scram { .. } | Event::StartTls | Event::Compress => return Ok(()),
     };
@@ -136,6 +145,9 @@ pub(super) async fn finish(talk: &mut Talk, answered: Result<Status, Trouble>) -
 
 /// Answers a command.
 async fn answer(talk: &mut Talk, command: Command) -> Result<Status, Trouble> {
+    if let Some(status) = requests::answer(talk, &command).await? {
+        return Ok(status);
+    }
     match command {
         Command::Noop | Command::Check => Ok(ok("done")),
         Command::Select(command) => select::select(talk, command).await,
@@ -156,6 +168,7 @@ async fn answer(talk: &mut Talk, command: Command) -> Result<Status, Trouble> {
         Command::SetQuota(_) => Ok(quota::refused()),
         Command::GetMetadata(command) => metadata::show(talk, command).await,
         Command::SetMetadata(command) => metadata::set(talk, command).await,
+        Command::Twoway(command) => twoway::serve(talk, command).await,
         Command::Search(command) => search::search(talk, command).await,
         Command::Sort(command) => sort::sort(talk, command).await,
         Command::Thread(command) => thread::thread(talk, command).await,
@@ -164,7 +177,6 @@ async fn answer(talk: &mut Talk, command: Command) -> Result<Status, Trouble> {
         Command::Store(command) => store::store(talk, command).await,
         Command::Copy(command) => copy::copy(talk, command, Copying::Copy).await,
         Command::Move(command) => copy::copy(talk, command, Copying::Move).await,
-        Command::Twoway(_) => Ok(Status::new(Condition::No, "not served by this version").with(CodeWord::Cannot)),
         // The session answers these itself, or tells them by events of their own.
         Command::Capability
         | Command::Logout

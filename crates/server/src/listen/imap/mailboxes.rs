@@ -7,6 +7,7 @@ use proto::imap::response::mailbox::Namespaces;
 use proto::imap::response::{Data, Status};
 use store::mailboxes::{CreateMailbox, Created, Gone, Renamed, Subscribed, Subscription};
 
+use super::requests;
 use super::talk::{Folder, Talk, Trouble, no, ok};
 
 /// CREATE, with what the mailbox is for if the client says so.
@@ -16,6 +17,7 @@ pub(super) async fn create(talk: &mut Talk, command: Create) -> Result<Status, T
         [only] => Some(only),
         _ => return Err(no(CodeWord::UseAttr, "a mailbox is for one thing here").into()),
     };
+    requests::refuse_inside_made(talk, command.mailbox.as_str()).await?;
     let node = talk.node();
     let (id, now) = (node.new_mailbox_id(), node.world.now());
     let create = CreateMailbox { id, name: command.mailbox.as_str().to_owned(), special_use, now };
@@ -34,6 +36,7 @@ pub(super) async fn create(talk: &mut Talk, command: Create) -> Result<Status, T
 /// DELETE.
 pub(super) async fn delete(talk: &mut Talk, name: &MailboxName) -> Result<Status, Trouble> {
     let Folder::Stored(row) = talk.folder(name).await?;
+    requests::refuse_made(talk.account.id, row.id)?;
     let is_selected = talk.selected.as_ref().and_then(|selected| selected.stored()).is_some_and(|selected| selected.id == row.id);
     let gone = talk.node().store.delete_mailbox(talk.account.id, row.id).await?;
     Ok(match gone {
@@ -51,6 +54,8 @@ pub(super) async fn delete(talk: &mut Talk, name: &MailboxName) -> Result<Status
 
 /// RENAME; of INBOX, its messages move (RFC 9051 section 6.3.6).
 pub(super) async fn rename(talk: &mut Talk, from: &MailboxName, to: &MailboxName) -> Result<Status, Trouble> {
+    requests::refuse_name(talk, from).await?;
+    requests::refuse_inside_made(talk, to.as_str()).await?;
     let node = talk.node();
     // As in CREATE: a delimiter at the end says that others will be inside it.
     let to = to.as_str().trim_end_matches(proto::imap::mailbox_name::DELIMITER);

@@ -9,13 +9,17 @@ use proto::imap::response::{Data, Status};
 use store::annotations::{ANNOTATION_OCTETS_MAX, Annotated};
 
 use super::talk::{Folder, Talk, Trouble, no, ok};
+use super::twoway;
 
 /// Entries by name.
 pub(super) type Entries = BTreeMap<String, Vec<u8>>;
 
 /// GETMETADATA.
 pub(super) async fn show(talk: &mut Talk, command: GetMetadata) -> Result<Status, Trouble> {
-    let entries = entries(talk, command.mailbox.as_ref()).await?;
+    let mut entries = entries(talk, command.mailbox.as_ref()).await?;
+    if command.mailbox.is_none() && command.entries.iter().any(|asked| twoway::metadata::is_asked_for(asked.as_str())) {
+        entries.extend(twoway::metadata::entries(talk).await?);
+    }
     let mut told = Vec::new();
     let mut longest = 0;
     for (name, value) in wanted(&entries, &command) {
@@ -70,6 +74,10 @@ pub(super) async fn set(talk: &mut Talk, command: SetMetadata) -> Result<Status,
         return Err(refusal.into());
     }
     let values = command.values.into_iter().map(|(name, value)| (name.as_str().to_owned(), value)).collect();
+    let (modes, values) = if mailbox.is_none() { twoway::metadata::split(values)? } else { (None, values) };
+    if let Some(modes) = modes {
+        twoway::set_modes(talk, modes).await?;
+    }
     Ok(match talk.node().store.set_annotations(talk.account.id, mailbox, values).await? {
         Annotated::Done => ok("kept"),
         Annotated::TooMany => no(Code::MetadataTooMany, "there are as many entries as there may be"),

@@ -21,6 +21,7 @@ pub mod news;
 pub mod notify;
 mod offers;
 pub mod quota;
+pub mod requests;
 mod search;
 pub mod select;
 mod sort;
@@ -29,6 +30,7 @@ pub mod status;
 pub mod store;
 pub mod talk;
 mod thread;
+pub mod twoway;
 mod yielding;
 
 use std::sync::Arc;

@@ -12,6 +12,7 @@ use store::watch::Watch;
 use super::contents::{self, Since};
 use super::notify::{self, Registration};
 use super::talk::{Folder, Talk, Trouble};
+use super::{requests, twoway};
 use crate::node::Node;
 use crate::world::WireError;
 
@@ -75,12 +76,16 @@ pub async fn tell(talk: &mut Talk) -> Result<(), WireError> {
 /// # Errors
 /// The store's, or the connection is of no more use.
 pub async fn catch_up(talk: &mut Talk) -> Result<(), Trouble> {
+    let holds = talk.selected.as_ref().is_some_and(|selected| selected.holds_numbers);
     let session = &talk.conversation.session;
-    let renumbering = if session.may_renumber() { Renumbering::May } else { Renumbering::MayNot };
+    let renumbering = if session.may_renumber() && !holds { Renumbering::May } else { Renumbering::MayNot };
     // Between commands, only what was asked for (RFC 5465 section 6).
     let is_awaited =
         session.is_idle() || session.tag().is_some() || talk.news.registration.as_ref().is_some_and(|wanted| wanted.of_selected());
     let due = talk.news.due().await;
+    if due.others && requests::is_concerned(talk) {
+        requests::refresh(talk.node(), talk.account.id).await?;
+    }
     if due.selected && is_awaited {
         catch_up_selected(talk, renumbering).await?;
         talk.news.due.selected = false;
@@ -89,6 +94,7 @@ pub async fn catch_up(talk: &mut Talk) -> Result<(), Trouble> {
         say(talk, told).await?;
     }
     if due.others {
+        twoway::watching::tell(talk).await?;
         notify::tell(talk).await?;
         talk.news.due.others = false;
     }

@@ -15,7 +15,7 @@ use proto::imap::view::{Message, View};
 use store::MailboxRow;
 
 use super::talk::{Folder, Selected, Talk, Trouble, no, ok};
-use super::{contents, list};
+use super::{contents, list, requests};
 
 /// Opens a mailbox.
 pub(super) async fn select(talk: &mut Talk, command: Select) -> Result<Status, Trouble> {
@@ -30,11 +30,13 @@ async fn select_stored(talk: &mut Talk, command: &Select, row: &MailboxRow) -> R
     let opened = contents::open(&talk.conversation.node, talk.account.id, row.id).await?;
     let Some((row, contents)) = opened else { return Err(no(CodeWord::NonExistent, "there is no mailbox of this name").into()) };
     let view = View::new(contents);
+    let command = &Select { access: requests::access(talk.account.id, row.id, command.access), ..command.clone() };
     describe(talk, command, &row, &view).await?;
     if let Some(qresync) = &command.qresync {
         resynchronise(talk, qresync, &row, &view).await?;
     }
-    talk.selected = Some(Selected { folder: Folder::Stored(row), access: command.access, view, saved_search: Vec::new() });
+    talk.selected =
+        Some(Selected { folder: Folder::Stored(row), access: command.access, view, saved_search: Vec::new(), holds_numbers: false });
     Ok(match command.access {
         Access::ReadWrite => ok("it is open").with(CodeWord::ReadWrite),
         Access::ReadOnly => ok("it is open for reading").with(CodeWord::ReadOnly),
@@ -129,8 +131,15 @@ async fn vanished_since(talk: &Talk, qresync: &Qresync, row: &MailboxRow, view: 
 
 /// CLOSE: closes the mailbox, and removes what has `\Deleted`, without a word of it (RFC 9051 section 6.4.1).
 pub(super) async fn close(talk: &mut Talk) -> Result<Status, Trouble> {
+    let is_made = match requests::expunge(talk, None).await {
+        Ok(status) => status.is_some(),
+        // What is not removed stays, with its flag; the mailbox is closed all the same.
+        Err(Trouble::Refused(_)) => true,
+        Err(trouble) => return Err(trouble),
+    };
     let Some(selected) = talk.selected.take() else { return Ok(ok("closed")) };
-    if selected.access == Access::ReadWrite
+    if !is_made
+        && selected.access == Access::ReadWrite
         && let Folder::Stored(row) = &selected.folder
     {
         talk.node().store.expunge(talk.account.id, row.id, None).await?;

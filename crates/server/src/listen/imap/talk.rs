@@ -13,6 +13,8 @@ use store::{Account, MailboxRow, StoreError};
 use super::append::Upload;
 use super::conversation::{Conversation, misuse};
 use super::news::News;
+use super::requests;
+use super::twoway::watching::Watching;
 use crate::node::Node;
 use crate::world::WireError;
 
@@ -28,6 +30,8 @@ pub struct Talk {
     pub news: News,
     /// Messages on their way in.
     pub upload: Option<Box<Upload>>,
+    /// What a client that watches its lists has been told of them.
+    pub watching: Option<Box<Watching>>,
 }
 
 /// A mailbox that is open.
@@ -40,6 +44,8 @@ pub struct Selected {
     pub view: View,
     /// The UIDs of the last search that was saved (RFC 5182).
     pub saved_search: Vec<u32>,
+    /// Messages went that the client did not ask to see go: their numbers stay until it asks what is new.
+    pub holds_numbers: bool,
 }
 
 /// A mailbox, kept or made up.
@@ -85,7 +91,8 @@ impl Talk {
     /// There is none, or the store's.
     pub async fn folder(&self, name: &MailboxName) -> Result<Folder, Trouble> {
         let found = self.node().store.mailbox_named(self.account.id, name.as_str()).await?;
-        found.map(Folder::Stored).ok_or_else(|| no(CodeWord::NonExistent, "there is no mailbox of this name").into())
+        let row = found.ok_or_else(|| no(CodeWord::NonExistent, "there is no mailbox of this name"))?;
+        Ok(Folder::Stored(requests::freshen(self.node(), self.account.id, row).await?))
     }
 
     /// The mailbox of this name, in which messages can be put; otherwise the client is told that it could create it.

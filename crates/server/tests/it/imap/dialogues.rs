@@ -2,7 +2,9 @@
 //!
 //! `C:` is what the client says, `S:` what it must hear; `...` in it stands for anything. `C2:` and `S2:` are a second
 //! client's, who connects when it first speaks, and so on. A client that begins with `C:` is alice, and logged in already;
-//! with `C0:` (and `S0:`), nobody knows who it is. `T: 31m` lets time pass. What begins with `#` is for the reader.
+//! with `C0:` (and `S0:`), nobody knows who it is. `T: 31m` lets time pass. `N: bob@b.test` is a notice from bob for alice, about
+//! which nothing was decided before; `K: bob@b.test <id>` a message that alice sends him, `D: bob@b.test` its confirmation. What
+//! begins with `#` is for the reader.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -35,6 +37,15 @@ async fn play(server: &Server, name: &str, text: &str) {
         let said = said.strip_prefix(' ').unwrap_or(said);
         if who == "T" {
             server.wait(server::config::parse_duration(said).unwrap()).await;
+            continue;
+        }
+        if let "N" | "K" | "D" = who {
+            let (address, id) = said.split_once(' ').unwrap_or((said, ""));
+            match who {
+                "N" => server.knock(address).await,
+                "K" => server.keep(address, id).await,
+                _ => server.confirm(address).await,
+            }
             continue;
         }
         let (side, which) = who.split_at(1);

@@ -254,6 +254,11 @@ impl Server {
         client
     }
 
+    /// The account of alice.
+    pub(crate) async fn account(&self) -> store::Account {
+        self.node.store.account(&"alice@a.test".parse().unwrap()).await.unwrap().unwrap()
+    }
+
     /// The invariants of all that is stored.
     async fn check(&self) {
         let violations = self.node.store.check().await.unwrap();
@@ -269,6 +274,17 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// Of a server with a clock of its own, at its port 993.
+    pub(crate) async fn of(node: &Arc<Node>) -> Self {
+        let (ours, theirs) = tokio::io::duplex(PIPE_OCTETS);
+        let wire = TestWire { stream: theirs, clock: Clock(watch::Sender::new(Timestamp::EPOCH)) };
+        tokio::spawn(listen::serve(Arc::clone(node), Service::Imaps, Box::new(wire)));
+        let mut client = Self { stream: ours, received: Vec::new(), tag: 0 };
+        let greeting = client.line().await;
+        assert!(greeting.starts_with("* OK ["), "{greeting}");
+        client
+    }
+
     /// Sends octets.
     pub(crate) async fn send(&mut self, octets: &[u8]) {
         let sent = tokio::time::timeout(PATIENCE, self.stream.write_all(octets)).await;

@@ -1,8 +1,10 @@
 //! Sessions with mail programs: whole servers without a network, each with a store of its own.
 
 mod channels;
+mod consent;
 mod dialogues;
 mod fixture;
 mod limits;
 mod messages;
 mod search;
+mod traffic;
