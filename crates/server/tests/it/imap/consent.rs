@@ -74,3 +74,8 @@ async fn what_waits_comes_after(commands: &[&str]) {
 async fn moving_a_request_to_the_inbox_fetches_what_waits() {
     what_waits_comes_after(&["MOVE 1 INBOX"]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copying_it_marking_it_and_expunging_fetches_it_once() {
+    what_waits_comes_after(&["UID COPY 1 INBOX", "UID STORE 1 +FLAGS (\\Deleted)", "EXPUNGE"]).await;
+}
