@@ -5,6 +5,7 @@ mod consent;
 mod files;
 mod manual;
 mod operator;
+mod rules;
 
 use std::ffi::OsString;
 use std::io::{Read as _, Write};
@@ -19,9 +20,9 @@ use crate::config::Config;
 use crate::metrics::health::{self, Health};
 use crate::progress::{Progress, Shown};
 use crate::{logs, metrics, serve, tls};
-use arguments::{Account, AppPasswords, Arguments, Command, ConfigCommand, Contacts, Entries, Expected, History, Index, Mail, Sent};
+use arguments::{Account, AppPasswords, Arguments, Command, ConfigCommand, Contacts, Entries, Expected, History, Index, Mail};
 
-use operator::Man;
+use operator::{Man, Sent};
 
 pub use arguments::{Demo, Peer};
 
@@ -194,6 +195,8 @@ fn request(command: Command) -> Result<Request, AdminError> {
             Mail::Show { id, raw } => Request::MailShow { address, id, form: if raw { Form::Raw } else { Form::Readable } },
             Mail::Export { .. } | Mail::Import { .. } => return Err(AdminError::usage("usage", "this command works on files")),
         },
+        Command::Rules { address, what } => rules::rules(address, what)?,
+        Command::Absence { address, what } => rules::away(address, what)?,
         Command::Queue(queue) => queue.into(),
         Command::Domain(domain) => domain.into(),
         Command::Index(Index::Status { address }) => Request::IndexStatus { address },

@@ -66,6 +66,14 @@ impl Store {
     /// # Errors
     /// The store is not available.
     pub async fn set_rules(&self, account: AccountId, rules: RuleSet) -> Result<Wished> {
+        self.set_wishes(account, rules, None).await
+    }
+
+    /// Sets the rules of an account, all of them, and the absence reply if one is given: both or neither.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn set_wishes(&self, account: AccountId, rules: RuleSet, absence: Option<Absence>) -> Result<Wished> {
         let rules = match rules.checked() {
             Ok(rules) => rules,
             Err(error) => return Ok(Wished::Unfit(error)),
@@ -74,7 +82,16 @@ impl Store {
         if json.as_ref().is_some_and(|json| json.len() > RULES_OCTETS_MAX) {
             return Ok(Wished::Unfit(RulesError::TooLong));
         }
-        self.set(account, move |tx, part| tx.execute(SET_RULES, params![part, account, json.as_deref()]).map(drop)).await
+        let absence = absence.as_ref().map(to_json).transpose()?;
+        let set = move |tx: &mut dyn Tx, part: Partition| {
+            tx.execute(SET_RULES, params![part, account, json.as_deref()])?;
+            if let Some(absence) = &absence {
+                tx.execute(FORGET_ALL, params![part, account])?;
+                tx.execute(SET_ABSENCE, params![part, account, absence.as_str()])?;
+            }
+            Ok(())
+        };
+        self.set(account, set).await
     }
 
     /// Sets the absence reply of an account, or takes it away. Who was given the one before may be given this one.

@@ -10,6 +10,7 @@ mod import;
 mod index;
 mod messages;
 mod queue;
+mod rules;
 mod sent;
 
 use std::os::unix::fs::DirBuilderExt as _;
@@ -60,6 +61,15 @@ pub async fn run_with(desk: &Desk, request: Request, incoming: &mut dyn Incoming
         Request::EntryList { address, list } => entries::list(desk, &address, list).await,
         Request::HistoryList { address } => history::list(desk, &address).await,
         Request::HistoryUndo { address, change } => history::undo(desk, &address, change).await,
+        Request::RulesList { address } => rules::list(desk, &address).await,
+        Request::RulesShow { address } => rules::show(desk, &address).await,
+        Request::RulesSet { address, rules, absence } => rules::set(desk, &address, rules, absence).await,
+        Request::RulesExport { address } => rules::export_sieve(desk, &address).await,
+        Request::RulesTest { address, header, size_octets, to, allowed_by } => {
+            rules::test(desk, &address, rules::Trial { header: &header, size_octets, to, allowed_by }).await
+        }
+        Request::AbsenceShow { address } => rules::absence(desk, &address).await,
+        Request::AbsenceSet { address, absence } => rules::set_absence(desk, &address, absence).await,
         Request::ContactList { address } => contacts::list(desk, &address).await,
         Request::ContactDismiss { address, who } => contacts::dismiss(desk, &address, &who).await,
         Request::SentList { address } => sent::list(desk, &address).await,

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use delivery::absence::Absence;
 use delivery::consent::{Claims, Legacy, Screening, Who};
+use delivery::rules::{Allowance, RuleSet};
 use mail::address::{Domain, Mailbox};
 use mail::id::{EntryId, MailId, NoticeId};
 use mail::time::Timestamp;
@@ -153,6 +155,55 @@ pub enum Request {
         address: Mailbox,
         /// Which.
         change: EntryId,
+    },
+    /// `rules ADDR list`
+    RulesList {
+        /// Whose.
+        address: Mailbox,
+    },
+    /// `rules ADDR show`
+    RulesShow {
+        /// Whose.
+        address: Mailbox,
+    },
+    /// `rules ADDR set`, `rules ADDR import-sieve`
+    RulesSet {
+        /// Whose.
+        address: Mailbox,
+        /// All of them.
+        rules: RuleSet,
+        /// A new one, if the script has one.
+        absence: Option<Absence>,
+    },
+    /// `rules ADDR export-sieve`
+    RulesExport {
+        /// Whose.
+        address: Mailbox,
+    },
+    /// `rules ADDR test`
+    RulesTest {
+        /// Whose.
+        address: Mailbox,
+        /// The message's header section.
+        header: String,
+        /// All of the message.
+        size_octets: u64,
+        /// Whom it was sent to; the account's address if none.
+        to: Option<Mailbox>,
+        /// By what it was let in.
+        allowed_by: Allowance,
+    },
+    /// `absence ADDR show`
+    AbsenceShow {
+        /// Whose.
+        address: Mailbox,
+    },
+    /// `absence ADDR set`, `absence ADDR off`
+    AbsenceSet {
+        /// Whose.
+        address: Mailbox,
+        /// A new one, or none any more.
+        absence: Option<Absence>,
     },
     /// `contacts ADDR list`
     ContactList {

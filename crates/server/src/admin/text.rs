@@ -2,6 +2,7 @@
 
 mod domains;
 mod queue;
+mod rules;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use mail::address::Mailbox;
@@ -46,6 +47,12 @@ pub fn render(request: &Request, document: &Value) -> String {
         Request::AccountList => table(ACCOUNTS, document, "There are no accounts yet: `twoway account add` makes one."),
         Request::EntryList { list, address } => entries(*list, address, document),
         Request::HistoryList { address } => table(HISTORY, document, &format!("Nothing was changed for {address}.")),
+        Request::RulesList { address } => table(rules::RULES, document, &format!("{address} has no rules.")),
+        Request::RulesShow { .. } => serde_json::to_string_pretty(document).unwrap_or_default(),
+        Request::RulesSet { .. } => format!("{} has {} rules now.", field(document, "address"), field(document, "rules")),
+        Request::RulesExport { .. } => document.get("sieve").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        Request::RulesTest { .. } => rules::tested(document),
+        Request::AbsenceShow { .. } | Request::AbsenceSet { .. } => rules::absence(document),
         Request::ContactList { address } => table(CONTACTS, document, &format!("Nobody waits to be let in by {address}.")),
         Request::SentList { address } => table(SENT, document, &format!("{address} has sent nothing, or nothing of late.")),
         Request::MailList { address, .. } => table(MAIL, document, &format!("No mail there of {address}.")),

@@ -19,7 +19,8 @@ use store::quota::Limit;
 pub(super) use consent::{Consent, Server, Wish};
 use modes::{ClaimsArgument, LegacyArgument, ScreeningArgument};
 
-use super::operator::{DomainCommand, Man, Queue};
+use super::operator::{DomainCommand, Man, Queue, Sent};
+use super::rules::{Away, Rules};
 
 /// A mail server for Two-Way Mail: messages wait at their origin until the recipient lets them in.
 #[derive(Debug, Parser)]
@@ -94,6 +95,20 @@ pub(super) enum Command {
         address: Mailbox,
         #[command(subcommand)]
         what: History,
+    },
+    /// What is done with mail as it is delivered: filed, flagged, sent on, thrown away.
+    Rules {
+        /// The mailbox.
+        address: Mailbox,
+        #[command(subcommand)]
+        what: Rules,
+    },
+    /// What is said to who writes while the owner is away.
+    Absence {
+        /// The mailbox.
+        address: Mailbox,
+        #[command(subcommand)]
+        what: Away,
     },
     /// Who has written, and waits for a decision.
     Contacts {
@@ -428,18 +443,6 @@ pub(super) enum Contacts {
     Dismiss {
         /// An address, @domain, @.domain (with subdomains) or list:ID.
         who: Who,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Sent {
-    /// Latest first.
-    List,
-    /// Takes a message back that nobody has collected: by the id of a transfer, or of a message.
-    Withdraw {
-        /// As `sent ADDR list` shows it.
-        #[arg(allow_hyphen_values = true)]
-        id: String,
     },
 }
 

@@ -1,4 +1,4 @@
-//! What an administrator types about the queue, the domains, and the program itself.
+//! What an administrator types about the queue, what was sent, the domains, and the program itself.
 
 use std::path::PathBuf;
 
@@ -105,4 +105,16 @@ impl From<DomainCommand> for Request {
             DomainCommand::Check { domain } => Self::DomainCheck { domain },
         }
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Sent {
+    /// Latest first.
+    List,
+    /// Takes a message back that nobody has collected: by the id of a transfer, or of a message.
+    Withdraw {
+        /// As `sent ADDR list` shows it.
+        #[arg(allow_hyphen_values = true)]
+        id: String,
+    },
 }

@@ -34,6 +34,11 @@ fn every_command_of_the_interface_is_understood() {
         ("block a@a.test add list:news.b.test", "entry-add"),
         ("expected a@a.test add @b.test --until 1h --count 3", "expected-add"),
         ("expected a@a.test add @b.test --until 2030-01-01T12:00:00Z", "expected-add"),
+        ("rules a@a.test list", "rules-list"),
+        ("rules a@a.test show", "rules-show"),
+        ("rules a@a.test export-sieve", "rules-export"),
+        ("absence a@a.test show", "absence-show"),
+        ("absence a@a.test off", "absence-set"),
         ("contacts a@a.test list", "contact-list"),
         ("contacts a@a.test allow b@b.test", "entry-add"),
         ("contacts a@a.test block b@b.test", "entry-add"),
@@ -136,5 +141,38 @@ fn every_command_has_a_page_of_the_manual_with_something_on_it() {
         assert!(text.starts_with(".ie") && text.contains(".SH NAME") && text.contains(".SH SYNOPSIS"), "{path}: {text}");
         let about = command.get_about().unwrap().to_string();
         assert!(about.split(' ').next().is_some_and(|word| text.contains(word.trim_end_matches('.'))), "{path}: {text}");
+    }
+}
+
+#[test]
+fn rules_and_absence_replies_are_read_from_files_and_refused_with_their_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let good = file("good.json", r#"{"version": 1, "rules": [{"if": "always", "then": ["keep"]}]}"#);
+    assert!(matches!(typed(&format!("rules a@a.test set {good}")), Ok(Request::RulesSet { absence: None, .. })));
+    let script = file("good.sieve", "require \"vacation\"; vacation \"Away\"; if true { stop; }");
+    let Ok(Request::RulesSet { rules, absence: Some(absence), .. }) = typed(&format!("rules a@a.test import-sieve {script}")) else {
+        panic!()
+    };
+    assert_eq!((rules.rules.len(), absence.text.as_str()), (1, "Away"));
+    let message = file("message", "From: b@b.test\r\nSubject: x\r\n\r\nHi\r\n");
+    assert!(matches!(typed(&format!("rules a@a.test test {message}")), Ok(Request::RulesTest { size_octets: 34, .. })));
+    let text = file("away.txt", "I am away.\n");
+    assert!(typed(&format!("absence a@a.test set --text-file {text} --days 3 --until 2030-01-01T12:00:00Z")).is_ok());
+    for (line, said) in [
+        (format!("rules a@a.test set {script}"), "good.sieve: expected value at line 1 column 1"),
+        (format!("rules a@a.test set {}", file("bad.json", r#"{"version": 3, "rules": []}"#)), "bad.json: version 3 of rules"),
+        (format!("rules a@a.test import-sieve {good}"), "good.json: line 1, column 1: expected"),
+        (format!("rules a@a.test import-sieve {}", file("bad.sieve", "keep;\nreject \"x\";")), "bad.sieve: line 2, column 1: no rule can"),
+        (format!("rules a@a.test set {}/none", directory.path().display()), "none: No such file"),
+        (format!("absence a@a.test set --text-file {text} --days 31"), "31 days; expected 1 to 30"),
+        (format!("absence a@a.test set --text-file {}", file("empty", "")), "expected a text of 1 to"),
+    ] {
+        let error = typed(&line).unwrap_err();
+        assert!(error.message.contains(said), "{line}: {}", error.message);
     }
 }
