@@ -64,8 +64,8 @@ impl Session {
             return Err(Misuse::ResponseOpen);
         }
         let is_time = match &self.phase {
-            Phase::Deciding(_, Question::Command { .. } | Question::Messages) | Phase::Idle(_) => true,
-            Phase::Commands => self.between_commands.is_some(),
+            Phase::Deciding(_, Question::Command { .. } | Question::Message { .. } | Question::Messages) | Phase::Idle(_) => true,
+            Phase::Commands | Phase::Content { .. } | Phase::BehindContent { .. } | Phase::Discarding(_) => self.between_commands.is_some(),
             _ => false,
         };
         if !is_time {

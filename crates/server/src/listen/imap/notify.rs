@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use mail::id::MailboxId;
+use proto::imap::command::Numbering;
+use proto::imap::command::fetch::{Fetch, FetchItem};
 use proto::imap::command::mailbox::StatusItem;
 use proto::imap::command::notify::{Event, EventGroup, Filter, Notify, OtherEvent};
 use proto::imap::mailbox_name::{DELIMITER, MailboxName};
@@ -10,12 +12,13 @@ use proto::imap::numbers::Numbers;
 use proto::imap::response::code::Code;
 use proto::imap::response::mailbox::{Attribute, Listed};
 use proto::imap::response::{Data, Status};
+use proto::imap::sequence_set::{Messages, SequenceSet};
 use proto::imap::server::Extension;
 use proto::imap::view::Renumbering;
 use store::MailboxRow;
 
 use super::talk::{Talk, Trouble, no, ok};
-use super::{list, status};
+use super::{fetch, list, status};
 
 /// What a client wants to hear, and how the mailboxes were when it last did.
 pub struct Registration {
@@ -27,6 +30,15 @@ impl Registration {
     /// Whether anything of the open mailbox is told between commands.
     pub fn of_selected(&self) -> bool {
         self.groups.iter().any(|group| is_selected(&group.filter) && !group.events.is_empty())
+    }
+}
+
+impl Registration {
+    /// What is told at once of messages that come into the open mailbox.
+    fn of_new(&self) -> Option<Vec<FetchItem>> {
+        let group = self.groups.iter().find(|group| is_selected(&group.filter))?;
+        let items = group.events.iter().find_map(|event| if let Event::MessageNew(items) = event { Some(items) } else { None })?;
+        (!items.is_empty()).then(|| items.clone())
     }
 }
 
@@ -110,9 +122,12 @@ pub(super) async fn tell(talk: &mut Talk) -> Result<(), Trouble> {
 ///
 /// # Errors
 /// The store's, or the connection is of no more use.
-#[expect(clippy::unused_async, reason = "the answer to FETCH, which reads the store, goes here")]
-pub(super) async fn tell_new(_talk: &mut Talk, _new: &Numbers) -> Result<(), Trouble> {
-    Ok(())
+pub(super) async fn tell_new(talk: &mut Talk, new: &Numbers) -> Result<(), Trouble> {
+    let items = talk.news.registration.as_ref().and_then(|wanted| wanted.of_new());
+    let (Some(items), Some(set)) = (items, SequenceSet::of(new)) else { return Ok(()) };
+    let wanted = Fetch { numbering: Numbering::Uid, messages: Messages::Set(set), items, changed_since: None, partial: None };
+    // A message that is gone meanwhile is told so as any other is.
+    fetch::fetch(talk, wanted).await.map(drop)
 }
 
 fn selected(talk: &Talk) -> Option<MailboxId> {
