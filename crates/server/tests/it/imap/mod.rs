@@ -6,5 +6,6 @@ mod dialogues;
 mod fixture;
 mod limits;
 mod messages;
+mod model;
 mod search;
 mod traffic;
