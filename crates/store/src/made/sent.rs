@@ -35,8 +35,9 @@ statements! {
     INTERNET_ID = "SELECT internet_id FROM message WHERE part = ?1 AND id = ?2";
     STATES = "SELECT t.state FROM message m JOIN transfer t ON t.part = m.part AND t.message = m.id \
               WHERE m.part = ?1 AND m.account = ?2 AND m.internet_id = ?3";
-    COPIES = "SELECT i.mailbox, i.uid FROM mail m JOIN item i ON i.part = m.part AND i.account = m.account AND i.mail = m.id \
-              WHERE m.part = ?1 AND m.account = ?2 AND m.internet_id = ?3 ORDER BY i.mailbox, i.uid LIMIT ?4";
+    // SQLite keeps the order of a CROSS JOIN. For the sake of ORDER BY, it would look through all items of the account.
+    COPIES = "SELECT i.mailbox, i.uid FROM mail m CROSS JOIN item i WHERE m.part = ?1 AND m.account = ?2 AND m.internet_id = ?3 \
+              AND i.part = m.part AND i.account = m.account AND i.mail = m.id ORDER BY i.mailbox, i.uid LIMIT ?4";
     APPENDED = "UPDATE mail SET internet_id = ?4 WHERE part = ?1 AND account = ?2 AND id = ?3";
 }
 
