@@ -19,8 +19,9 @@ use proto::limits::HEADER_OCTETS_MAX;
 use store::content::ContentWriter;
 use store::items::{Appended, NewItem};
 
+use super::requests::Meaning;
 use super::talk::{Folder, Talk, Trouble, no, ok};
-use super::{flags, requests};
+use super::{brought, flags, requests};
 use crate::world::WireError;
 
 /// Messages of one command: they are one transaction, which is to be short.
@@ -29,6 +30,8 @@ const MESSAGES_MAX: usize = 100;
 /// Messages on their way into a mailbox.
 pub struct Upload {
     mailbox: MailboxId,
+    /// What a contact request means there, if anything, and the mailbox's name.
+    meaning: Option<(Meaning, String)>,
     /// The UID of the message that goes when these are there.
     replaces: Option<u32>,
     /// Those that are here.
@@ -105,7 +108,8 @@ async fn accept(talk: &mut Talk, admitted: Result<Box<Upload>, Trouble>) -> Resu
 async fn admit(talk: &Talk, mailbox: &MailboxName, replaces: Option<u32>, message: AppendMessage) -> Result<Box<Upload>, Trouble> {
     let Folder::Stored(row) = talk.target(mailbox).await?;
     requests::refuse_made(talk.account.id, row.id)?;
-    let upload = Upload { mailbox: row.id, replaces, whole: Vec::new(), current: None, trouble: None };
+    let meaning = requests::meaning(talk.account.id, &row).ok().map(|meaning| (meaning, row.name));
+    let upload = Upload { mailbox: row.id, meaning, replaces, whole: Vec::new(), current: None, trouble: None };
     add(talk, Box::new(upload), message).await
 }
 
@@ -157,9 +161,12 @@ pub(super) async fn take(talk: &mut Talk, octets: &[u8]) {
 pub(super) async fn finish(talk: &mut Talk) -> Result<Status, Trouble> {
     let Some(mut upload) = talk.upload.take() else { return Err(Status::new(Condition::Bad, "nothing came").into()) };
     upload.end_message(talk).await;
-    let Upload { mailbox, replaces, whole, trouble, .. } = *upload;
+    let Upload { mailbox, meaning, replaces, whole, trouble, .. } = *upload;
     if let Some(trouble) = trouble {
         return Err(trouble);
+    }
+    if let Some((meaning, target)) = meaning {
+        brought::decide(talk, meaning, &target, &whole).await?;
     }
     let node = talk.node();
     let now = node.world.now();

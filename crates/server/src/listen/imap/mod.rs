@@ -5,6 +5,7 @@
 //! others do meanwhile is told by `news`.
 
 pub mod append;
+mod brought;
 pub mod contents;
 pub mod conversation;
 pub mod copy;

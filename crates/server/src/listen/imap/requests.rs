@@ -24,16 +24,16 @@ use crate::admin::{AdminError, Fault};
 use crate::node::Node;
 
 /// Senders that one command decides about: nobody means to let in a whole page by one slip of the hand.
-const DECIDED_MAX: usize = 20;
+pub(super) const DECIDED_MAX: usize = 20;
 /// More messages than the list of contact attempts has rows.
-const REQUESTS_MAX: usize = 1_000;
+pub(super) const REQUESTS_MAX: usize = 1_000;
 
 /// What a decision is made through, for entries and the history.
 pub(super) const THROUGH: &str = "imap";
 
 /// What moving a request somewhere means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meaning {
+pub(super) enum Meaning {
     Allow,
     Block,
     Dismiss,
@@ -170,7 +170,7 @@ async fn decide(talk: &mut Talk, command: &Copy, is_move: bool) -> Result<Option
     })))
 }
 
-fn meaning(account: AccountId, target: &MailboxRow) -> Result<Meaning, Trouble> {
+pub(super) fn meaning(account: AccountId, target: &MailboxRow) -> Result<Meaning, Trouble> {
     let is_called = |name: &str| target.special_use.is_none() && target.name.eq_ignore_ascii_case(name);
     if target.id == MailboxId::inbox_of(account) {
         Ok(Meaning::Allow)
@@ -184,12 +184,12 @@ fn meaning(account: AccountId, target: &MailboxRow) -> Result<Meaning, Trouble> 
     }
 }
 
-fn too_many() -> Status {
+pub(super) fn too_many() -> Status {
     let why = "this decides about 20 senders at most; for more, use XTWOWAY ALLOW, BLOCK or DISMISS, or `twoway contacts`";
     no(CodeWord::Limit, why)
 }
 
-async fn act(talk: &Talk, sender: Mailbox, meaning: Meaning, target: &str) -> Result<(), Trouble> {
+pub(super) async fn act(talk: &Talk, sender: Mailbox, meaning: Meaning, target: &str) -> Result<(), Trouble> {
     let acts = Acts::of(talk.node(), &talk.account, THROUGH);
     let who = Who::Address(sender);
     let reason = format!("contact request moved to {target}");
