@@ -1,6 +1,11 @@
 """Who gets in: contact attempts, allowing, blocking, dismissing, expecting, answering, and taking it all back."""
 
-from cases import Cases
+import json
+import os
+import subprocess
+import tempfile
+
+from cases import Cases, Skipped
 from server import token
 
 CASES = Cases("consent")
@@ -211,3 +216,35 @@ def tags_of_senders(demo):
     content = erin.message(frank, token()).replace(f"From: <{erin}>".encode(), f"From: <{tagged}>".encode())
     erin.submit([frank.address], content)
     frank.wait_contact(tagged)
+
+
+@CASES.add
+def from_elsewhere(demo):
+    """`twoway consent` shows who knocks and decides, over IMAP and TLS, without the server's configuration."""
+    if os.geteuid() != 0:
+        raise Skipped("to give a name an address for one program takes root")
+    erin, frank = strangers(demo)
+    subject, message = erin.write(frank)
+    frank.wait_contact(erin)
+    asked = lambda *words: from_afar(demo.b, frank, *words)
+    assert [row["sender"] for row in asked("contacts")] == [erin.address]
+    asked("allow", erin.address)
+    frank.find(subject)
+    erin.wait_sent(message, frank, "delivered")
+    assert erin.address in [row["who"] for row in asked("entries")]
+    assert asked("contacts") == []
+
+
+def from_afar(server, account, *words):
+    """What `twoway consent` says in JSON, in a place where the server's name leads to it."""
+    with tempfile.NamedTemporaryFile("w", suffix=".hosts") as hosts:
+        hosts.write(f"{server.address} {server.hostname}\n")
+        hosts.flush()
+        # A file system of its own, in which the name has its address.
+        inside = 'mount --bind "$0" /etc/hosts && exec "$@"'
+        where = ["--server", f"{server.hostname}:{server.ports['imaps']}", "--ca", server.ca_pem]
+        command = ["unshare", "--mount", "sh", "-c", inside, hosts.name, server.twoway, "--json", "consent", *where]
+        command += ["--user", account.address, "--password-stdin", *words]
+        run = subprocess.run(command, input=account.password.encode(), capture_output=True, timeout=60, check=False)
+    assert run.returncode == 0, f"{words}: {run.returncode}\n{run.stdout.decode()}\n{run.stderr.decode()}"
+    return json.loads(run.stdout)

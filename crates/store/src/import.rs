@@ -11,6 +11,7 @@ use mail::time::Timestamp;
 use crate::backend::Tx;
 use crate::content::{ContentReader, Place, StoredContent};
 use crate::items::Target;
+use crate::made::Made;
 use crate::mailbox::NewMail;
 use crate::mailboxes::{CreateMailbox, Created, Subscription};
 use crate::quota::Quota;
@@ -54,6 +55,8 @@ pub enum Imported {
     OverQuota,
     /// No mailbox can have this name: too long, too deep, empty parts.
     BadName,
+    /// The server makes the messages of that mailbox, and it takes no others.
+    Made,
 }
 
 impl Store {
@@ -99,7 +102,11 @@ fn append(tx: &mut dyn Tx, import: &Import, (id, superiors): (MailboxId, &[Mailb
     if !quota::admits(tx, account, quota, 1, import.content.size_octets)? {
         return Ok(Imported::OverQuota);
     }
-    if mailboxes::named(tx, account, &import.mailbox)?.is_none() {
+    let mailbox = mailboxes::named(tx, account, &import.mailbox)?;
+    if mailbox.as_ref().is_some_and(|mailbox| Made::of(account, mailbox.id).is_some()) {
+        return Ok(Imported::Made);
+    }
+    if mailbox.is_none() {
         let new = CreateMailbox { id, name: import.mailbox.clone(), special_use: None, now: import.now };
         match mailboxes::make(tx, account, &new, superiors)? {
             Created::Done(_) => {}

@@ -93,6 +93,8 @@ impl Life {
         drop(state);
         let (people, servers) = (wide(self.book.people.len()), wide(self.tasks_at_rest.len()));
         let (acts, arrivals) = (self.book.acts_known(), transfers + notices);
+        // Messages, and a failure or success and two delays of each.
+        let mail = arrivals + pushed + 3 * transfers;
         BTreeMap::from([
             ("account", people),
             ("directory", people),
@@ -105,8 +107,26 @@ impl Life {
             // Contents that were begun, and that nobody has swept yet.
             ("orphan", messages + arrivals + retrievals + pushed),
             ("kept", pushed),
-            // Messages, and a failure or success and two delays of each.
-            ("mail", arrivals + pushed + 3 * transfers),
+            ("mail", mail),
+            // Nobody files, copies or deletes anything: each lies in one mailbox, and is indexed once.
+            ("item", mail),
+            ("summary", mail),
+            ("search_text", mail),
+            // Too little mail for a segment.
+            ("search_segment", 0),
+            ("search_gram", 0),
+            // Nobody has a mail program, an app password or rules.
+            ("annotation", 0),
+            ("answered", 0),
+            ("app_password", 0),
+            ("beat", 0),
+            ("discarded", 0),
+            ("errand", 0),
+            ("expunged", 0),
+            ("made", 0),
+            ("outline", 0),
+            ("rules", 0),
+            ("subscription", 0),
             // One for the list, too.
             ("entry", acts + people),
             // And the modes that were chosen.

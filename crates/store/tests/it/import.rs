@@ -4,6 +4,7 @@ use delivery::consent::Screening;
 use mail::digest::ContentDigest;
 use mail::id::AccountId;
 use store::content::ContentWriter;
+use store::made::Made;
 use store::{Import, Imported, MAILBOXES_MAX};
 
 use crate::fixture::{Fixture, in_a_row};
@@ -55,6 +56,15 @@ on_both_engines! {
         it.store.deliver(delivery).await.unwrap();
         let mail = it.store.mail(alice, id).await.unwrap().unwrap();
         assert_eq!(it.store.digest_of_mail(&mail).await.unwrap(), ContentDigest::of(&whole));
+    }
+
+    async fn nothing_is_imported_among_what_the_server_makes(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::On).await;
+        for made in Made::ALL {
+            let mailbox = it.store.refresh_made(alice, made, it.now()).await.unwrap().unwrap();
+            assert_eq!(it.store.import(import(it, alice, &mailbox.name, b"x")).await.unwrap(), Imported::Made);
+        }
+        assert!(it.store.mail_list(alice).await.unwrap().is_empty());
     }
 
     async fn nothing_is_imported_for_nobody_nor_into_mailboxes_without_end(it: &mut Fixture) {

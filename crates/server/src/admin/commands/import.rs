@@ -86,6 +86,7 @@ pub(super) async fn import(desk: &Desk, wanted: Wanted, incoming: &mut dyn Incom
         Imported::NoAccount => Err(AdminError::refused("no-such-account", format!("there is no account {address} any more"))),
         Imported::OverQuota => Err(AdminError::refused("over-quota", format!("{address} has no room for it: `twoway account quota`"))),
         Imported::BadName => Err(AdminError::refused("mailbox", format!("no mailbox can have the name {mailbox:?}"))),
+        Imported::Made => Err(AdminError::refused("mailbox", format!("the server makes the messages of {mailbox:?}; it takes no others"))),
         Imported::TooManyMailboxes => {
             Err(AdminError::refused("too-many-mailboxes", format!("{address} has {MAILBOXES_MAX} mailboxes, and may not have more")))
         }

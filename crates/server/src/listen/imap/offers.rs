@@ -1,9 +1,10 @@
 //! What is offered to who has authenticated, beyond what the session of `proto` does itself: what works, and nothing else.
 
+use proto::imap::command::twoway;
 use proto::imap::limits::Limits;
 
 /// Capabilities, as they are announced.
-const EXTENSIONS: [&str; 37] = [
+const EXTENSIONS: [&str; 38] = [
     "UNSELECT",
     "UIDPLUS",
     "CHILDREN",
@@ -41,6 +42,7 @@ const EXTENSIONS: [&str; 37] = [
     "BINARY",
     "PREVIEW",
     "IMAP4rev2",
+    twoway::KEYWORD,
 ];
 
 /// All of them, with what the limits say.
