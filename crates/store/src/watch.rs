@@ -19,7 +19,8 @@ use crate::items::{hundred, hundreds};
 use crate::{Result, Store, StoreError, params, statements};
 
 statements! {
-    BEAT = "INSERT INTO beat (part, account, beats) VALUES (?1, ?2, 1) \
+    // Nothing is counted of an account that is gone: the row would stay.
+    BEAT = "INSERT INTO beat (part, account, beats) SELECT part, id, 1 FROM account WHERE part = ?1 AND id = ?2 \
             ON CONFLICT (part, account) DO UPDATE SET beats = beat.beats + 1 RETURNING beats";
     BEATS = concat!("SELECT account, beats FROM beat WHERE account IN (", hundred!(), ")");
 }
@@ -180,8 +181,8 @@ impl Store {
         for (account, count) in counts {
             let Some(watched) = watched.get_mut(&account) else { continue };
             // The first time nobody knows what happened between the beginning of the watch and now. Behind what was told
-            // is what was read before it was committed here.
-            if watched.told.is_none_or(|told| told < count) {
+            // is what was read before it was committed here; an account that is gone has no count any more.
+            if watched.told.is_none_or(|told| told < count || told > 0 && count == 0) {
                 watched.told = Some(count);
                 watched.beat();
             }
