@@ -9,7 +9,7 @@ import tempfile
 from cases import Cases
 from dns import Dns
 from node import Node
-from server import ROOT, Account, token
+from server import ROOT, Account, token, wait_for
 from smtp import Closed
 
 CASES = Cases("bad input")
@@ -134,6 +134,7 @@ def everywhere():
         bob = Account(node, "bob@b.test", "pencil")
         subject, _ = bob.write(bob)
         bob.find(subject)
+        wait_for("the message in the index", lambda: counted(node)["search_text"] == 1)
         before, faults, played = counted(node), [], 0
         for scene in scenes():
             played += 1
