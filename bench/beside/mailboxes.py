@@ -20,7 +20,8 @@ LIMITS = """
 [limits]
 commands_max = 1000000
 messages_max = 1000000
-connections_max = 20000
+connections_max = 18000
+connections_imap_max = 17000
 connections_per_address_max = 20000
 """
 # Each of its connections is a process that watches the mailbox by inotify, of which a user has 128 here; without it, it looks every 30 s.
@@ -66,7 +67,10 @@ class OurMailboxes(Ours):
 
 
 class TheirMailboxes(Measured, Mailboxes):
-    """Dovecot: in Maildirs."""
+    """Dovecot: in Maildirs. Without quotas, which it would add up anew for each message that is appended."""
+
+    def __init__(self, folder, domain, address, **options):
+        super().__init__(folder, domain, address, plugins="", imap_plugins="", **options)
 
     def place(self):
         """The account that all is done in."""

@@ -5,7 +5,7 @@ import os
 import statistics
 import subprocess
 
-from text import ABOUT, GROWTH, HOW, IDLE, MAILBOXES, NOT_LARGEST, NOTICES, SUBMISSION, TOGETHER, WALK, WHY
+from text import ABOUT, GROWTH, HOW, IDLE, MAILBOXES, MAILBOXES_WHY, NOT_LARGEST, NOTICES, SUBMISSION, TOGETHER, WALK, WHY
 
 RECEIVERS = ("Twoway", "Postfix", "Postfix and Dovecot", "OpenSMTPD", "OpenSMTPD, one session", "Exim", "Postfix, accepting only")
 OURS, THEIRS = "Twoway to Twoway", "Postfix to Postfix"
@@ -206,7 +206,7 @@ class Page:
         lines = ["| | clock, s: Twoway | Dovecot | processor, s: Twoway | Dovecot | clock, ours = 1 | processor, ours = 1 |", "|---" * 7 + "|"]
         lines += [self.mailbox_row(title) for title in sorted(titles, key=lambda title: "first time" in title)]
         count = f"{self.median('imap', 'mailbox', 'messages'):,.0f}"
-        parts = [MAILBOXES.format(count=count), "\n".join(lines)]
+        parts = [MAILBOXES.format(count=count), "\n".join(lines), self.mailbox_verdict([title for title in titles if "first time" not in title])]
         idle = [row for row in rows if row.startswith("IDLE")]
         if idle:
             columns = {"connections": "connections", "memory for each, KiB": "kib_each", "processor to open each, ms": "cpu_ms_each", "all told after, s": "all_told_s"}
@@ -214,6 +214,17 @@ class Page:
             lines += [f"| {row.removeprefix('IDLE, ')} | {' | '.join(self.cell('imap', row, column) for column in columns.values())} |" for row in idle]
             parts.append("\n".join(lines))
         return "\n\n".join(parts)
+
+    def mailbox_verdict(self, titles):
+        """Against the aim, in words; and what it takes in memory."""
+        slower = [title for title in titles if self.ratio("imap", f"{title}, Dovecot", f"{title}, Twoway", "seconds") < 1]
+        dearer = [title for title in titles if self.ratio("imap", f"{title}, Dovecot", f"{title}, Twoway", "cpu_seconds") < 1]
+        peaks = [max(number for title in titles for number in self.figures["imap"][f"{title}, {name}"].get("peak_mib", [0])) for name in ("Twoway", "Dovecot")]
+        verdicts = [f"**not reached** for {'; '.join(rows)}" if rows else "reached" for rows in (slower, dearer)]
+        return (
+            f"The aim is to be at least equal on every row. By the clock: {verdicts[0]}. By processor time: {verdicts[1]}. "
+            f"At their highest, the server had {short(peaks[0])} MiB in memory, and Dovecot's processes {short(peaks[1])}.\n\n{MAILBOXES_WHY}"
+        )
 
     def mailbox_row(self, title):
         """One command, of both. What only one of them was asked has no ratio."""

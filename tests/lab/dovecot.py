@@ -47,7 +47,7 @@ ssl_cert = <{folder}/cert.pem
 ssl_key = <{folder}/key.pem
 disable_plaintext_auth = yes
 mail_location = maildir:~/Maildir
-mail_plugins = quota
+mail_plugins = {plugins}
 mail_fsync = {fsync}
 passdb {{
   driver = static
@@ -63,7 +63,7 @@ plugin {{
   quota_rule = *:storage=20G
 }}
 protocol imap {{
-  mail_plugins = quota imap_quota
+  mail_plugins = {imap_plugins}
   mail_max_userip_connections = 20000
   imap_hibernate_timeout = {hibernate}
 }}
@@ -159,11 +159,12 @@ class Dovecot(Mta):
 class Mailboxes(Dovecot):
     """One instance that shows mailboxes. Everybody has one, and the same password."""
 
-    def __init__(self, folder, domain, address, hibernate="0", fsync="optimized", logins_per_process=1):
+    def __init__(self, folder, domain, address, hibernate="0", fsync="optimized", logins_per_process=1, plugins="quota", imap_plugins="quota imap_quota"):
         super().__init__(folder, domain, address)
         self.ports = {"imap": free_port(address), "imaps": free_port(address)}
         self.password = "open-sesame"
         self.values = {"hibernate": hibernate, "fsync": fsync, "login_service_count": 1 if logins_per_process == 1 else 0, "login_client_limit": logins_per_process}
+        self.values.update(plugins=plugins, imap_plugins=imap_plugins)
         self.ca_pem = self.make_certificate()
 
     def make_certificate(self):
