@@ -114,10 +114,9 @@ async fn vanished_since(talk: &Talk, qresync: &Qresync, row: &MailboxRow, view: 
     let may_know = |uid: u32| qresync.known.as_ref().is_none_or(|known| known.resolve(None).contains(uid));
     let since = contents::since(&talk.conversation.node, talk.account.id, row.id, qresync.modseq).await?;
     if let Some(since) = since.filter(|since| since.is_complete) {
-        if qresync.known.is_none() {
-            return Ok(since.changes.vanished);
-        }
-        return Ok(since.changes.vanished.iter().filter(|uid| may_know(*uid)).filter_map(NonZeroU32::new).collect());
+        // What went after the mailbox was opened is here still, and is told as it goes.
+        let is_gone = |uid: &u32| view.message(*uid).is_none() && may_know(*uid);
+        return Ok(since.changes.vanished.iter().filter(is_gone).filter_map(NonZeroU32::new).collect());
     }
     // What went is forgotten: whatever the client may know and is not here.
     let known = match &qresync.known {
