@@ -5,11 +5,12 @@
 //! mailbox's legacy mode decides. One claim is believed unproved, because nobody gains by making it: that the author is
 //! somebody whom the recipient has blocked.
 
-use mail::address::Mailbox;
+use mail::address::{Mailbox, ReversePath};
 
 use crate::arrival::Verdict;
 use crate::consent::{Decision, Legacy, Question, Reason, decide, is_role};
 use crate::policy::{Mode, Policy, Source};
+use crate::spf;
 
 /// Whether it is known who wrote a pushed message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,21 @@ pub enum Unproved {
 /// so here, and nowhere else.
 pub const fn authorship(_claimed: Option<&Mailbox>) -> Authorship {
     Authorship::Unproved(Unproved::NotChecked)
+}
+
+/// The reverse-path that SPF has to let pass for an absence reply to be given to a pushed message: that of the author whom
+/// the message names.
+///
+/// An answer goes to the reverse-path, and all that it needs to know is that its owner wrote (RFC 3834 section 5.1). That is
+/// DMARC's alignment in its strict form (RFC 7489 section 3.1.2), which takes no list of public suffixes to decide. It proves
+/// nobody's authorship to consent: hosts that many share pass for each of their domains.
+pub fn answerable<'a>(claimed: Option<&'a Mailbox>, reverse_path: &ReversePath) -> Option<&'a Mailbox> {
+    claimed.filter(|author| reverse_path.mailbox().is_some_and(|mailbox| mailbox.domain() == author.domain()))
+}
+
+/// Whether what SPF says of the reverse-path is enough for an answer. A pass that everybody gets says nothing.
+pub fn is_vouched_for(outcome: &spf::Outcome) -> bool {
+    matches!(outcome, spf::Outcome::Pass(owed) if owed.reach.is_narrow())
 }
 
 /// What a domain that a message claims to be from thinks of that.

@@ -2,12 +2,35 @@
 
 use crate::address::Domain;
 use crate::id::MessageId;
-use crate::message::{HeaderEdit, HeaderSection};
+use crate::message::{HeaderEdit, HeaderSection, text};
 use crate::time::Timestamp;
 
 /// The field in which an author says `only` to have a message go by two-way mail or not at all. It is for the author's own
 /// server, and goes no further.
 pub const TWO_WAY: &str = "Two-Way";
+
+/// Whether an author says so: in any case, with comments around it.
+///
+/// ```abnf
+/// two-way = "Two-Way:" [CFWS] "only" [CFWS] CRLF      ; CFWS: RFC 5322 section 3.2.2
+/// ```
+pub fn is_twoway_only(section: &HeaderSection<'_>) -> bool {
+    section.named(TWO_WAY).any(|field| {
+        let value = text::unfold(field.value());
+        let value = behind_comments(&value);
+        let (word, rest) = value.split_at(value.find([' ', '\t', '(']).unwrap_or(value.len()));
+        word.eq_ignore_ascii_case("only") && behind_comments(rest).is_empty()
+    })
+}
+
+/// What follows white space and comments.
+fn behind_comments(text: &str) -> &str {
+    let mut rest = text.trim_start();
+    while let Some((_comment, behind)) = text::comment(rest) {
+        rest = behind.trim_start();
+    }
+    rest
+}
 
 /// The edits of a submitted message. The caller puts its own trace field on top, and finishes them.
 ///
@@ -65,6 +88,32 @@ mod tests {
         ] {
             assert_eq!(String::from_utf8(edited(submitted.as_bytes())).unwrap(), format!("{front}{rest}"), "{submitted:?}");
         }
+    }
+
+    #[test]
+    fn only_is_said_by_the_word_alone_with_comments_around_it() {
+        for (value, says) in [
+            ("only", true),
+            (" Only\t", true),
+            ("(remark) only", true),
+            ("(a (nested) remark)(another)\r\n ONLY (that's all)", true),
+            ("only(please)", true),
+            ("", false),
+            ("(only)", false),
+            ("(only", false),
+            ("only (", false),
+            ("onl(y)", false),
+            ("only please", false),
+            ("if possible", false),
+            ("only; x=y", false),
+            ("=?utf-8?q?only?=", false),
+        ] {
+            let message = format!("From: a@a.test\r\nTwo-Way: {value}\r\n\r\n");
+            assert_eq!(is_twoway_only(&HeaderSection::read(message.as_bytes())), says, "{value:?}");
+        }
+        let several = HeaderSection::read(b"Two-Way: maybe\r\nTwo-Way: only\r\n");
+        assert!(is_twoway_only(&several));
+        assert!(!is_twoway_only(&HeaderSection::read(b"X: only\r\n")));
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub async fn submit(node: &Node, submission: Submission) -> Result<(), StoreErro
         smtputf8: envelope.smtputf8,
         way: Way { twoway_only: envelope.way.twoway_only || facts.twoway_only, ..envelope.way },
         subject: facts.subject,
+        kind: facts.kind,
+        list: facts.list,
         header: facts.header,
         content,
         transfers,

@@ -25,6 +25,8 @@ pub(crate) const PLAIN_HOST: Host = Host(1_000);
 /// A message in a mailbox.
 #[derive(Debug, Clone)]
 pub struct Mail {
+    /// Where it lies.
+    pub mailbox: String,
     /// Its Subject.
     pub subject: String,
     /// All of it.
@@ -77,6 +79,22 @@ impl Sim {
         let program: Arc<dyn Program> = Arc::clone(&plain) as Arc<dyn Program>;
         self.0.network.listen_program(SocketAddr::new(address, EXCHANGE_PORT), PLAIN_HOST, program);
         plain
+    }
+
+    /// A domain says by SPF which of the addresses that people dial from may write in its name.
+    pub fn publish_spf(&mut self, domain: &str, record: &str) {
+        let name = self.0.sure(Name::new(domain).ok_or("no name"));
+        self.0.dns.add(name, Record::Txt(record.as_bytes().to_vec()));
+    }
+
+    /// From now on, what servers say to each other in the extension is heard.
+    pub fn listen_in(&mut self) {
+        self.0.network.listen_in();
+    }
+
+    /// What was heard: commands of the extension, in order.
+    pub fn said(&self) -> Vec<String> {
+        self.0.network.state().tap.iter().flat_map(|tap| &tap.said).map(|said| said.line.clone()).collect()
     }
 
     /// How much may happen: a long run needs more than a story of a few messages.
@@ -156,7 +174,7 @@ impl User {
                         }
                         octets.extend(piece);
                     }
-                    all.push(Mail { subject: row.subject, octets });
+                    all.push(Mail { mailbox: row.mailbox, subject: row.subject, octets });
                 }
                 Ok(all)
             })

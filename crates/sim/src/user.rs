@@ -97,6 +97,14 @@ impl User {
     /// # Errors
     /// It was not taken, or nobody said so.
     pub fn try_push(&self, from: &Mailbox, subject: &str) -> Result<Message, String> {
+        self.try_push_as(from, from, subject)
+    }
+
+    /// The same, and failures are to be told to somebody else.
+    ///
+    /// # Errors
+    /// It was not taken, or nobody said so.
+    pub fn try_push_as(&self, from: &Mailbox, reverse_path: &Mailbox, subject: &str) -> Result<Message, String> {
         let number = self.sim.written.get() + 1;
         self.sim.written.set(number);
         let message = Message(format!("{subject} #{number}"));
@@ -104,7 +112,7 @@ impl User {
         let header = format!("From: <{from}>\r\nTo: {}\r\nSubject: {}\r\n\r\n", self.address, message.0);
         let to = vec![self.address()];
         let content = [header.as_bytes(), &body].concat();
-        let letter = Letter { from: from.clone(), to: to.clone(), password: "", content };
+        let letter = Letter { from: reverse_path.clone(), to: to.clone(), password: "", content };
         let server = self.sim.with_server(self.address.domain(), |server| server.address);
         let at = SocketAddr::new(server, EXCHANGE_PORT);
         // Whether or not anybody says so, it may be there.

@@ -56,7 +56,7 @@ pub(crate) struct Plan {
 }
 
 /// Files a message that is new here: into the mailboxes that its owner wants it in. The one way there for what comes from
-/// others (`Store::deliver`, `Store::receive`); what was kept aside has [`plan`] and `mailbox::append_kept`.
+/// others (`Store::deliver`, `Store::receive`) and for reports (`report`); what was kept aside has [`plan`] and `mailbox::append_kept`.
 pub(crate) fn append(tx: &mut dyn Tx, part: Partition, mail: &NewMail<'_>, let_in: &LetIn<'_>) -> Result<()> {
     let plan = plan(tx, let_in)?;
     let is_new = match plan.copies.split_first() {

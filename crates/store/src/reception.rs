@@ -19,7 +19,7 @@ use crate::mailboxes::INBOX;
 use crate::quota::Quota;
 use crate::{
     Addressee, Receive, Received, Result, Room, Store, accounts, consent, destination, directory, filing, kept, orphans, params, quota,
-    statements,
+    rules, statements,
 };
 
 statements! {
@@ -43,7 +43,9 @@ impl Store {
                 Legacy::Deliver if !quota::admits(tx, account, &quota, 1, 0)? => Room::OverQuota,
                 Legacy::Deliver | Legacy::Refuse => Room::Some,
             };
-            Ok(Some(Addressee { account, legacy, room }))
+            // What can't be read is told when the message is filed.
+            let has_absence = rules::load(tx, account).is_ok_and(|wishes| wishes.is_some_and(|wishes| wishes.absence.is_some()));
+            Ok(Some(Addressee { account, legacy, room, has_absence }))
         };
         self.read(find).await
     }
@@ -131,7 +133,7 @@ fn is_here(tx: &mut dyn Tx, part: Partition, new: &Receive) -> Result<bool> {
 fn file(tx: &mut dyn Tx, part: Partition, new: &Receive, mail: &NewMail<'_>, decision: &Decision) -> Result<()> {
     let (allowed_by, author) = match &new.authorship {
         Authorship::Proved(mailbox) => (Allowance::of(&decision.reason), Author::Proved(mailbox)),
-        Authorship::Unproved(_) => (Allowance::Legacy, Author::Unproved),
+        Authorship::Unproved(_) => (Allowance::Legacy, new.answerable.as_ref().map_or(Author::Unproved, Author::Proved)),
     };
     let let_in = LetIn {
         account: new.account,

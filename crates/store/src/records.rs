@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use mail::address::{Domain, Mailbox, ReversePath};
 use mail::envelope::{Body, Recipient, ReturnWish, Way};
 use mail::id::{AccountId, EntryId, MailId, MessageId, NoticeId};
-use mail::notice::Notice;
+use mail::notice::{Kind, Notice};
 use mail::time::Timestamp;
 
 use delivery::arrival::{Arrival, ArrivalEvent};
@@ -131,6 +131,10 @@ pub struct Keep {
     pub way: Way,
     /// Decoded, for listings.
     pub subject: String,
+    /// What its notices call it.
+    pub kind: Kind,
+    /// The list that it went to, for its notices.
+    pub list: Option<String>,
     /// The header section as sent, at most 16 KiB of it: what reports return.
     pub header: Vec<u8>,
     /// The octets.
@@ -189,6 +193,10 @@ pub struct TransferRecord {
     pub way: Way,
     /// Decoded.
     pub subject: String,
+    /// What its notices call it.
+    pub kind: Kind,
+    /// The list that it went to.
+    pub list: Option<String>,
     /// The octets; without a place to read them from once they are freed.
     pub content: StoredContent,
 }

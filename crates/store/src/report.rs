@@ -1,9 +1,11 @@
-//! Reports to the author: appended to the submitter's INBOX in the transaction that changes the transfers.
+//! Reports to the author: filed as the submitter's rules say, in the transaction that changes the transfers.
 //!
 //! What they return of a large message is copied before that transaction: an object that nobody names, until the
 //! transaction adopts it with the report. If it does not come to that, the object is swept as every orphan.
 
+use delivery::absence::Author;
 use delivery::report::{Report, returns_whole};
+use delivery::rules::Allowance;
 use delivery::schedule::Timers;
 use delivery::transfer::Transfer;
 use mail::address::{Domain, Mailbox};
@@ -15,10 +17,14 @@ use mail::time::Timestamp;
 
 use crate::backend::Tx;
 use crate::content::{ContentReader, ContentWriter, Place, StoredContent};
+use crate::filing::{self, LetIn};
 use crate::items::Target;
 use crate::mailbox::NewMail;
 use crate::mailboxes::INBOX;
-use crate::{Attempt, Result, Store, StoreError, TransferRecord, accounts, mailbox, orphans, transfer_row};
+use crate::{Attempt, Result, Store, StoreError, TransferRecord, accounts, orphans, transfer_row};
+
+/// RFC 5321 section 4.4: final delivery says the reverse-path, which a report has none of.
+const RETURN_PATH: &[u8] = b"Return-Path: <>\r\n";
 
 /// What is to be told of one transfer, which is as `record` says before the transition.
 pub(crate) struct News<'a> {
@@ -99,7 +105,7 @@ impl Draft {
         self.is_whole && matches!(content.place, Place::Object(_))
     }
 
-    /// Puts the report into the author's INBOX.
+    /// Puts the report where the author's rules want it.
     pub(crate) fn append(&self, tx: &mut dyn Tx, host: &Domain, prepared: &Prepared) -> Result<()> {
         let part = Partition::of(self.account);
         let content = match prepared {
@@ -125,13 +131,24 @@ impl Draft {
             saved: self.at,
             author: &format!("Mail Delivery System <mailer-daemon@{}>", self.domain),
             subject: &self.tell(host, Returned::Headers(&[]), dsn::subject),
-            // RFC 5321 section 4.4: final delivery says the reverse-path, which a report has none of.
-            head: b"Return-Path: <>\r\n",
+            head: RETURN_PATH,
             skip_octets: 0,
             content: &content,
             arrival: None,
         };
-        mailbox::append(tx, part, &mail).map(drop)
+        // Rules ask about the header section. A report has no reverse-path, so that nothing is sent because it came.
+        let header = self.tell(host, Returned::Headers(&[]), dsn::build);
+        let let_in = LetIn {
+            account: self.account,
+            mail: self.id,
+            head: &[RETURN_PATH, &header].concat(),
+            size_octets: mail.size_octets(),
+            recipient: &self.to,
+            allowed_by: Allowance::Server,
+            author: Author::Unproved,
+            now: self.at,
+        };
+        filing::append(tx, part, &mail, &let_in)
     }
 
     /// The draft in the words of DSN.

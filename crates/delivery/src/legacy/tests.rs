@@ -28,6 +28,44 @@ fn nobody_is_proved_as_long_as_nothing_is_checked() {
 }
 
 #[test]
+fn an_answer_is_given_where_the_authors_own_domain_lets_the_client_speak() {
+    let mailbox = |text: &str| text.parse::<Mailbox>().unwrap();
+    for (from, reverse_path, is_answerable) in [
+        (Some("ann@a.test"), "ann@a.test", true),
+        (Some("ann@a.test"), "bounces+1@A.test", true),
+        // Strict alignment: without a list of public suffixes nobody knows whose the other one is.
+        (Some("ann@a.test"), "ann@mail.a.test", false),
+        (Some("ann@mail.a.test"), "ann@a.test", false),
+        (Some("ann@a.test"), "ann@b.test", false),
+        (Some("ann@a.test"), "", false),
+        // No author, or several.
+        (None, "ann@a.test", false),
+    ] {
+        let claimed = from.map(mailbox);
+        let author = answerable(claimed.as_ref(), &reverse_path.parse().unwrap());
+        assert_eq!(author, claimed.as_ref().filter(|_author| is_answerable), "{from:?} {reverse_path}");
+    }
+    let pass = |reach| spf::Outcome::Pass(spf::Owed { domain: crate::dns::Name::new("a.test").unwrap(), mechanism: "x".to_owned(), reach });
+    let network = |text: &str| spf::Reach::Network(text.parse().unwrap());
+    for (outcome, is_enough) in [
+        (pass(network("192.0.2.1/32")), true),
+        (pass(network("10.0.0.0/16")), true),
+        (pass(spf::Reach::Named), true),
+        (pass(network("10.0.0.0/8")), false),
+        (pass(network("2001::/16")), false),
+        (pass(spf::Reach::Everyone), false),
+        (spf::Outcome::None, false),
+        (spf::Outcome::Neutral, false),
+        (spf::Outcome::SoftFail, false),
+        (spf::Outcome::Fail { explanation: None }, false),
+        (spf::Outcome::TempError("later".to_owned()), false),
+        (spf::Outcome::PermError("broken".to_owned()), false),
+    ] {
+        assert_eq!(is_vouched_for(&outcome), is_enough, "{outcome:?}");
+    }
+}
+
+#[test]
 fn the_legacy_mode_decides_about_unproved_mail_whoever_is_allowed() {
     let allowing = [
         vec![],

@@ -45,6 +45,8 @@ pub enum Allowance {
     Open,
     /// It was pushed by ordinary SMTP, and nobody knows who wrote it.
     Legacy,
+    /// This server made it: a report on what the owner sent.
+    Server,
 }
 
 impl Allowance {

@@ -81,6 +81,8 @@ impl Office {
             smtputf8: false,
             way: mail::envelope::Way::default(),
             subject: "Hello".to_owned(),
+            kind: Kind::Mail,
+            list: None,
             header: b"Subject: Hello\r\n\r\n".to_vec(),
             content: self.content(b"Subject: Hello\r\n\r\nHi\r\n").await,
             transfers: transfers.collect(),

@@ -4,6 +4,7 @@
 use mail::address::Mailbox;
 use mail::id::{AccountId, MessageId};
 use mail::message::{Field, HeaderSection};
+use mail::notice::Kind;
 use mail::submission;
 use mail::trace::{Received, received_field};
 use proto::limits::HEADER_OCTETS_MAX;
@@ -14,6 +15,9 @@ use crate::node::Node;
 
 /// Octets of the header section that reports return.
 pub const RETURNED_HEADER_OCTETS_MAX: usize = 16 * 1024;
+
+/// Octets of a list's identifier (RFC 2919 section 3).
+const LIST_OCTETS_MAX: usize = 255;
 
 /// A message on its way in, and what is known of it once its header section is here.
 pub struct Incoming<F> {
@@ -81,6 +85,10 @@ pub struct HeaderFacts {
     pub origin: Authorship,
     /// A field says that the message must not be pushed.
     pub twoway_only: bool,
+    /// What its notices call it.
+    pub kind: Kind,
+    /// The identifier in its List-Id: recipients may have let in that list from the author's domain.
+    pub list: Option<String>,
 }
 
 /// Who wrote a message.
@@ -174,11 +182,19 @@ fn facts(section: &HeaderSection<'_>) -> Result<HeaderFacts, Refusal> {
     let is_bulk = |field: &Field<'_>| ["bulk", "list", "junk"].contains(&field.text().trim().to_ascii_lowercase().as_str());
     let is_to_many = section.has("List-Id") || section.named("Precedence").any(is_bulk);
     let header = section.octets();
+    // One that is too long for a notice, or no identifier, names no list.
+    let list = section.list_id().filter(|id| id.len() <= LIST_OCTETS_MAX);
     Ok(HeaderFacts {
         from: author.mailbox,
         subject: section.subject().unwrap_or_default(),
         header: header.get(..RETURNED_HEADER_OCTETS_MAX).unwrap_or(header).to_vec(),
-        twoway_only: section.named(submission::TWO_WAY).any(|field| field.text().trim().eq_ignore_ascii_case("only")),
+        twoway_only: submission::is_twoway_only(section),
+        kind: match &list {
+            Some(_) => Kind::List,
+            None if is_report => Kind::Report,
+            None => Kind::Mail,
+        },
+        list,
         origin: match is_report {
             true => Authorship::Report,
             false if is_automatic || is_to_many => Authorship::Program,

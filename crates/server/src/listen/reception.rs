@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use delivery::dns::Inquiry;
-use delivery::legacy::{Authorship, Objection, authorship, objection, takes_pushed};
+use delivery::legacy::{Authorship, Objection, answerable, authorship, is_vouched_for, objection, takes_pushed};
 use delivery::policy::PolicyOf;
+use delivery::spf::Check;
 use futures_util::future::join_all;
 use mail::address::{Domain, Mailbox, ReversePath};
 use mail::envelope::{Envelope, Recipient};
@@ -38,6 +39,8 @@ const RETURNED_MAX: usize = 4;
 pub struct Reception {
     /// The accounts of the open transaction's recipients, each once, by the first address that RCPT named.
     addressees: Vec<(AccountId, Mailbox)>,
+    /// Whether one of them gives absence replies.
+    has_absence: bool,
     incoming: Option<Incoming<PushedFacts>>,
 }
 
@@ -94,6 +97,7 @@ impl Reception {
             Room::None => return no_room(),
             Room::OverQuota => return full(),
         }
+        self.has_absence |= addressee.has_absence;
         if self.addressees.iter().all(|(account, _)| *account != addressee.account) {
             self.addressees.push((addressee.account, recipient.mailbox));
         }
@@ -115,7 +119,7 @@ impl Reception {
 
     /// The whole message is here: it is answered for when every recipient's part is committed.
     pub async fn message(&mut self, conversation: &Conversation, inquirer: &mut Inquirer, envelope: &Envelope) -> Reply {
-        let Self { addressees, incoming } = std::mem::take(self);
+        let Self { addressees, has_absence, incoming } = std::mem::take(self);
         let Some((first, _)) = addressees.first() else { return replies::recipient_first() };
         // Content of no octets never announced itself.
         let incoming = incoming.unwrap_or_else(|| Incoming::new(*first));
@@ -128,7 +132,12 @@ impl Reception {
         if let Err(reply) = may_claim(node, inquirer, &facts.claim.domains, &authorship).await {
             return reply;
         }
-        let pushed = Whole { conversation, envelope, facts, authorship, id: node.new_mail_id() };
+        let claimed = answerable(facts.claim.mailbox.as_ref(), &envelope.reverse_path).filter(|_author| has_absence);
+        let answerable = match claimed {
+            Some(author) if is_vouched(conversation, inquirer, &envelope.reverse_path).await => Some(author.clone()),
+            _ => None,
+        };
+        let pushed = Whole { conversation, envelope, facts, authorship, answerable, id: node.new_mail_id() };
         match pushed.store(addressees, content).await {
             Ok(reply) => reply,
             Err(error) => trouble(&error),
@@ -177,12 +186,22 @@ async fn may_claim(node: &Node, inquirer: &mut Inquirer, domains: &BTreeSet<Doma
     Ok(())
 }
 
+/// Whether the domain of the reverse-path lets this client write in its name. What DNS does not say now is a no: the message
+/// does not wait for an answer to it.
+async fn is_vouched(conversation: &Conversation, inquirer: &mut Inquirer, reverse_path: &ReversePath) -> bool {
+    let Some(mailbox) = reverse_path.mailbox() else { return false };
+    let check = Check::of_sender(conversation.peer_ip(), mailbox, client_name(conversation).unwrap_or_default());
+    is_vouched_for(&inquirer.decide(&*conversation.node.world, Inquiry::begin(check)).await)
+}
+
 /// A pushed message that nobody objects to.
 struct Whole<'a> {
     conversation: &'a Conversation,
     envelope: &'a Envelope,
     facts: PushedFacts,
     authorship: Authorship,
+    /// Its author, if an absence reply may believe in them.
+    answerable: Option<Mailbox>,
     /// Names it in Received fields and replies.
     id: MailId,
 }
@@ -248,6 +267,7 @@ impl Whole<'_> {
             sender: sender.clone(),
             list_id: list_id.clone(),
             authorship: self.authorship.clone(),
+            answerable: self.answerable.clone(),
             returns: returns.to_vec(),
             pusher: self.pusher(),
             head: [fields, head.octets.clone()].concat(),

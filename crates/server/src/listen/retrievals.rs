@@ -253,9 +253,9 @@ pub fn notice_of(record: &TransferRecord, at: delivery::schedule::Moment<'_>) ->
         require_tls: record.way.require_tls,
         name: None,
         subject: None,
-        kind: mail::notice::Kind::Mail,
+        kind: record.kind,
         reference: None,
-        list: None,
+        list: record.list.clone(),
     }
 }
 

@@ -25,6 +25,10 @@ fn read_or_make(path: &Path, machine: &Machine) -> std::io::Result<[u8; 32]> {
     file.write_all(&secret)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;
+    // Until its directory is on the disk, a power cut takes the name away, and everybody's answers would change.
+    if let Some(directory) = path.parent() {
+        fs::File::open(directory)?.sync_all()?;
+    }
     Ok(secret)
 }
 

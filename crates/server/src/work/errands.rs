@@ -12,6 +12,7 @@ use mail::auto_reply::{Answered, AutoReply};
 use mail::envelope::{Body, Envelope, Recipient, ReportWish, Way};
 use mail::id::MailId;
 use mail::message::HeaderSection;
+use mail::notice::Kind;
 use mail::sent_on;
 use mail::trace::{Protocol, Received, received_field};
 use store::content::{ContentReader, ContentWriter, StoredContent};
@@ -67,7 +68,8 @@ async fn forward(node: &Node, errand: &Errand, account: Account, mail: MailId, t
     let edit = sent_on::edit(&section, &by).prepend(trace(node, errand, "FORWARD"));
     let head = edit.finish().apply(&mail.head);
     let smtputf8 = !head.is_ascii();
-    let facts = facts(by.clone(), subject, &head);
+    // Protocol section 8: whose mail it is, is for who named this forwarder to ask. Nobody else need mind: From is its own.
+    let facts = facts(by.clone(), subject, &head, Kind::Forward);
     let mut writer = ContentWriter::new(&node.store, account.id);
     writer.write(&head).await?;
     let mut reader = ContentReader::new(&node.store, &mail.content, mail.skip_octets);
@@ -106,7 +108,7 @@ async fn answer(
     };
     let octets = [trace(node, errand, "ABSENCE").into_bytes(), reply.write()].concat();
     let subject = HeaderSection::read(&octets).subject().unwrap_or_default();
-    let facts = facts(from.clone(), subject, &octets);
+    let facts = facts(from.clone(), subject, &octets, Kind::Mail);
     let mut writer = ContentWriter::new(&node.store, account.id);
     writer.write(&octets).await?;
     // RFC 3834 section 3.3: nobody is told of failures, or two programs would tell each other for ever.
@@ -115,10 +117,10 @@ async fn answer(
 }
 
 /// A program wrote it: writing it lets nobody in.
-fn facts(from: Mailbox, subject: String, octets: &[u8]) -> HeaderFacts {
+fn facts(from: Mailbox, subject: String, octets: &[u8], kind: Kind) -> HeaderFacts {
     let octets = HeaderSection::read(octets).octets();
     let header = octets.get(..RETURNED_HEADER_OCTETS_MAX).unwrap_or(octets).to_vec();
-    HeaderFacts { from, subject, header, origin: Authorship::Program, twoway_only: false }
+    HeaderFacts { from, subject, header, origin: Authorship::Program, twoway_only: false, kind, list: None }
 }
 
 fn envelope(reverse_path: ReversePath, smtputf8: bool, to: &[Mailbox]) -> Envelope {

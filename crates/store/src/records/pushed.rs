@@ -19,6 +19,8 @@ pub struct Addressee {
     pub legacy: Legacy,
     /// Whether there is room for one more message.
     pub room: Room,
+    /// Whether it has an absence reply: then it matters who may have one.
+    pub has_absence: bool,
 }
 
 /// Whether there is room for pushed mail, in the mailbox or aside.
@@ -58,6 +60,8 @@ pub struct Receive {
     pub list_id: Option<String>,
     /// Whether that is proved.
     pub authorship: Authorship,
+    /// Its author, if an absence reply may believe in them (`delivery::legacy::answerable`).
+    pub answerable: Option<Mailbox>,
     /// What a message without reverse-path returns of messages that this server sent.
     pub returns: Vec<MessageId>,
     /// Where it came from.

@@ -5,8 +5,10 @@ use std::time::Duration;
 use delivery::absence::Absence;
 use delivery::consent::{EntryList, Legacy, Screening};
 use delivery::rules::{RULES_OCTETS_MAX, RuleSet};
+use delivery::transfer::TransferEvent;
 use mail::id::{AccountId, MailboxId};
 use mail::special_use::SpecialUse;
+use mail::status::Status;
 use store::mailboxes::CreateMailbox;
 use store::{Delivered, Errand, MAILBOXES_MAX, Received, Task, Wished};
 
@@ -80,6 +82,44 @@ on_both_engines! {
         assert_eq!(it.store.receive(new).await.unwrap(), Received::Kept);
         it.add(bob, EntryList::Allow, "alice@a.test").await;
         assert_eq!(lies(it, bob).await, ["Lists/a(\\Seen $work)"; 3].join(", "));
+    }
+
+    async fn a_report_lies_where_its_readers_rules_want_it_and_nothing_is_sent_because_it_came(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::Off).await;
+        set_away(it, alice).await;
+        set_rules(it, alice, r#"[{"if": {"all": [{"allowed-by": "server"}, {"subject": {"contains": "not delivered"}}, {"envelope": {"path": "from", "value": {"is": ""}}}]},
+            "then": [{"flag": "\\Flagged"}, {"forward": {"to": "c@c.test", "keep": false}}, {"file-into": "Reports"}]}]"#).await;
+        let refused = || TransferEvent::NoticeRefused { status: Status::permanent(1, 1), text: "no such mailbox".to_owned() };
+        let message = it.message(alice, "alice@a.test", &["bob@b.test"], b"hello");
+        let id = message.transfers[0].id.clone();
+        it.store.keep(message).await.unwrap();
+        for _again in 0..2 {
+            it.store.settle(it.settle(&id, refused())).await.unwrap();
+            assert_eq!((lies(it, alice).await.as_str(), errands(it).await), ("Reports(\\Flagged)", vec![]));
+        }
+        // One that another server pushes.
+        set_rules(it, alice, r#"[{"if": {"header": {"name": "From", "value": {"contains": "mailer-daemon"}}}, "then": [{"forward": {"to": "c@c.test", "keep": false}}, "discard"]}]"#).await;
+        let mut new = pushed(it, alice, "mailer-daemon@b.test", "alice@a.test", in_a_row(b"\r\nhello"));
+        new.reverse_path = mail::address::ReversePath::Null;
+        new.answerable = Some(mailbox("mailer-daemon@b.test"));
+        new.head = b"Return-Path: <>\r\nFrom: Mailer-Daemon@b.test\r\nTo: alice@a.test\r\n".to_vec();
+        assert_eq!(it.store.receive(new).await.unwrap(), Received::Delivered);
+        assert_eq!((lies(it, alice).await.as_str(), errands(it).await), ("Reports(\\Flagged), Trash", vec![]));
+    }
+
+    async fn who_pushes_is_answered_if_somebody_vouches_for_them(it: &mut Fixture) {
+        let bob = it.account("bob@b.test", Screening::Off).await;
+        assert!(!it.store.addressee(&mailbox("bob@b.test"), "192.0.2.0/24".to_owned()).await.unwrap().unwrap().has_absence);
+        set_away(it, bob).await;
+        assert!(it.store.addressee(&mailbox("bob@b.test"), "192.0.2.0/24".to_owned()).await.unwrap().unwrap().has_absence);
+        let mut new = pushed(it, bob, "alice@a.test", "bob@b.test", in_a_row(b"\r\nhello"));
+        new.head = HEAD.into();
+        it.store.receive(new.clone()).await.unwrap();
+        assert_eq!(errands(it).await, []);
+        (new.mail, new.answerable) = (it.mail_id(), Some(mailbox("alice@a.test")));
+        it.store.receive(new).await.unwrap();
+        let due = errands(it).await;
+        assert!(matches!(&due[..], [Errand { task: Task::Answer { to, .. }, .. }] if *to == mailbox("alice@a.test")), "{due:?}");
     }
 
     async fn rules_know_by_what_a_message_was_let_in(it: &mut Fixture) {

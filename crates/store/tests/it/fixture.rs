@@ -259,6 +259,8 @@ impl Fixture {
             smtputf8: false,
             way: mail::envelope::Way::default(),
             subject: "Hello".to_owned(),
+            kind: Kind::Mail,
+            list: None,
             header: b"From: alice@a.test\r\nSubject: Hello\r\n\r\n".to_vec(),
             content: in_a_row(octets),
             transfers: recipients.iter().map(transfer).collect(),

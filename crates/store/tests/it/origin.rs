@@ -5,9 +5,10 @@ use std::time::Duration;
 use delivery::consent::Screening;
 use delivery::transfer::{Outcome, Transfer, TransferEvent};
 use mail::envelope::ReportWish;
+use mail::notice::Kind;
 use mail::status::Status;
 use store::content::{ContentReader, ContentWriter, Place};
-use store::{DuePlace, Settle};
+use store::{DuePlace, Keep, Settle};
 
 on_both_engines! {
     async fn a_kept_message_waits_is_served_and_confirmed(it: &mut Fixture) {
@@ -69,6 +70,18 @@ on_both_engines! {
             assert!(it.store.transfer(id).await.unwrap().is_none());
         }
         assert!(it.store.sent(alice).await.unwrap().is_empty());
+    }
+
+    async fn what_its_notices_call_a_message_is_kept_with_it(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::Off).await;
+        for (kind, list) in [(Kind::Mail, None), (Kind::Forward, None), (Kind::List, Some("dev.a.test".to_owned())), (Kind::Report, None)] {
+            let message = Keep { kind, list: list.clone(), ..it.message(alice, "alice@a.test", &["bob@b.test"], b"hello") };
+            let id = message.transfers[0].id.clone();
+            it.store.keep(message).await.unwrap();
+            it.restart();
+            let record = it.store.transfer(&id).await.unwrap().unwrap();
+            assert_eq!((record.kind, record.list), (kind, list));
+        }
     }
 
     async fn a_large_message_is_an_object_until_it_is_freed(it: &mut Fixture) {

@@ -24,6 +24,7 @@ pub(crate) fn pushed(it: &Fixture, account: AccountId, from: &str, to: &str, con
         sender: mailbox(from),
         list_id: None,
         authorship: authorship(None),
+        answerable: None,
         returns: Vec::new(),
         pusher: Pusher { address: "192.0.2.7".parse().unwrap(), detail: "pushed by a test".to_owned() },
         head: b"Return-Path: <>\r\n".to_vec(),

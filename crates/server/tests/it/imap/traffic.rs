@@ -60,6 +60,8 @@ impl Server {
             smtputf8: false,
             way: Way::default(),
             subject: "Hello".to_owned(),
+            kind: Kind::Mail,
+            list: None,
             header: octets.clone(),
             content: StoredContent { size_octets: octets.len() as u64, digest: ContentDigest::of(&octets), place: Place::Row(octets) },
             transfers: vec![NewTransfer { id: node.new_notice_id(alice.id), recipient }],
