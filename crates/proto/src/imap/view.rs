@@ -71,6 +71,8 @@ pub struct View {
     contents: Contents,
     /// Those of them that are gone, which the client has not been told.
     gone: Numbers,
+    /// Up to which change all was told before the first of those went; only while there are some.
+    told_before_gone: u64,
     /// What was told by FLAGS.
     keywords: BTreeSet<Keyword>,
 }
@@ -89,7 +91,7 @@ impl View {
     /// The view of a client that is told of all of these.
     pub fn new(contents: Contents) -> Self {
         let keywords = contents.keywords();
-        Self { contents, gone: Numbers::default(), keywords }
+        Self { contents, gone: Numbers::default(), told_before_gone: 0, keywords }
     }
 
     /// The messages, those that are gone and not yet told so included.
@@ -105,6 +107,27 @@ impl View {
     /// Up to which change of the mailbox this view has learnt.
     pub fn modseq(&self) -> u64 {
         self.contents.modseq()
+    }
+
+    /// Up to which change the client was told all. From here it misses nothing, should it be lost and come back: not the
+    /// end of a message either that waits to be told (RFC 7162 section 6).
+    pub fn told_to(&self) -> u64 {
+        if self.gone.is_empty() { self.modseq() } else { self.told_before_gone }
+    }
+
+    /// What a client that comes back may know and that names no message here: of those UIDs that vanished since it left, or,
+    /// where that is forgotten, of all below the one that comes next (RFC 7162 section 3.2.5.1).
+    #[must_use]
+    pub fn gone_before(&self, vanished: Option<&Numbers>, known: Option<&Numbers>, uid_next: u32) -> Numbers {
+        // What went after the mailbox was opened is here still, and is told as it goes.
+        let is_gone = |uid: &u32| self.contents.get(*uid).is_none();
+        let (below, all) = (1..=uid_next.saturating_sub(1), (NonZeroU32::MIN, NonZeroU32::MAX));
+        let may_know = known.cloned().unwrap_or_else(|| Numbers::of_ranges([all]));
+        let named = match vanished {
+            Some(vanished) => vanished.iter().filter(|uid| may_know.contains(*uid)).filter(is_gone).collect::<Vec<_>>(),
+            None => may_know.within(&below).iter().filter(is_gone).collect(),
+        };
+        named.into_iter().filter_map(NonZeroU32::new).collect()
     }
 
     /// The UID of a number.
@@ -196,6 +219,8 @@ impl View {
     /// Takes in what happened. Returns what the client is told of it now, in order.
     pub fn learn(&mut self, changes: Changes, renumbering: Renumbering) -> Vec<Told> {
         let mut told = Vec::new();
+        // Of what is gone already, the first counts.
+        self.told_before_gone = self.told_to();
         for uid in changes.vanished.ranges().flat_map(|range| self.contents.within(range)).map(|message| message.uid) {
             self.gone.insert(uid);
         }

@@ -16,6 +16,7 @@ mod intake;
 mod offers;
 mod order;
 mod reading;
+mod resumption;
 mod telling;
 
 use std::collections::BTreeSet;
@@ -36,6 +37,7 @@ use crate::sasl::{Exchange, Secret};
 use crate::smtp::server::Channel;
 
 use intake::Discarding;
+use resumption::Resumption;
 use telling::Open;
 
 pub use offers::Extension;
@@ -134,6 +136,7 @@ pub struct Session {
     enabled: BTreeSet<Extension>,
     compressed: bool,
     open: Open,
+    resumption: Resumption,
     /// What the client wants to hear between commands: messages, and whether those that go at once (RFC 5465 section 6).
     between_commands: Option<Renumbering>,
     /// Literals of the command that is being read.
@@ -234,6 +237,7 @@ impl Session {
             enabled: BTreeSet::new(),
             compressed: false,
             open: Open::Nothing,
+            resumption: Resumption::default(),
             between_commands: None,
             literals: 0,
             counts: Counts::default(),
@@ -404,6 +408,11 @@ impl Session {
         matches!(self.phase, Phase::Idle(_))
     }
 
+    /// The change from which a client that keeps a copy of the open mailbox will go on, should it be lost now.
+    pub fn resumes_from(&self) -> u64 {
+        self.resumption.modseq()
+    }
+
     /// What it has counted so far.
     pub fn counts(&self) -> Counts {
         self.counts
@@ -459,12 +468,16 @@ impl Session {
     /// Says how a command went.
     fn say(&mut self, tag: Option<&Tag>, status: &Status) {
         match tag {
-            Some(tag) => self.output.extend(status.encode(tag, self.names())),
+            Some(tag) => {
+                self.resumption.hear_status(status);
+                self.output.extend(status.encode(tag, self.names()));
+            }
             None => self.untagged(&Data::Status(status.clone())),
         }
     }
 
     fn untagged(&mut self, data: &Data) {
+        self.resumption.hear(data);
         let octets = data.encode(self.names());
         self.output.extend(octets);
     }

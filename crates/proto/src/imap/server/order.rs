@@ -164,6 +164,10 @@ fn needs(command: &Command) -> Needs {
 /// Whether sequence numbers may change while a command is answered (RFC 9051 section 7.5.1). Its UID form is another command.
 fn numbers_during(command: &Command) -> NumbersDuring {
     let numbering = match command {
+        // RFC 7162 section 3.2.10.2: a search that names numbers, whatever it is answered with.
+        Command::Search(search) if search.keys.iter().any(Key::names_numbers) => Numbering::Sequence,
+        Command::Sort(sort) if sort.keys.iter().any(Key::names_numbers) => Numbering::Sequence,
+        Command::Thread(thread) if thread.keys.iter().any(Key::names_numbers) => Numbering::Sequence,
         Command::Fetch(fetch) => fetch.numbering,
         Command::Store(store) => store.numbering,
         Command::Search(search) => search.numbering,

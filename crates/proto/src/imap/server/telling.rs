@@ -81,6 +81,7 @@ impl Session {
     /// No FETCH is begun, or announced octets are still to be written.
     pub fn fetch_value(&mut self, value: &FetchedValue) -> Result<(), Misuse> {
         let spacing = self.spacing()?;
+        self.resumption.hear_value(value);
         self.append(Open::Value, |out| value.write(out.put(spacing)));
         Ok(())
     }

@@ -73,6 +73,37 @@ fn the_end_of_a_message_waits_until_numbers_may_change() {
 }
 
 #[test]
+fn who_comes_back_goes_on_before_the_end_of_a_message_that_was_not_told() {
+    let mut view = view(&[3, 5, 9]);
+    view.learn(changes(&[message(9, 2, &["\\Seen"])], &[], 2), Renumbering::MayNot);
+    assert_eq!(view.told_to(), 2);
+    view.learn(changes(&[message(9, 4, &[])], &[5], 4), Renumbering::MayNot);
+    view.note(message(9, 5, &["\\Seen"]));
+    view.note_end_of(5);
+    assert_eq!((view.told_to(), view.modseq()), (2, 5));
+    view.learn(changes(&[], &[3], 6), Renumbering::MayNot);
+    assert_eq!(view.told_to(), 2, "the first counts");
+    view.tell_the_gone();
+    assert_eq!(view.told_to(), 6);
+}
+
+#[test]
+fn who_comes_back_is_told_what_is_gone_and_not_what_goes_meanwhile() {
+    let view = view(&[3, 5, 9]);
+    let (vanished, known) = (numbers(&[2, 5, 6, 12]), numbers(&[1, 2, 3, 4, 5]));
+    for (vanished, known, expected) in [
+        // 5 went after the mailbox was opened; it is told by a VANISHED of its own.
+        (Some(&vanished), None, "2,6,12"),
+        (Some(&vanished), Some(&known), "2"),
+        (None, None, "1:2,4,6:8,10:12"),
+        (None, Some(&known), "1:2,4"),
+        (Some(&Numbers::default()), None, ""),
+    ] {
+        assert_eq!(view.gone_before(vanished, known, 13).to_string(), expected, "{vanished:?} of {known:?}");
+    }
+}
+
+#[test]
 fn what_the_client_was_told_by_its_own_command_is_not_told_again() {
     let mut view = view(&[3]);
     view.note(message(3, 4, &["\\Seen"]));
@@ -236,6 +267,7 @@ proptest! {
                     if let Some(uid) = own {
                         mailbox.set(uid, bits);
                         view.note(mailbox.messages[&uid].clone());
+                        view.note_end_of(mailbox.modseq);
                         let number = view.number_of(uid).unwrap();
                         client.messages[number.get() as usize - 1] = Some((uid, some_flags(bits)));
                     }
@@ -249,6 +281,12 @@ proptest! {
                 }
             }
             prop_assert_eq!(client.messages.len(), view.count() as usize);
+            // Lost now, and back: it asks from there, and has all.
+            let mut copy: BTreeMap<_, _> = client.messages.iter().flatten().cloned().collect();
+            let missed = mailbox.since(view.told_to());
+            copy.retain(|uid, _| !missed.vanished.contains(*uid));
+            copy.extend(missed.changed.iter().map(|message| (message.uid.get(), Arc::clone(&message.flags))));
+            prop_assert!(copy.iter().eq(mailbox.messages.iter().map(|(uid, message)| (uid, &message.flags))), "{copy:?}");
         }
         let told = view.learn(mailbox.since(view.modseq()), Renumbering::May);
         client.hear(&told, &view);

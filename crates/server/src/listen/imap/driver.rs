@@ -11,8 +11,8 @@ use super::conversation::{Conversation, Turn, misuse};
 use super::news::{self, News};
 use super::talk::{Talk, Trouble, no, ok};
 use super::{
-    append, copy, expunge, fetch, list, mailboxes, metadata, notify, quota, requests, search, select, sort, special, status, store, thread,
-    twoway,
+    append, copy, expunge, fetch, list, mailboxes, metadata, notify, quota, requests, resume, search, select, sort, special, status, store,
+    thread, twoway,
 };
 use crate::listen::login::{self, Verdict};
 use crate::world::WireError;
@@ -139,6 +139,7 @@ pub(super) async fn finish(talk: &mut Talk, answered: Result<Status, Trouble>) -
         // The session was closed meanwhile: a mailbox that is no more, or an account.
         return Ok(());
     }
+    let status = resume::complete(talk, status).await.or_else(Trouble::told)?;
     talk.conversation.complete(&status)?;
     talk.conversation.ease().await
 }

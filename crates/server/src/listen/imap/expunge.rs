@@ -26,11 +26,11 @@ pub(super) async fn expunge(talk: &mut Talk, messages: Option<Messages>) -> Resu
     Ok(if expunged.is_empty() { ok("nothing was deleted") } else { done(talk, "expunged") })
 }
 
-/// The command is done, and messages are gone. RFC 7162 section 3.2.10: whoever keeps a copy is told how far it reaches.
+/// The command is done, and messages are gone. RFC 7162 section 3.2.7: whoever keeps a copy is told how far it reaches.
 pub(super) fn done(talk: &mut Talk, text: &'static str) -> Status {
     let has_modseq = talk.has(Extension::CondStore);
     match talk.selected() {
-        Ok(selected) if has_modseq => ok(text).with(Code::HighestModSeq(selected.view.modseq())),
+        Ok(selected) if has_modseq => ok(text).with(Code::HighestModSeq(selected.view.told_to())),
         _ => ok(text),
     }
 }

@@ -23,6 +23,7 @@ pub mod notify;
 mod offers;
 pub mod quota;
 pub mod requests;
+mod resume;
 mod search;
 pub mod select;
 mod sort;

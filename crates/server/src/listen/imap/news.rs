@@ -12,7 +12,7 @@ use store::watch::Watch;
 use super::contents::{self, Since};
 use super::notify::{self, Registration};
 use super::talk::{Folder, Talk, Trouble};
-use super::{requests, twoway};
+use super::{requests, resume, twoway};
 use crate::node::Node;
 use crate::world::WireError;
 
@@ -64,7 +64,11 @@ impl News {
 /// # Errors
 /// The connection is of no more use.
 pub async fn tell(talk: &mut Talk) -> Result<(), WireError> {
-    match catch_up(talk).await {
+    let told = match catch_up(talk).await {
+        Ok(()) => resume::unasked(talk).await,
+        trouble => trouble,
+    };
+    match told {
         Ok(()) => Ok(()),
         // The store's trouble: what happened is told with the next command.
         Err(trouble) => trouble.told().map(drop),

@@ -111,21 +111,10 @@ fn changed(message: &Message, number: NonZeroU32, uid_only: bool) -> Fetched {
 
 /// The UIDs of messages that the client may know, and that are gone.
 async fn vanished_since(talk: &Talk, qresync: &Qresync, row: &MailboxRow, view: &View) -> Result<Numbers, Trouble> {
-    let may_know = |uid: u32| qresync.known.as_ref().is_none_or(|known| known.resolve(None).contains(uid));
+    let known = qresync.known.as_ref().map(|known| known.resolve(None));
     let since = contents::since(&talk.conversation.node, talk.account.id, row.id, qresync.modseq).await?;
-    if let Some(since) = since.filter(|since| since.is_complete) {
-        // What went after the mailbox was opened is here still, and is told as it goes.
-        let is_gone = |uid: &u32| view.message(*uid).is_none() && may_know(*uid);
-        return Ok(since.changes.vanished.iter().filter(is_gone).filter_map(NonZeroU32::new).collect());
-    }
-    // What went is forgotten: whatever the client may know and is not here.
-    let known = match &qresync.known {
-        Some(known) => known.resolve(None).within(&(1..=row.uid_next.saturating_sub(1))),
-        None => {
-            NonZeroU32::new(row.uid_next.saturating_sub(1)).map(|last| Numbers::of_ranges([(NonZeroU32::MIN, last)])).unwrap_or_default()
-        }
-    };
-    Ok(known.iter().filter(|uid| view.message(*uid).is_none()).filter_map(NonZeroU32::new).collect())
+    let vanished = since.filter(|since| since.is_complete).map(|since| since.changes.vanished);
+    Ok(view.gone_before(vanished.as_ref(), known.as_ref(), row.uid_next))
 }
 
 /// CLOSE: closes the mailbox, and removes what has `\Deleted`, without a word of it (RFC 9051 section 6.4.1).

@@ -8,6 +8,7 @@ use proto::imap::response::mailbox::StatusValue;
 use proto::imap::response::{Data, Status};
 use store::MailboxRow;
 
+use super::resume;
 use super::talk::{Folder, Talk, Trouble, ok};
 
 /// Tells how a mailbox is.
@@ -22,10 +23,13 @@ pub(super) async fn status(talk: &mut Talk, name: &MailboxName, items: &[StatusI
 /// What STATUS tells of a mailbox.
 pub(super) fn values(talk: &Talk, row: &MailboxRow, items: &[StatusItem]) -> Vec<StatusValue> {
     let limit = talk.node().settings.limits.message_octets_max;
-    items.iter().filter_map(|item| value(row, *item, limit)).collect()
+    let open = talk.selected.as_ref().and_then(|selected| selected.stored()).is_some_and(|open| open.id == row.id);
+    // Of the open mailbox, no further than the client was told all of it: it might go on from there.
+    let told = resume::told_to(talk).filter(|_| open).unwrap_or(u64::MAX);
+    items.iter().filter_map(|item| value(row, *item, limit, told)).collect()
 }
 
-fn value(row: &MailboxRow, item: StatusItem, limit: u64) -> Option<StatusValue> {
+fn value(row: &MailboxRow, item: StatusItem, limit: u64, told: u64) -> Option<StatusValue> {
     Some(match item {
         StatusItem::Messages => StatusValue::Messages(row.messages),
         StatusItem::Recent => StatusValue::Recent(0),
@@ -34,7 +38,7 @@ fn value(row: &MailboxRow, item: StatusItem, limit: u64) -> Option<StatusValue> 
         StatusItem::Unseen => StatusValue::Unseen(row.unseen),
         StatusItem::Deleted => StatusValue::Deleted(row.deleted),
         StatusItem::Size => StatusValue::Size(row.octets),
-        StatusItem::HighestModSeq => StatusValue::HighestModSeq(row.modseq),
+        StatusItem::HighestModSeq => StatusValue::HighestModSeq(row.modseq.min(told)),
         StatusItem::AppendLimit => StatusValue::AppendLimit(Some(limit)),
         StatusItem::MailboxId => StatusValue::MailboxId(row.id.to_string()),
         StatusItem::DeletedStorage => StatusValue::DeletedStorage(row.deleted_octets),

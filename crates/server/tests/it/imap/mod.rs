@@ -7,5 +7,6 @@ mod fixture;
 mod limits;
 mod messages;
 mod model;
+mod resync;
 mod search;
 mod traffic;
