@@ -11,7 +11,7 @@ fn assert_fine(seed: u64, why: &str) -> Outcome {
 }
 
 /// The fixed seeds, each in one of the tests, which run beside each other.
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 300;
 const TESTS: u64 = 10;
 
 macro_rules! share {
