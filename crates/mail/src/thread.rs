@@ -3,23 +3,25 @@
 mod links;
 mod merge;
 
+use std::borrow::Cow;
+
 use crate::time::Timestamp;
 
 /// What of a message makes its place in a thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Threadable {
+pub struct Threadable<'a> {
     /// What it is called in the result; equal dates are in the order of these.
     pub number: u32,
     /// When it was sent, or else when it arrived.
     pub sent: Timestamp,
     /// Its base subject, folded.
-    pub subject: String,
+    pub subject: Cow<'a, str>,
     /// Its subject says that it is a reply or a forward.
     pub is_reply: bool,
     /// Its own id.
-    pub message_id: Option<String>,
+    pub message_id: Option<Cow<'a, str>>,
     /// The ids it refers to, the oldest first.
-    pub references: Vec<String>,
+    pub references: Vec<Cow<'a, str>>,
 }
 
 /// Messages below each other. It is flat: however deep it is, nothing recurses.
@@ -41,7 +43,7 @@ pub struct Node {
 }
 
 /// REFERENCES: who answers whom, and then what has the same subject.
-pub fn by_references(messages: &[Threadable]) -> Forest {
+pub fn by_references(messages: &[Threadable<'_>]) -> Forest {
     let mut tree = links::link(messages);
     tree.prune();
     tree.sort(messages);
@@ -51,10 +53,10 @@ pub fn by_references(messages: &[Threadable]) -> Forest {
 }
 
 /// ORDEREDSUBJECT: what has the same subject; all are answers to the first.
-pub fn by_subject(messages: &[Threadable]) -> Forest {
-    let mut order: Vec<&Threadable> = messages.iter().collect();
+pub fn by_subject(messages: &[Threadable<'_>]) -> Forest {
+    let mut order: Vec<&Threadable<'_>> = messages.iter().collect();
     order.sort_by(|one, other| (&one.subject, one.sent, one.number).cmp(&(&other.subject, other.sent, other.number)));
-    let mut groups: Vec<&[&Threadable]> = order.chunk_by(|one, other| one.subject == other.subject).collect();
+    let mut groups: Vec<&[&Threadable<'_>]> = order.chunk_by(|one, other| one.subject == other.subject).collect();
     groups.sort_by_key(|group| group.first().map(|first| (first.sent, first.number)));
     let mut forest = Forest::default();
     for group in groups {

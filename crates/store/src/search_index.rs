@@ -7,6 +7,7 @@ pub(crate) mod grams;
 mod looking;
 mod sealing;
 pub(crate) mod segment;
+mod sorting;
 mod status;
 
 use mail::id::{AccountId, MailId, Partition};
@@ -17,7 +18,8 @@ use crate::backend::{Sql, Tx};
 use crate::{Result, params, statements};
 
 pub use filling::{Behind, Unread};
-pub use looking::RuledOut;
+pub use looking::{Reading, RuledOut, TextExtent};
+pub use sorting::Stamps;
 pub use status::IndexStatus;
 
 /// Octets of a body's text that are kept: with its head, a row stays below a megabyte.
@@ -36,7 +38,7 @@ statements! {
 
 /// Every statement about the index.
 pub(crate) fn all_statements() -> Vec<Sql> {
-    [STATEMENTS, filling::STATEMENTS, looking::STATEMENTS, sealing::STATEMENTS, status::STATEMENTS].concat()
+    [STATEMENTS, filling::STATEMENTS, looking::STATEMENTS, sealing::STATEMENTS, sorting::STATEMENTS, status::STATEMENTS].concat()
 }
 
 /// What the index keeps of a mail.

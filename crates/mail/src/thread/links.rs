@@ -28,7 +28,7 @@ pub(super) struct Entry {
 }
 
 /// Step 1.
-pub(super) fn link(messages: &[Threadable]) -> Tree {
+pub(super) fn link(messages: &[Threadable<'_>]) -> Tree {
     let mut links = Links { tree: Tree::default(), by_id: BTreeMap::new(), steps_left: STEPS_MAX };
     for (index, message) in messages.iter().enumerate() {
         let own = links.own(index, message.message_id.as_deref());
@@ -178,7 +178,7 @@ impl Tree {
     }
 
     /// Steps 4 and 6: siblings in the order in which they were sent; a dummy was sent when its first answer was.
-    pub(super) fn sort(&mut self, messages: &[Threadable]) {
+    pub(super) fn sort(&mut self, messages: &[Threadable<'_>]) {
         let mut keys: Vec<(Timestamp, u32)> = vec![(Timestamp::FAR_FUTURE, u32::MAX); self.entries.len()];
         let key = |keys: &[(Timestamp, u32)], index: usize| keys.get(index).copied().unwrap_or((Timestamp::FAR_FUTURE, u32::MAX));
         for index in self.below_first(&self.roots) {
@@ -194,13 +194,13 @@ impl Tree {
         self.roots.sort_by_key(|root| key(&keys, *root));
     }
 
-    pub(super) fn into_forest(self, messages: &[Threadable]) -> Forest {
+    pub(super) fn into_forest(self, messages: &[Threadable<'_>]) -> Forest {
         let number = |entry: &Entry| entry.message.and_then(|index| messages.get(index)).map(|message| message.number);
         let nodes = self.entries.iter().map(|entry| Node { number: number(entry), children: entry.children.clone() }).collect();
         Forest { nodes, roots: self.roots }
     }
 
-    pub(super) fn message<'a>(&self, entry: usize, messages: &'a [Threadable]) -> Option<&'a Threadable> {
+    pub(super) fn message<'a>(&self, entry: usize, messages: &'a [Threadable<'a>]) -> Option<&'a Threadable<'a>> {
         self.entries.get(entry)?.message.and_then(|index| messages.get(index))
     }
 

@@ -6,13 +6,13 @@ use super::Threadable;
 use super::links::{Entry, Tree};
 
 /// Merges those at the top whose base subjects are the same, and not empty.
-pub(super) fn same_subjects(tree: &mut Tree, messages: &[Threadable]) {
+pub(super) fn same_subjects(tree: &mut Tree, messages: &[Threadable<'_>]) {
     let mut table = table(tree, messages);
     let mut is_merged = vec![false; tree.entries.len()];
     let roots = std::mem::take(&mut tree.roots);
     let mut added = Vec::new();
     for &root in &roots {
-        let Some(subject) = spoken_for(tree, root, messages).map(|message| message.subject.as_str()).filter(|text| !text.is_empty()) else {
+        let Some(subject) = spoken_for(tree, root, messages).map(|message| &*message.subject).filter(|text| !text.is_empty()) else {
             continue;
         };
         let Some(first) = table.get(subject).copied().filter(|first| *first != root) else { continue };
@@ -45,11 +45,11 @@ pub(super) fn same_subjects(tree: &mut Tree, messages: &[Threadable]) {
 }
 
 /// Whom the others with a subject join: a dummy rather than a message, and one that begins rather than one that answers.
-fn table<'a>(tree: &Tree, messages: &'a [Threadable]) -> BTreeMap<&'a str, usize> {
+fn table<'a>(tree: &Tree, messages: &'a [Threadable<'a>]) -> BTreeMap<&'a str, usize> {
     let mut table: BTreeMap<&str, usize> = BTreeMap::new();
     for &root in &tree.roots {
         let Some(message) = spoken_for(tree, root, messages).filter(|message| !message.subject.is_empty()) else { continue };
-        let replaces = match table.get(message.subject.as_str()).map(|first| tree.message(*first, messages)) {
+        let replaces = match table.get(&*message.subject).map(|first| tree.message(*first, messages)) {
             None => true,
             Some(None) => false,
             Some(Some(first)) => tree.message(root, messages).is_none_or(|this| first.is_reply && !this.is_reply),
@@ -62,6 +62,6 @@ fn table<'a>(tree: &Tree, messages: &'a [Threadable]) -> BTreeMap<&'a str, usize
 }
 
 /// The message whose subject a thread has: its first, or for a dummy, its first answer.
-fn spoken_for<'a>(tree: &Tree, root: usize, messages: &'a [Threadable]) -> Option<&'a Threadable> {
+fn spoken_for<'a>(tree: &Tree, root: usize, messages: &'a [Threadable<'a>]) -> Option<&'a Threadable<'a>> {
     tree.message(root, messages).or_else(|| tree.children(root).first().and_then(|first| tree.message(*first, messages)))
 }

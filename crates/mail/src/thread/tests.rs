@@ -4,7 +4,7 @@ use super::*;
 use crate::subject::BaseSubject;
 
 /// `number: id < reference reference | subject`; it was sent at its number.
-fn messages(lines: &[&str]) -> Vec<Threadable> {
+fn messages(lines: &[&str]) -> Vec<Threadable<'static>> {
     let read = |line: &&str| {
         let (number, rest) = line.split_once(':').unwrap();
         let (ids, subject) = rest.split_once('|').unwrap_or((rest, ""));
@@ -14,10 +14,10 @@ fn messages(lines: &[&str]) -> Vec<Threadable> {
         Threadable {
             number,
             sent: Timestamp::from_millis(i64::from(number) * 1000),
-            subject: text,
+            subject: text.into(),
             is_reply,
-            message_id: Some(id.trim().to_owned()).filter(|id| !id.is_empty()),
-            references: references.split_whitespace().map(str::to_owned).collect(),
+            message_id: Some(id.trim().to_owned().into()).filter(|id: &Cow<'_, str>| !id.is_empty()),
+            references: references.split_whitespace().map(|id| id.to_owned().into()).collect(),
         }
     };
     lines.iter().map(read).collect()
@@ -120,14 +120,14 @@ fn by_subject_all_answer_the_first() {
     assert_eq!(by_subject(&[]), Forest::default());
 }
 
-fn chain(count: u32, order: impl Iterator<Item = u32>) -> Vec<Threadable> {
+fn chain(count: u32, order: impl Iterator<Item = u32>) -> Vec<Threadable<'static>> {
     let message = |number: u32| Threadable {
         number: number + 1,
         sent: Timestamp::from_millis(i64::from(number)),
-        subject: String::new(),
+        subject: "".into(),
         is_reply: false,
-        message_id: Some(number.to_string()),
-        references: number.checked_sub(1).map(|before| before.to_string()).into_iter().collect(),
+        message_id: Some(number.to_string().into()),
+        references: number.checked_sub(1).map(|before| before.to_string().into()).into_iter().collect(),
     };
     order.take(usize::try_from(count).unwrap()).map(message).collect()
 }
@@ -153,10 +153,10 @@ fn messages_that_cut_a_long_row_again_and_again_take_bounded_time() {
     // Each of the second half claims to stand above the whole row.
     let mut messages = chain(50_000, 0..50_000);
     for number in 50_000..100_000_u32 {
-        let references = vec!["49999".to_owned(), (number - 50_000).to_string()];
-        messages.push(Threadable { number: number + 1, message_id: Some(format!("n{number}")), references, ..messages[0].clone() });
+        let references = vec!["49999".into(), (number - 50_000).to_string().into()];
+        messages.push(Threadable { number: number + 1, message_id: Some(format!("n{number}").into()), references, ..messages[0].clone() });
     }
-    messages.iter_mut().filter(|message| message.references.len() == 1).for_each(|message| message.references.push("49999".to_owned()));
+    messages.iter_mut().filter(|message| message.references.len() == 1).for_each(|message| message.references.push("49999".into()));
     let forest = by_references(&messages);
     let told: usize = forest.nodes.iter().filter(|node| node.number.is_some()).count();
     assert_eq!(told, 100_000);

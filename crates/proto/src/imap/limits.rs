@@ -31,6 +31,13 @@ pub const STRUCTURE_DEPTH_MAX: usize = 100;
 /// Numbers of a sorted result that was written in ranges, each of which may stand for four thousand million.
 pub const SORTED_NUMBERS_MAX: u64 = 1_000_000;
 
+/// Octets of what sorts messages that are remembered, of all mailboxes together: some 200 for each message. Beyond, what is
+/// used least is read again when it is asked for.
+pub const SORT_KEYS_OCTETS_MAX: u64 = 64 << 20;
+
+/// How long they are remembered while nobody sorts or searches there: as long as a person looks at one mailbox.
+pub const SORT_KEYS_IDLE_MAX: Duration = Duration::from_mins(10);
+
 /// What a session grants its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

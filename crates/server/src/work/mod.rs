@@ -101,6 +101,7 @@ async fn dispatch(node: Arc<Node>) {
     while !node.stop.is_raised() {
         node.due.lower();
         let begun = node.world.now();
+        node.imap.forget_unused(begun);
         let round = async {
             let held = renew(&node, &owner, lease.take()).await?;
             under_way.begin_round();

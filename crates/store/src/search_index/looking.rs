@@ -13,15 +13,23 @@ use mail::time::Timestamp;
 use super::{grams, segment};
 use crate::backend::{Row, Tx};
 use crate::items::{hundred, hundreds, with};
-use crate::{Result, Store, params, statements};
+use crate::{Result, Store, StoreError, params, statements};
 
 /// Segments looked at in one transaction: each is a few rows of some kilobytes.
 const SEGMENTS_AT_ONCE: usize = 16;
+
+/// Where texts are read in a row, so many are read for each that is wanted.
+const IN_A_ROW: usize = 4;
 
 statements! {
     SUMMARIES = concat!("SELECT mail, sent, sent_local, subject, is_reply, from_local, to_local, cc_local, display_from, display_to, \
                         message_id, mail_references FROM summary WHERE mail IN (", hundred!(), ") AND part = ?101 AND account = ?102");
     TEXTS = concat!("SELECT mail, is_whole, head, body FROM search_text WHERE mail IN (", hundred!(), ") AND part = ?101 AND account = ?102");
+    HEADS = concat!("SELECT mail, is_whole, head, '' FROM search_text WHERE mail IN (", hundred!(), ") AND part = ?101 AND account = ?102");
+    TEXTS_BETWEEN = "SELECT mail, is_whole, head, body FROM search_text WHERE part = ?1 AND account = ?2 AND mail >= ?3 AND mail <= ?4 \
+                     ORDER BY mail LIMIT ?5";
+    HEADS_BETWEEN = "SELECT mail, is_whole, head, '' FROM search_text WHERE part = ?1 AND account = ?2 AND mail >= ?3 AND mail <= ?4 \
+                     ORDER BY mail LIMIT ?5";
     SEGMENTS = "SELECT segment, mails FROM search_segment WHERE part = ?1 AND account = ?2 AND segment > ?3 ORDER BY segment LIMIT ?4";
     SHARD = "SELECT postings FROM search_gram WHERE part = ?1 AND account = ?2 AND segment = ?3 AND shard = ?4";
 }
@@ -53,27 +61,26 @@ impl Store {
         self.read(list).await
     }
 
-    /// Looks at the texts of these messages, as far as the index has them; at most some hundreds at once.
+    /// Looks at the texts of these messages, as far as the index has them; at most some hundreds at once, some thousands if
+    /// only heads are read.
     ///
     /// # Errors
     /// The store is not available.
-    pub async fn look_at_texts<T, F>(&self, account: AccountId, mails: Vec<MailId>, look: F) -> Result<BTreeMap<MailId, T>>
+    pub async fn look_at_texts<T, F>(
+        &self,
+        account: AccountId,
+        mails: Vec<MailId>,
+        reading: Reading,
+        look: F,
+    ) -> Result<BTreeMap<MailId, T>>
     where
         T: Send + 'static,
         F: Fn(&Searchable) -> T + Send + 'static,
     {
-        let read = move |tx: &mut dyn Tx| {
-            let mut seen = BTreeMap::new();
-            for list in hundreds(&mails) {
-                for mut row in tx.query(TEXTS, &with(list, params![Partition::of(account), account]))? {
-                    let mail = row.parsed()?;
-                    let text = Searchable { is_whole: row.flag()?, head: row.text()?, body: row.text()? };
-                    seen.insert(mail, look(&text));
-                }
-            }
-            Ok(seen)
-        };
-        self.read(read).await
+        let mut wanted = mails;
+        wanted.sort_unstable();
+        wanted.dedup();
+        self.read(move |tx| look_at_texts(tx, account, wanted.clone(), reading, &look)).await
     }
 
     /// Which messages of an account don't have these texts anywhere, by its next segments. Of texts of one or two letters
@@ -85,6 +92,64 @@ impl Store {
         let wanted: Vec<Vec<u32>> = needles.iter().map(|needle| grams::looked_up(needle.as_str())).collect();
         self.read(move |tx| rule_out(tx, account, &wanted, after)).await
     }
+}
+
+/// What is read of texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// Bodies, too, or else they are empty.
+    pub extent: TextExtent,
+    /// Most messages of the time between the first of them and the last are among them: they are read in a row.
+    pub is_dense: bool,
+}
+
+/// How much of each text is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextExtent {
+    /// Header sections.
+    Heads,
+    /// All.
+    Whole,
+}
+
+fn look_at_texts<T>(
+    tx: &mut dyn Tx,
+    account: AccountId,
+    mut wanted: Vec<MailId>,
+    reading: Reading,
+    look: &impl Fn(&Searchable) -> T,
+) -> Result<BTreeMap<MailId, T>> {
+    let part = Partition::of(account);
+    let mut seen = BTreeMap::new();
+    let mut take = |row: &mut Row, wanted: Option<&[MailId]>| {
+        let mail = row.parsed()?;
+        if wanted.is_none_or(|wanted| wanted.binary_search(&mail).is_ok()) {
+            let text = Searchable { is_whole: row.flag()?, head: row.text()?, body: row.text()? };
+            seen.insert(mail, look(&text));
+        }
+        Ok::<MailId, StoreError>(mail)
+    };
+    let (some, between) = match reading.extent {
+        TextExtent::Heads => (HEADS, HEADS_BETWEEN),
+        TextExtent::Whole => (TEXTS, TEXTS_BETWEEN),
+    };
+    if let (true, Some(first), Some(last)) = (reading.is_dense, wanted.first(), wanted.last()) {
+        let rows_max = wanted.len() * IN_A_ROW;
+        let rows = tx.query(between, params![part, account, *first, *last, rows_max])?;
+        let is_cut = rows.len() == rows_max;
+        let mut until = None;
+        for mut row in rows {
+            until = Some(take(&mut row, Some(&wanted))?);
+        }
+        // There was much between them that nobody asked for.
+        wanted.retain(|mail| is_cut && until.is_some_and(|until| *mail > until));
+    }
+    for list in hundreds(&wanted) {
+        for mut row in tx.query(some, &with(list, params![part, account]))? {
+            take(&mut row, None)?;
+        }
+    }
+    Ok(seen)
 }
 
 fn rule_out(tx: &mut dyn Tx, account: AccountId, wanted: &[Vec<u32>], after: i64) -> Result<RuledOut> {
@@ -142,13 +207,19 @@ impl Shards {
 }
 
 fn summary(row: &mut Row) -> Result<Summary> {
+    summary_or_none(row)?.ok_or_else(|| StoreError::Damaged("a summary has no subject".to_owned()))
+}
+
+/// The columns of a summary, which may be those of none.
+pub(super) fn summary_or_none(row: &mut Row) -> Result<Option<Summary>> {
     let (at, local) = (row.int_or_null()?, row.int_or_null()?);
     let sent = at.zip(local).map(|(at, local)| Sent { at: Timestamp::from_millis(at), local: Timestamp::from_millis(local) });
-    let subject = BaseSubject { text: row.text()?, is_reply: row.flag()? };
+    let Some(text) = row.text_or_null()? else { return Ok(None) };
+    let subject = BaseSubject { text, is_reply: row.flag()? };
     let (from, to, cc) = (row.text()?, row.text()?, row.text()?);
     let (display_from, display_to, message_id) = (row.text()?, row.text()?, row.text_or_null()?);
     let references = row.text()?.lines().map(str::to_owned).collect();
-    Ok(Summary { sent, subject, from, to, cc, display_from, display_to, message_id, references })
+    Ok(Some(Summary { sent, subject, from, to, cc, display_from, display_to, message_id, references }))
 }
 
 /// The ids of a segment's messages, as its row has them.

@@ -10,7 +10,7 @@ use mail::searchable::{Needle, Searchable};
 use mail::summary::Summary;
 use store::content::ContentReader;
 use store::items::{Appended, NewItem};
-use store::search_index::{BODY_OCTETS_MAX, IndexStatus, Indexed};
+use store::search_index::{BODY_OCTETS_MAX, IndexStatus, Indexed, Reading, TextExtent};
 
 use crate::fixture::{Fixture, in_a_row};
 
@@ -116,13 +116,38 @@ on_both_engines! {
         let summaries = it.store.summaries(alice, mails.clone()).await.unwrap();
         let expected = appended.iter().map(|(mail, octets)| (*mail, Summary::read(&HeaderSection::read(octets)))).collect();
         assert_eq!(summaries, expected);
-        let found = it.store.look_at_texts(alice, mails, |text| text.has(&Needle::new("RECHNUNG"))).await.unwrap();
-        assert_eq!(found.values().filter(|found| **found).count(), 1);
+        let rows = it.store.sorted_by(alice, MailboxId::inbox_of(alice), 1, 10).await.unwrap();
+        assert_eq!(rows.iter().map(|(stamps, _)| stamps.uid).collect::<Vec<_>>(), [2, 3]);
+        assert!(rows.iter().all(|(stamps, summary)| summary.as_ref() == summaries.get(&stamps.mail)));
+        let stamps = it.store.stamps(alice, MailboxId::inbox_of(alice), 1, 10).await.unwrap();
+        assert_eq!(rows.into_iter().map(|(stamps, _)| stamps).collect::<Vec<_>>(), stamps);
+        for (extent, is_dense, expected) in [(TextExtent::Whole, false, 1), (TextExtent::Whole, true, 1), (TextExtent::Heads, true, 0)] {
+            let look = |text: &Searchable| (text.has(&Needle::new("RECHNUNG")), text.has(&Needle::new("Subject")));
+            let found = it.store.look_at_texts(alice, mails.clone(), Reading { extent, is_dense }, look).await.unwrap();
+            assert_eq!(found.values().filter(|found| found.0).count(), expected);
+            assert_eq!(found.values().filter(|found| found.1).count(), 3);
+        }
         // A copy shows what was read already.
         let inbox = MailboxId::inbox_of(alice);
         it.store.copy_items(alice, inbox, vec![1], inbox, store::items::Copying::Copy, it.now()).await.unwrap();
         assert_eq!((it.store.index_behind(&lease, 10).await.unwrap().len(), fill(it).await), (1, 0));
         assert_eq!(it.store.index_behind(&lease, 10).await.unwrap(), []);
+    }
+
+    async fn texts_that_are_far_from_each_other_are_found_in_a_row_or_not(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::Off).await;
+        let appended = append(it, alice, &(0..300).map(message).collect::<Vec<_>>()).await;
+        fill(it).await;
+        let all: Vec<MailId> = appended.keys().copied().collect();
+        let far: Vec<MailId> = all.iter().copied().step_by(20).chain(all.last().copied()).collect();
+        for mails in [all, far] {
+            for is_dense in [true, false] {
+                let reading = Reading { extent: TextExtent::Heads, is_dense };
+                let found = it.store.look_at_texts(alice, mails.clone(), reading, |text| text.body.len()).await.unwrap();
+                assert_eq!(found.keys().copied().collect::<BTreeSet<_>>(), mails.iter().copied().collect());
+                assert!(found.values().all(|octets| *octets == 0));
+            }
+        }
     }
 
     async fn a_segment_rules_out_most_of_what_does_not_have_a_text_and_nothing_that_does(it: &mut Fixture) {

@@ -1,7 +1,7 @@
 //! What lies in mailboxes, remembered: opening one again costs what changed since, not what lies there.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use mail::id::{AccountId, MailboxId};
 use proto::imap::numbers::Numbers;
@@ -12,60 +12,9 @@ use super::flags;
 use crate::node::Node;
 
 /// Messages that are remembered, of all mailboxes together: 24 octets each.
-const MESSAGES_MAX: u64 = 2_000_000;
-/// Mailboxes that are remembered: each costs a few hundred octets beside its messages.
-const MAILBOXES_MAX: usize = 20_000;
+pub const MESSAGES_MAX: u64 = 2_000_000;
 /// Messages that are read at once.
 const PAGE: usize = 5_000;
-
-/// The mailboxes that were opened of late.
-#[derive(Default)]
-pub struct Remembered(Mutex<Shelf>);
-
-#[derive(Default)]
-struct Shelf {
-    kept: BTreeMap<(AccountId, MailboxId), Kept>,
-    /// Which was used when: the first is forgotten first.
-    used: BTreeMap<u64, (AccountId, MailboxId)>,
-    turn: u64,
-    messages: u64,
-}
-
-struct Kept {
-    uid_validity: u32,
-    contents: Contents,
-    turn: u64,
-}
-
-impl Remembered {
-    fn find(&self, key: (AccountId, MailboxId)) -> Option<(u32, Contents)> {
-        let shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shelf.kept.get(&key).map(|kept| (kept.uid_validity, kept.contents.clone()))
-    }
-
-    fn keep(&self, key: (AccountId, MailboxId), uid_validity: u32, contents: Contents) {
-        let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shelf.forget(key);
-        shelf.turn += 1;
-        let turn = shelf.turn;
-        shelf.messages += u64::from(contents.count());
-        shelf.kept.insert(key, Kept { uid_validity, contents, turn });
-        shelf.used.insert(turn, key);
-        while shelf.messages > MESSAGES_MAX || shelf.kept.len() > MAILBOXES_MAX {
-            let Some((_, oldest)) = shelf.used.first_key_value().map(|(turn, key)| (*turn, *key)) else { return };
-            shelf.forget(oldest);
-        }
-    }
-}
-
-impl Shelf {
-    fn forget(&mut self, key: (AccountId, MailboxId)) {
-        if let Some(kept) = self.kept.remove(&key) {
-            self.used.remove(&kept.turn);
-            self.messages = self.messages.saturating_sub(u64::from(kept.contents.count()));
-        }
-    }
-}
 
 /// What lies in a mailbox, and the mailbox as it is now. `None`: it is gone.
 ///
@@ -73,16 +22,20 @@ impl Shelf {
 /// The store's.
 pub async fn open(node: &Node, account: AccountId, mailbox: MailboxId) -> Result<Option<(MailboxRow, Contents)>, StoreError> {
     let key = (account, mailbox);
-    let opened = match node.imap.remembered.find(key) {
+    let opened = match node.imap.contents.find(key, node.world.now()) {
         Some((uid_validity, contents)) => go_on(node, account, mailbox, uid_validity, contents).await?,
         None => None,
     };
-    let opened = match opened {
-        Some(opened) => Some(opened),
-        None => read_all(node, account, mailbox).await?,
+    let opened = if opened.is_some() {
+        opened
+    } else {
+        // It may be another than it was, restored from a backup.
+        drop(node.imap.keys.take(key));
+        read_all(node, account, mailbox).await?
     };
     if let Some((row, contents)) = &opened {
-        node.imap.remembered.keep(key, row.uid_validity, contents.clone());
+        let weight = u64::from(contents.count());
+        node.imap.contents.keep(key, row.uid_validity, contents.clone(), weight, node.world.now());
     }
     Ok(opened)
 }

@@ -22,6 +22,7 @@ pub mod news;
 pub mod notify;
 mod offers;
 pub mod quota;
+pub mod remembered;
 pub mod requests;
 mod resume;
 mod search;
@@ -37,20 +38,25 @@ mod yielding;
 
 use std::sync::Arc;
 
-use proto::imap::limits::Limits;
+use mail::time::Timestamp;
+use proto::imap::limits::{Limits, SORT_KEYS_IDLE_MAX, SORT_KEYS_OCTETS_MAX};
 use proto::imap::server::Config;
+use proto::imap::view::Contents;
 use proto::smtp::server::Channel;
 use tokio::sync::Semaphore;
 
 use crate::node::{Node, Settings};
 use crate::world::{Wire, WireError};
-use contents::Remembered;
 use conversation::Conversation;
+use remembered::Remembered;
 
 /// What all sessions of a server share.
 pub struct Shared {
     config: Arc<Config>,
-    remembered: Remembered,
+    /// What lies in the mailboxes that were opened of late.
+    contents: Remembered<Contents>,
+    /// What sorts the messages of those that were sorted of late.
+    keys: Remembered<Arc<search::Keys>>,
     /// Who may hold a large message in memory.
     large_messages: Semaphore,
 }
@@ -60,7 +66,17 @@ impl Shared {
     pub fn new(settings: &Settings) -> Self {
         let limits = Limits { message_octets_max: settings.limits.message_octets_max, ..Limits::default() };
         let config = Config { name: "Twoway".to_owned(), extensions: offers::extensions(&limits), limits };
-        Self { config: Arc::new(config), remembered: Remembered::default(), large_messages: Semaphore::new(fetch::LARGE_MESSAGES_AT_ONCE) }
+        Self {
+            config: Arc::new(config),
+            contents: Remembered::new(contents::MESSAGES_MAX),
+            keys: Remembered::new(SORT_KEYS_OCTETS_MAX),
+            large_messages: Semaphore::new(fetch::LARGE_MESSAGES_AT_ONCE),
+        }
+    }
+
+    /// Forgets what nobody has used for a while.
+    pub fn forget_unused(&self, now: Timestamp) {
+        self.keys.forget_before(now - SORT_KEYS_IDLE_MAX);
     }
 }
 

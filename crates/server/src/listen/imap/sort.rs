@@ -1,57 +1,67 @@
 //! SORT: messages in an order (RFC 5256 section 3, RFC 5957; RETURN as RFC 5267 has it).
 
-use mail::summary::Summary;
 use mail::time::Timestamp;
-use proto::imap::command::sort::{Criterion, Order, Sort, SortKey};
+use proto::imap::command::sort::{Order, Sort, SortKey};
 use proto::imap::response::Status;
 
-use super::search::{self, Hit, Ordering, Stamps};
+use super::search::{self, Keyed, Ordering, Text};
 use super::talk::{Talk, Trouble};
-
-/// By what a message is compared.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    Time(Timestamp),
-    Octets(u64),
-    /// Folded (RFC 5256 section 2.1: `i;unicode-casemap`).
-    Text(String),
-}
 
 /// Looks for messages, and puts them in order.
 pub(super) async fn sort(talk: &mut Talk, command: Sort) -> Result<Status, Trouble> {
     let mut found = search::find(talk, &command.keys, command.returns.as_deref()).await?;
-    let mut ranked: Vec<(Vec<Rank>, Hit)> = Vec::with_capacity(found.hits.len());
-    let rank = |hit: Hit, item: Stamps, summary: Summary| {
-        ranked.push((command.criteria.iter().map(|criterion| of(criterion.by, &item, &summary)).collect(), hit));
-    };
-    found.place.summaries(&found.hits, rank).await?;
-    ranked.sort_by(|(one, first), (other, second)| compare(&command.criteria, one, other).then(first.number.cmp(&second.number)));
-    found.hits = ranked.into_iter().map(|(_, hit)| hit).collect();
+    let keyed = found.place.keyed(&found.hits).await?;
+    let columns = command.criteria.iter().map(|criterion| {
+        let mut column = column(&keyed, criterion.by);
+        // RFC 5256 section 3: REVERSE turns its own criterion round.
+        if criterion.order == Order::Descending {
+            for value in &mut column {
+                *value = !*value;
+            }
+        }
+        column
+    });
+    let order = order(&columns.collect::<Vec<_>>(), keyed.hits.len());
+    found.hits = order.into_iter().filter_map(|place| keyed.hits.get(place).map(|(hit, _)| *hit)).collect();
     search::tell(talk, &found, command.numbering, command.returns.as_deref(), Ordering::Sorted).await
 }
 
-fn of(key: SortKey, item: &Stamps, summary: &Summary) -> Rank {
-    match key {
-        SortKey::Arrival => Rank::Time(item.received),
+/// For each message a number that compares as what it is sorted by.
+fn column(keyed: &Keyed, key: SortKey) -> Vec<u64> {
+    let keys = &keyed.keys;
+    // A time before 1970 is less than one after it.
+    let time = |time: Timestamp| time.as_millis().cast_unsigned() ^ (1 << 63);
+    let rows = keyed.hits.iter().map(|(_, place)| keys.row(*place));
+    let text = match key {
+        SortKey::Arrival => return rows.map(|row| row.map_or(0, |row| time(row.stamps.received))).collect(),
         // RFC 5256 section 2.2: without a date that can be read, when it arrived.
-        SortKey::Date => Rank::Time(summary.sent.map_or(item.received, |sent| sent.at)),
-        SortKey::Size => Rank::Octets(item.size_octets),
-        SortKey::Subject => Rank::Text(summary.subject.text.clone()),
-        SortKey::From => Rank::Text(summary.from.clone()),
-        SortKey::To => Rank::Text(summary.to.clone()),
-        SortKey::Cc => Rank::Text(summary.cc.clone()),
-        SortKey::DisplayFrom => Rank::Text(summary.display_from.clone()),
-        SortKey::DisplayTo => Rank::Text(summary.display_to.clone()),
-    }
+        SortKey::Date => {
+            return rows.map(|row| row.map_or(0, |row| time(row.sent.map_or(row.stamps.received, |sent| sent.at)))).collect();
+        }
+        SortKey::Size => return rows.map(|row| row.map_or(0, |row| row.stamps.size_octets)).collect(),
+        SortKey::Subject => Text::Subject,
+        SortKey::From => Text::From,
+        SortKey::To => Text::To,
+        SortKey::Cc => Text::Cc,
+        SortKey::DisplayFrom => Text::DisplayFrom,
+        SortKey::DisplayTo => Text::DisplayTo,
+    };
+    // RFC 5256 section 2.1: `i;unicode-casemap`, which folded texts compare by.
+    let ranks = keys.ranks(text);
+    keyed.hits.iter().map(|(_, place)| ranks.get(*place).copied().map_or(0, u64::from)).collect()
 }
 
-/// REVERSE turns its own criterion round; what is equal in all of them stays in the order of the mailbox.
-fn compare(criteria: &[Criterion], one: &[Rank], other: &[Rank]) -> std::cmp::Ordering {
-    let by_each = criteria.iter().zip(one.iter().zip(other)).map(|(criterion, (one, other))| match criterion.order {
-        Order::Ascending => one.cmp(other),
-        Order::Descending => other.cmp(one),
-    });
-    by_each.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+/// The places of so many messages in order; what is equal in all columns stays in the order of the mailbox.
+fn order(columns: &[Vec<u64>], count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    match columns {
+        [only] => order.sort_by_cached_key(|place| only.get(*place).copied()),
+        several => order.sort_by(|one, other| {
+            let by_each = several.iter().map(|column| column.get(*one).cmp(&column.get(*other)));
+            by_each.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+        }),
+    }
+    order
 }
 
 #[cfg(test)]
@@ -59,12 +69,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_criterion_counts_first_and_reverse_only_for_itself() {
-        let text = |text: &str| Rank::Text(text.to_owned());
-        let criteria =
-            [Criterion { by: SortKey::Subject, order: Order::Descending }, Criterion { by: SortKey::Size, order: Order::Ascending }];
-        let mut rows = vec![vec![text("a"), Rank::Octets(2)], vec![text("b"), Rank::Octets(2)], vec![text("a"), Rank::Octets(1)]];
-        rows.sort_by(|one, other| compare(&criteria, one, other));
-        assert_eq!(rows, [vec![text("b"), Rank::Octets(2)], vec![text("a"), Rank::Octets(1)], vec![text("a"), Rank::Octets(2)]]);
+    fn the_first_criterion_counts_first_and_what_is_equal_stays_where_it_was() {
+        assert_eq!(order(&[vec![!1, !2, !1], vec![2, 2, 1]], 3), [1, 2, 0]);
+        assert_eq!(order(&[vec![2, 1, 2, 1]], 4), [1, 3, 0, 2]);
+        assert_eq!(order(&[], 2), [0, 1]);
     }
 }

@@ -2,32 +2,32 @@
 
 use std::num::NonZeroU32;
 
-use mail::summary::Summary;
 use mail::thread::{Forest, Threadable, by_references, by_subject};
 use proto::imap::command::Numbering;
 use proto::imap::command::sort::{Algorithm, Thread};
 use proto::imap::response::thread::{Place, Threads};
 use proto::imap::response::{Data, Status};
 
-use super::search::{self, Hit, Stamps};
+use super::search::{self, Text};
 use super::talk::{Talk, Trouble, ok};
 
 /// Looks for messages, and tells their threads.
 pub(super) async fn thread(talk: &mut Talk, command: Thread) -> Result<Status, Trouble> {
     let found = search::find(talk, &command.keys, None).await?;
-    let mut messages: Vec<Threadable> = Vec::with_capacity(found.hits.len());
-    let take = |hit: Hit, item: Stamps, summary: Summary| {
-        messages.push(Threadable {
+    let keyed = found.place.keyed(&found.hits).await?;
+    let keys = &keyed.keys;
+    let messages = keyed.hits.iter().filter_map(|(hit, place)| {
+        let row = keys.row(*place)?;
+        Some(Threadable {
             number: if command.numbering == Numbering::Uid { hit.uid } else { hit.number },
-            sent: summary.sent.map_or(item.received, |sent| sent.at),
-            subject: summary.subject.text,
-            is_reply: summary.subject.is_reply,
-            message_id: summary.message_id,
-            references: summary.references,
-        });
-    };
-    found.place.summaries(&found.hits, take).await?;
-    messages.sort_by_key(|message| message.number);
+            sent: row.sent.map_or(row.stamps.received, |sent| sent.at),
+            subject: keys.text(row, Text::Subject).into(),
+            is_reply: row.is_reply,
+            message_id: keys.message_id(row).map(Into::into),
+            references: keys.text(row, Text::References).lines().map(Into::into).collect(),
+        })
+    });
+    let messages: Vec<Threadable<'_>> = messages.collect();
     let forest = match command.algorithm {
         Algorithm::References => by_references(&messages),
         Algorithm::OrderedSubject => by_subject(&messages),

@@ -9,16 +9,22 @@ use mail::searchable::{Needle, Searchable};
 use mail::summary::Summary;
 use proto::imap::view::Message;
 use store::StoreError;
+use store::search_index::{Reading, Stamps, TextExtent};
 
 use super::answer::Hit;
-use super::plan::{Facts, Plan, Stamps, Text, WhenSent};
-use super::{Place, content};
+use super::content;
+use super::place::Place;
+use super::plan::{Facts, Plan, Text, WhenSent};
 use crate::listen::imap::yielding;
 
 /// Messages looked at between two turns of others.
 const PAGE: usize = 5_000;
 /// Texts looked at in one transaction: half a megabyte, mostly.
 const TEXTS_AT_ONCE: usize = 200;
+/// Header sections looked at in one transaction: the same.
+const HEADS_AT_ONCE: usize = 1_500;
+/// Texts are read in a row, where at least one of so many messages is looked at.
+const DENSE: u32 = 3;
 /// Messages of so few texts are read without asking the segments.
 const WITHOUT_SEGMENTS_MAX: usize = 100;
 /// Texts of one search that segments are asked about.
@@ -85,22 +91,36 @@ fn sort_in<'a>(one: Open<'a>, plan: &Plan, texts: &[Option<bool>], hits: &mut Ve
     }
 }
 
-/// What items say: dates, sizes, and which mail they show.
+/// What items say: dates, sizes, and which mail they show. What is remembered of a message is not asked for.
 async fn ask_items<'a>(place: &Place, plan: &Plan, open: Vec<Open<'a>>, hits: &mut Vec<Hit>) -> Result<Vec<Open<'a>>, StoreError> {
-    let uids: Vec<u32> = open.iter().map(|one| one.message.uid.get()).collect();
+    let (mut left, mut unknown) = (Vec::new(), Vec::new());
+    match place.known() {
+        Some(keys) => {
+            let places: Vec<Option<usize>> = keys.places(open.iter().map(|one| one.message.uid.get())).collect();
+            for (one, place) in open.into_iter().zip(places) {
+                match place.and_then(|place| keys.row(place)) {
+                    Some(row) => {
+                        sort_in(Open { item: Some(row.stamps), sent: WhenSent::Says(row.sent), ..one }, plan, &[], hits, &mut left);
+                    }
+                    None => unknown.push(one),
+                }
+            }
+        }
+        None => unknown = open,
+    }
+    let uids: Vec<u32> = unknown.iter().map(|one| one.message.uid.get()).collect();
     let items = place.stamps(&uids).await?;
-    let mut left = Vec::new();
-    for one in open {
+    for one in unknown {
         // One that is not there any more fits nothing.
-        let Some(item) = items.get(&one.message.uid.get()) else { continue };
-        sort_in(Open { item: Some(*item), ..one }, plan, &[], hits, &mut left);
+        let Ok(found) = items.binary_search_by_key(&one.message.uid.get(), |item| item.uid) else { continue };
+        sort_in(Open { item: items.get(found).copied(), ..one }, plan, &[], hits, &mut left);
     }
     Ok(left)
 }
 
 async fn ask_summaries<'a>(place: &Place, plan: &Plan, open: Vec<Open<'a>>, hits: &mut Vec<Hit>) -> Result<Vec<Open<'a>>, StoreError> {
-    let mut left = Vec::new();
-    let mut due = open.into_iter();
+    let (unknown, mut left): (Vec<_>, Vec<_>) = open.into_iter().partition(|one| one.sent == WhenSent::NotRead);
+    let mut due = unknown.into_iter();
     loop {
         let page: Vec<Open<'a>> = due.by_ref().take(PAGE).collect();
         if page.is_empty() {
@@ -154,17 +174,19 @@ async fn ask_segments<'a>(place: &Place, plan: &Plan, open: Vec<Open<'a>>, hits:
 
 /// What the texts in the index say.
 async fn ask_texts<'a>(place: &Place, plan: &Plan, open: Vec<Open<'a>>, hits: &mut Vec<Hit>) -> Result<Vec<Open<'a>>, StoreError> {
+    let is_of_fields = plan.texts.iter().all(|text| matches!(text, Text::Field(..)));
+    let (extent, at_once) = if is_of_fields { (TextExtent::Heads, HEADS_AT_ONCE) } else { (TextExtent::Whole, TEXTS_AT_ONCE) };
     let mut left = Vec::new();
     let mut due = open.into_iter();
     loop {
-        let page: Vec<Open<'a>> = due.by_ref().take(TEXTS_AT_ONCE).collect();
-        if page.is_empty() {
-            return Ok(left);
-        }
+        let page: Vec<Open<'a>> = due.by_ref().take(at_once).collect();
+        let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(left) };
+        let count = u32::try_from(page.len()).unwrap_or(u32::MAX);
+        let reading = Reading { extent, is_dense: last.number - first.number < count.saturating_mul(DENSE) };
         let mails = page.iter().filter_map(|one| one.item.map(|item| item.mail)).collect();
         let texts: Arc<Vec<Text>> = Arc::clone(&plan.texts);
         let look = move |text: &Searchable| texts.iter().map(|wanted| wanted.is_in(text)).collect::<Vec<_>>();
-        let known: BTreeMap<MailId, Vec<Option<bool>>> = place.node.store.look_at_texts(place.account, mails, look).await?;
+        let known: BTreeMap<MailId, Vec<Option<bool>>> = place.node.store.look_at_texts(place.account, mails, reading, look).await?;
         for one in page {
             let known = one.item.and_then(|item| known.get(&item.mail)).map(Vec::as_slice).unwrap_or_default();
             sort_in(one, plan, known, hits, &mut left);

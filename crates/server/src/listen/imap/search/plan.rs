@@ -16,6 +16,7 @@ use proto::imap::flag::Flag;
 use proto::imap::numbers::Numbers;
 use proto::imap::sequence_set::Messages;
 use proto::imap::view::{Message, View};
+use store::search_index::Stamps;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -64,19 +65,6 @@ pub(in crate::listen::imap) enum WhenSent {
     NotRead,
     /// As it says, if it does.
     Says(Option<Sent>),
-}
-
-/// What of an item is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::listen::imap) struct Stamps {
-    /// Its mail.
-    pub(in crate::listen::imap) mail: mail::id::MailId,
-    /// INTERNALDATE.
-    pub(in crate::listen::imap) received: Timestamp,
-    /// SAVEDATE.
-    pub(in crate::listen::imap) saved: Timestamp,
-    /// Of the whole message.
-    pub(in crate::listen::imap) size_octets: u64,
 }
 
 #[derive(Debug)]

@@ -39,7 +39,13 @@ fn whole() -> impl Strategy<Value = Whole> {
                 format!("Subject: {}\r\n{date}Content-Type: text/plain; charset=utf-8\r\n\r\n{}\r\n", SUBJECTS[subject], BODIES[body]);
             Whole {
                 message: Message { uid: NonZeroU32::MIN, modseq, flags: Arc::new(flags) },
-                item: Stamps { mail: MailId::new(time(0), [0; 10]), received: time(received), saved: time(saved), size_octets: size },
+                item: Stamps {
+                    uid: 1,
+                    mail: MailId::new(time(0), [0; 10]),
+                    received: time(received),
+                    saved: time(saved),
+                    size_octets: size,
+                },
                 octets: octets.into_bytes(),
                 sent,
                 subject: SUBJECTS[subject],
