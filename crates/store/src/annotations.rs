@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use mail::digest::ContentDigest;
 use mail::id::{AccountId, MailboxId, Partition};
 
 use crate::backend::Tx;
-use crate::{Result, Store, accounts, mailboxes, params, statements};
+use crate::{Result, Store, StoreError, accounts, mailboxes, params, statements};
 
 /// Entries of one mailbox, or of the account itself: clients keep a handful.
 pub const ANNOTATIONS_MAX: u64 = 200;
@@ -15,8 +16,9 @@ pub const ANNOTATION_OCTETS_MAX: usize = 65_536;
 statements! {
     LIST = "SELECT name, value FROM annotation WHERE part = ?1 AND account = ?2 AND mailbox = ?3 ORDER BY name";
     NAMES = "SELECT name FROM annotation WHERE part = ?1 AND account = ?2 AND mailbox = ?3";
-    SET = "INSERT INTO annotation (part, account, mailbox, name, value) VALUES (?1, ?2, ?3, ?4, ?5) \
-           ON CONFLICT (part, account, mailbox, name) DO UPDATE SET value = ?5";
+    MARKS = "SELECT mailbox, name, digest FROM annotation WHERE part = ?1 AND account = ?2 ORDER BY mailbox, name";
+    SET = "INSERT INTO annotation (part, account, mailbox, name, value, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+           ON CONFLICT (part, account, mailbox, name) DO UPDATE SET value = ?5, digest = ?6";
     REMOVE = "DELETE FROM annotation WHERE part = ?1 AND account = ?2 AND mailbox = ?3 AND name = ?4";
 }
 
@@ -38,6 +40,12 @@ fn column(mailbox: Option<MailboxId>) -> String {
     mailbox.map(|mailbox| mailbox.to_string()).unwrap_or_default()
 }
 
+/// What stands in it.
+fn mailbox(column: &str) -> Result<Option<MailboxId>> {
+    let damaged = |_syntax| StoreError::Damaged(format!("a column holds {column:?} as a mailbox"));
+    if column.is_empty() { Ok(None) } else { column.parse().map(Some).map_err(damaged) }
+}
+
 impl Store {
     /// All entries of a mailbox, or of the account, by name.
     ///
@@ -47,6 +55,18 @@ impl Store {
         let list = move |tx: &mut dyn Tx| {
             let rows = tx.query(LIST, params![Partition::of(account), account, column(mailbox)])?;
             rows.into_iter().map(|mut row| Ok((row.text()?, row.blob()?))).collect()
+        };
+        self.read(list).await
+    }
+
+    /// All entries of an account and of its mailboxes, each with what tells its value from others: to find out which were set.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn annotation_marks(&self, account: AccountId) -> Result<Vec<(Option<MailboxId>, String, Vec<u8>)>> {
+        let list = move |tx: &mut dyn Tx| {
+            let rows = tx.query(MARKS, params![Partition::of(account), account])?;
+            rows.into_iter().map(|mut row| Ok((mailbox(&row.text()?)?, row.text()?, row.blob_or_null()?.unwrap_or_default()))).collect()
         };
         self.read(list).await
     }
@@ -93,7 +113,7 @@ fn set(tx: &mut dyn Tx, account: AccountId, mailbox: Option<MailboxId>, values: 
     tx.touch(account);
     for (name, value) in values {
         match value {
-            Some(value) => tx.execute(SET, params![part, account, column(mailbox), name, value])?,
+            Some(value) => tx.execute(SET, params![part, account, column(mailbox), name, value, ContentDigest::of(value).as_bytes()])?,
             None => tx.execute(REMOVE, params![part, account, column(mailbox), name])?,
         };
     }

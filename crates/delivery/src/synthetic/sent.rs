@@ -1,6 +1,7 @@
 //! What became of a sent message, as a message: a header section that stands beside the sent one, and a keyword upon it.
 
 use mail::address::Mailbox;
+use mail::flag::{Flags, Keyword};
 use mail::shown;
 use mail::time::Timestamp;
 
@@ -62,6 +63,19 @@ impl SentKeyword {
             Self::Delivered => "$TwoWayDelivered",
             Self::Failed => "$TwoWayFailed",
         }
+    }
+
+    /// Whether a keyword is one of these: the server's, and nobody else's to set or remove.
+    pub fn is_one(keyword: &Keyword) -> bool {
+        Self::ALL.iter().any(|ours| ours.as_str().eq_ignore_ascii_case(keyword.as_str()))
+    }
+
+    /// Flags as their owner wants them, with what the server says of the message by the flags that it has.
+    #[must_use]
+    pub fn kept(before: &Flags, wanted: Flags) -> Flags {
+        let others = wanted.keywords.into_iter().filter(|keyword| !Self::is_one(keyword));
+        let ours = before.keywords.iter().filter(|keyword| Self::is_one(keyword)).cloned();
+        Flags { system: wanted.system, keywords: others.chain(ours).collect() }
     }
 
     /// Of a message whose recipients are so. What failed is said while others wait; what its author took back counts for

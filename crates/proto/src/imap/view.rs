@@ -52,6 +52,15 @@ pub enum Renumbering {
     MayNot,
 }
 
+/// Whether changes of flags may be told now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlagChanges {
+    /// They are.
+    Now,
+    /// The client has not asked to hear of them at once: they wait for its next command (RFC 5465 section 5.1).
+    Later,
+}
+
 /// One thing that the client is told, in the order in which it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
@@ -71,8 +80,10 @@ pub struct View {
     contents: Contents,
     /// Those of them that are gone, which the client has not been told.
     gone: Numbers,
-    /// Up to which change all was told before the first of those went; only while there are some.
-    told_before_gone: u64,
+    /// Those of them whose flags have changed, which the client has not been told.
+    changed: Numbers,
+    /// Up to which change all was told before the first of these; only while there are some.
+    told_before_waiting: u64,
     /// What was told by FLAGS.
     keywords: BTreeSet<Keyword>,
 }
@@ -91,7 +102,7 @@ impl View {
     /// The view of a client that is told of all of these.
     pub fn new(contents: Contents) -> Self {
         let keywords = contents.keywords();
-        Self { contents, gone: Numbers::default(), told_before_gone: 0, keywords }
+        Self { contents, gone: Numbers::default(), changed: Numbers::default(), told_before_waiting: 0, keywords }
     }
 
     /// The messages, those that are gone and not yet told so included.
@@ -112,7 +123,7 @@ impl View {
     /// Up to which change the client was told all. From here it misses nothing, should it be lost and come back: not the
     /// end of a message either that waits to be told (RFC 7162 section 6).
     pub fn told_to(&self) -> u64 {
-        if self.gone.is_empty() { self.modseq() } else { self.told_before_gone }
+        if self.gone.is_empty() && self.changed.is_empty() { self.modseq() } else { self.told_before_waiting }
     }
 
     /// What a client that comes back may know and that names no message here: of those UIDs that vanished since it left, or,
@@ -217,10 +228,10 @@ impl View {
     }
 
     /// Takes in what happened. Returns what the client is told of it now, in order.
-    pub fn learn(&mut self, changes: Changes, renumbering: Renumbering) -> Vec<Told> {
+    pub fn learn(&mut self, changes: Changes, renumbering: Renumbering, flags: FlagChanges) -> Vec<Told> {
         let mut told = Vec::new();
-        // Of what is gone already, the first counts.
-        self.told_before_gone = self.told_to();
+        // Of what waits already, the first counts.
+        self.told_before_waiting = self.told_to();
         for uid in changes.vanished.ranges().flat_map(|range| self.contents.within(range)).map(|message| message.uid) {
             self.gone.insert(uid);
         }
@@ -229,21 +240,25 @@ impl View {
         }
         let known = self.contents.last().map_or(0, |message| message.uid.get());
         let mut new = Numbers::default();
-        let mut changed = Vec::new();
         for message in changes.changed {
-            told.extend(self.new_keywords(&message.flags));
             if message.uid.get() > known {
                 // It came and went before the client heard of it, if it is also among those that vanished.
                 if !changes.vanished.contains(message.uid.get()) {
+                    told.extend(self.new_keywords(&message.flags));
                     new.insert(message.uid);
                     self.contents.put(message);
                 }
             } else if self.contents.get(message.uid.get()).is_some_and(|before| before.modseq < message.modseq) {
-                self.contents.put(message.clone());
-                changed.push(message);
+                self.changed.insert(message.uid);
+                self.contents.put(message);
             }
         }
         self.contents.reach(changes.modseq);
+        let changed = if flags == FlagChanges::Now { std::mem::take(&mut self.changed) } else { Numbers::default() };
+        let changed: Vec<Message> = changed.iter().filter_map(|uid| self.contents.get(uid).cloned()).collect();
+        for message in &changed {
+            told.extend(self.new_keywords(&message.flags));
+        }
         if !new.is_empty() {
             told.push(Told::Exists(self.count(), new));
         }
@@ -252,8 +267,12 @@ impl View {
         told
     }
 
-    /// What was held back, where numbers may change.
-    pub fn tell_the_gone(&mut self) -> Vec<Told> {
+    /// What waited and may be told now.
+    pub fn tell_what_waits(&mut self, renumbering: Renumbering, flags: FlagChanges) -> Vec<Told> {
+        self.learn(Changes { modseq: self.modseq(), ..Changes::default() }, renumbering, flags)
+    }
+
+    fn tell_the_gone(&mut self) -> Vec<Told> {
         let gone = std::mem::take(&mut self.gone);
         // From the last to the first: no number that is told depends on another.
         let told = gone.iter().rev().filter_map(|uid| Some(Told::Expunged(self.contents.number_of(uid)?, NonZeroU32::new(uid)?))).collect();

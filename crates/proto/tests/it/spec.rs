@@ -20,7 +20,15 @@ use crate::script::{Pieces, Played, config};
 
 /// Each page, and the files whose grammar it gives.
 const GRAMMAR: [(&str, &[&str]); 2] = [
-    ("imap.md", &["proto/src/imap/command/twoway.rs", "proto/src/imap/response/twoway.rs", "delivery/src/synthetic/sent.rs"]),
+    (
+        "imap.md",
+        &[
+            "proto/src/imap/command/twoway.rs",
+            "proto/src/imap/response/twoway.rs",
+            "delivery/src/synthetic/sent.rs",
+            "server/src/listen/imap/twoway/metadata.rs",
+        ],
+    ),
     (
         "smtp.md",
         &[

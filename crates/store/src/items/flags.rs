@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mail::flag::{FlagChange, Keyword};
+use delivery::synthetic::SentKeyword;
+use mail::flag::{FlagChange, Flags, Keyword};
 use mail::id::{AccountId, MailboxId, Partition};
 
 use super::{Item, Tally, Target, change, hundred, hundreds, some, sorted, with};
@@ -39,8 +40,26 @@ pub enum FlagsSet {
     TooManyKeywords,
 }
 
+/// Whose act a change is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    /// Keywords that say what became of a sent message are not theirs, and stay as they are.
+    Owner,
+    /// It says what it has to say.
+    Server,
+}
+
+impl By {
+    fn apply(self, change: &FlagChange, before: &Flags) -> Flags {
+        match self {
+            Self::Owner => SentKeyword::kept(before, change.apply(before)),
+            Self::Server => change.apply(before),
+        }
+    }
+}
+
 impl Store {
-    /// Changes flags of messages: those that have not changed since `unchanged_since`. A few thousand at a time are one
+    /// Changes flags of messages as their owner's act: those that have not changed since `unchanged_since`. A few thousand at a time are one
     /// transaction.
     ///
     /// # Errors
@@ -57,7 +76,10 @@ impl Store {
         let mut changes = Vec::new();
         for some in sorted(uids).chunks(ITEMS_AT_ONCE) {
             let (some, change) = (some.to_vec(), change.clone());
-            match self.write(Partition::of(account), 0, move |tx| set(tx, account, mailbox, &some, &change, unchanged_since)).await? {
+            match self
+                .write(Partition::of(account), 0, move |tx| set(tx, account, mailbox, &some, &change, By::Owner, unchanged_since))
+                .await?
+            {
                 FlagsSet::Done { items, refused, missing, modseq } => {
                     changes.extend(modseq);
                     all.extend(items);
@@ -78,6 +100,7 @@ pub(crate) fn set(
     mailbox: MailboxId,
     uids: &[u32],
     wanted: &FlagChange,
+    by: By,
     unchanged_since: Option<u64>,
 ) -> Result<FlagsSet> {
     let Some(row) = by_id(tx, account, mailbox)? else {
@@ -98,7 +121,7 @@ pub(crate) fn set(
     let (mut tally, mut changed) = (Tally::default(), BTreeMap::<_, Vec<u32>>::new());
     let mut is_changed = Vec::with_capacity(items.len());
     for item in &mut items {
-        let after = wanted.apply(&item.flags);
+        let after = by.apply(wanted, &item.flags);
         if after.keywords.len() > MESSAGE_KEYWORDS_MAX {
             return Ok(FlagsSet::TooManyKeywords);
         }

@@ -15,6 +15,7 @@ use mail::time::Timestamp;
 
 use super::Fact;
 use crate::backend::Tx;
+use crate::items::flags::By;
 use crate::items::{self, FlagsSet};
 use crate::{Account, Result, mailboxes, params, statements};
 
@@ -111,7 +112,7 @@ pub(crate) fn mark(tx: &mut dyn Tx, account: AccountId, internet_id: &str) -> Re
     for (mailbox, uids) in of_mailbox {
         for item in items::some(tx, account, mailbox, &uids)? {
             let after = with_keyword(&item.flags, keyword.as_ref());
-            let set = items::flags::set(tx, account, mailbox, &[item.uid], &FlagChange::Replace(after), None)?;
+            let set = items::flags::set(tx, account, mailbox, &[item.uid], &FlagChange::Replace(after), By::Server, None)?;
             if set == FlagsSet::TooManyKeywords {
                 tracing::debug!(%account, "a copy of a sent message has too many keywords to say what became of it");
             }
@@ -121,7 +122,6 @@ pub(crate) fn mark(tx: &mut dyn Tx, account: AccountId, internet_id: &str) -> Re
 }
 
 fn with_keyword(before: &Flags, keyword: Option<&Keyword>) -> Flags {
-    let is_ours = |known: &Keyword| SentKeyword::ALL.iter().any(|ours| ours.as_str().eq_ignore_ascii_case(known.as_str()));
-    let others = before.keywords.iter().filter(|known| !is_ours(known)).chain(keyword).cloned();
+    let others = before.keywords.iter().filter(|known| !SentKeyword::is_one(known)).chain(keyword).cloned();
     Flags { system: before.system, keywords: others.collect() }
 }

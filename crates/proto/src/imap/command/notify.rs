@@ -55,6 +55,8 @@ pub enum Event {
     MessageNew(Vec<FetchItem>),
     /// Anything else.
     Other(OtherEvent),
+    /// An event that RFC 5465 does not have: to be refused with those that are known (its section 3.1).
+    Unknown(String),
 }
 
 words! {
@@ -77,6 +79,9 @@ words! {
     }
 }
 
+const ONE_SELECTED: &str = "one of SELECTED and SELECTED-DELAYED";
+const OF_MESSAGES: &str = "events of messages, of the selected mailbox";
+const ITEMS: &str = "what is told of new messages beside SELECTED only";
 const FORM: &str = "NONE, or SET and groups of mailboxes and events";
 const FILTER: &str = "SELECTED, SELECTED-DELAYED, INBOXES, PERSONAL, SUBSCRIBED, SUBTREE or MAILBOXES";
 const EVENT: &str = "an event of RFC 5465";
@@ -87,7 +92,7 @@ impl Notify {
     /// event-group = "(" filter-mailboxes SP ( "NONE" / "(" event *(SP event) ")" ) ")"
     /// filter-mailboxes = "SELECTED" / "SELECTED-DELAYED" / "INBOXES" / "PERSONAL" / "SUBSCRIBED"
     ///                  / ( "SUBTREE" / "MAILBOXES" ) SP ( mailbox / "(" mailbox *(SP mailbox) ")" )
-    /// event       = "MessageNew" [SP "(" fetch-att *(SP fetch-att) ")"] / ..
+    /// event       = "MessageNew" [SP "(" fetch-att *(SP fetch-att) ")"] / .. / atom
     /// ```
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Read<Self> {
         if cursor.take_word("NONE") {
@@ -99,6 +104,10 @@ impl Notify {
         while !cursor.at_end() {
             cursor.space()?;
             groups.push(EventGroup::read(cursor)?);
+        }
+        // Section 6.1.
+        if groups.iter().filter(|group| group.filter.is_selected()).count() > 1 {
+            return cursor.expected(ONE_SELECTED);
         }
         if groups.is_empty() { cursor.expected(FORM) } else { Ok(Self::Set { status, groups }) }
     }
@@ -126,6 +135,15 @@ impl EventGroup {
         if alone || new != names(OtherEvent::MessageExpunge) {
             return cursor.expected("MessageNew and MessageExpunge together, and both beside FlagChange");
         }
+        let is_of_mailbox = |event: &Event| matches!(event, Event::Other(other) if !other.is_of_messages());
+        let has_items = |event: &Event| matches!(event, Event::MessageNew(items) if !items.is_empty());
+        // Sections 6.1 and 8.
+        if filter.is_selected() && events.iter().any(is_of_mailbox) {
+            return cursor.expected(OF_MESSAGES);
+        }
+        if !filter.is_selected() && events.iter().any(has_items) {
+            return cursor.expected(ITEMS);
+        }
         cursor.demand(b')', ")")?;
         Ok(Self { filter, events })
     }
@@ -139,6 +157,7 @@ impl EventGroup {
         }
         out.put(" ").list(&self.events, |out, event| match event {
             Event::Other(other) => out.put(other).done(),
+            Event::Unknown(name) => out.put(name.as_str()).done(),
             Event::MessageNew(items) if items.is_empty() => out.put("MessageNew").done(),
             Event::MessageNew(items) => out.put("MessageNew ").list(items, |out, item| item.write(out)).done(),
         });
@@ -146,7 +165,19 @@ impl EventGroup {
     }
 }
 
+impl OtherEvent {
+    /// Whether it happens to a message, and not to a mailbox.
+    pub const fn is_of_messages(self) -> bool {
+        matches!(self, Self::MessageExpunge | Self::FlagChange | Self::AnnotationChange)
+    }
+}
+
 impl Filter {
+    /// Whether it means the selected mailbox, and no other.
+    pub const fn is_selected(&self) -> bool {
+        matches!(self, Self::Selected | Self::SelectedDelayed)
+    }
+
     fn read(cursor: &mut Cursor<'_>) -> Read<Self> {
         let before = cursor.clone();
         let mailboxes = |cursor: &mut Cursor<'_>| {
@@ -184,10 +215,9 @@ impl Filter {
 
 impl Event {
     fn read(cursor: &mut Cursor<'_>) -> Read<Self> {
-        let before = cursor.clone();
         let word = cursor.keyword(EVENT)?;
         if !word.eq_ignore_ascii_case("MessageNew") {
-            return OtherEvent::parse(word).map_or_else(|| before.expected(EVENT), |other| Ok(Self::Other(other)));
+            return Ok(OtherEvent::parse(word).map_or_else(|| Self::Unknown(word.to_owned()), Self::Other));
         }
         let mut ahead = cursor.clone();
         let mut items = Vec::new();

@@ -96,6 +96,12 @@ fn what_is_no_command_is_refused_with_a_reason() {
         ("a APPEND INBOX hello", "expected flags, a date, or a literal at octet 15"),
         ("a NOTIFY SET", "expected NONE, or SET and groups of mailboxes and events at octet 12"),
         ("a NOTIFY SET (PERSONAL (FlagChange))", "expected MessageNew and MessageExpunge together, and both beside FlagChange at octet 35"),
+        ("a NOTIFY SET (SELECTED NONE) (SELECTED-DELAYED NONE)", "expected one of SELECTED and SELECTED-DELAYED at octet 52"),
+        ("a NOTIFY SET (SELECTED (MailboxName))", "expected events of messages, of the selected mailbox at octet 36"),
+        (
+            "a NOTIFY SET (PERSONAL (MessageNew (UID) MessageExpunge))",
+            "expected what is told of new messages beside SELECTED only at octet 56",
+        ),
         ("a SETQUOTA \"\" (CATS 5)", "expected STORAGE, MESSAGE, MAILBOX or ANNOTATION-STORAGE at octet 15"),
         ("a GETMETADATA \"\" /public/x", "expected the name of an entry, below /private or /shared at octet 17"),
         ("a COMPRESS LZ4", "expected DEFLATE at octet 11"),

@@ -42,7 +42,7 @@ fn written(told: Vec<Told>, enabled: &[Extension]) -> String {
 fn what_happened_is_told_in_the_order_that_keeps_numbers_right() {
     let mut view = view(&[3, 5, 9, 12]);
     let happened = changes(&[message(9, 4, &["\\Seen", "$Work"]), message(13, 3, &[]), message(14, 5, &[])], &[3, 12, 13, 99], 6);
-    let told = view.learn(happened, Renumbering::May);
+    let told = view.learn(happened, Renumbering::May, FlagChanges::Now);
     let expected = "* 4 EXPUNGE\n* 1 EXPUNGE\n* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Work)\n* 3 EXISTS\n* 2 FETCH (FLAGS (\\Seen $Work))\n";
     assert_eq!(written(told, &[]), expected);
     assert_eq!((view.count(), view.modseq(), view.uid_of(3), view.number_of(9)), (3, 6, Some(14), Some(nonzero(2))));
@@ -57,7 +57,7 @@ fn each_client_is_told_in_the_words_it_asked_for() {
         (&[Extension::UidOnly], "* VANISHED 5\n* 9 UIDFETCH (FLAGS (\\Seen))\n"),
     ] {
         let mut view = view(&[3, 5, 9]);
-        let told = view.learn(changes(&[message(9, 7, &["\\Seen"])], &[5], 7), Renumbering::May);
+        let told = view.learn(changes(&[message(9, 7, &["\\Seen"])], &[5], 7), Renumbering::May, FlagChanges::Now);
         assert_eq!(written(told, enabled), expected);
     }
 }
@@ -65,25 +65,27 @@ fn each_client_is_told_in_the_words_it_asked_for() {
 #[test]
 fn the_end_of_a_message_waits_until_numbers_may_change() {
     let mut view = view(&[3, 5, 9]);
-    let told = view.learn(changes(&[message(9, 4, &["\\Seen"]), message(10, 5, &[])], &[5], 6), Renumbering::MayNot);
+    let told = view.learn(changes(&[message(9, 4, &["\\Seen"]), message(10, 5, &[])], &[5], 6), Renumbering::MayNot, FlagChanges::Now);
     assert_eq!(written(told, &[]), "* 4 EXISTS\n* 3 FETCH (FLAGS (\\Seen))\n");
     assert!(view.is_gone(5) && view.number_of(9) == Some(nonzero(3)));
-    assert_eq!(written(view.learn(changes(&[], &[], 6), Renumbering::May), &[]), "* 2 EXPUNGE\n");
-    assert!(!view.is_gone(5) && view.number_of(9) == Some(nonzero(2)) && view.tell_the_gone().is_empty());
+    assert_eq!(written(view.learn(changes(&[], &[], 6), Renumbering::May, FlagChanges::Now), &[]), "* 2 EXPUNGE\n");
+    assert!(
+        !view.is_gone(5) && view.number_of(9) == Some(nonzero(2)) && view.tell_what_waits(Renumbering::May, FlagChanges::Now).is_empty()
+    );
 }
 
 #[test]
 fn who_comes_back_goes_on_before_the_end_of_a_message_that_was_not_told() {
     let mut view = view(&[3, 5, 9]);
-    view.learn(changes(&[message(9, 2, &["\\Seen"])], &[], 2), Renumbering::MayNot);
+    view.learn(changes(&[message(9, 2, &["\\Seen"])], &[], 2), Renumbering::MayNot, FlagChanges::Now);
     assert_eq!(view.told_to(), 2);
-    view.learn(changes(&[message(9, 4, &[])], &[5], 4), Renumbering::MayNot);
+    view.learn(changes(&[message(9, 4, &[])], &[5], 4), Renumbering::MayNot, FlagChanges::Now);
     view.note(message(9, 5, &["\\Seen"]));
     view.note_end_of(5);
     assert_eq!((view.told_to(), view.modseq()), (2, 5));
-    view.learn(changes(&[], &[3], 6), Renumbering::MayNot);
+    view.learn(changes(&[], &[3], 6), Renumbering::MayNot, FlagChanges::Now);
     assert_eq!(view.told_to(), 2, "the first counts");
-    view.tell_the_gone();
+    view.tell_what_waits(Renumbering::May, FlagChanges::Now);
     assert_eq!(view.told_to(), 6);
 }
 
@@ -104,11 +106,23 @@ fn who_comes_back_is_told_what_is_gone_and_not_what_goes_meanwhile() {
 }
 
 #[test]
+fn flags_that_nobody_asked_to_hear_of_at_once_are_told_with_the_next_command() {
+    let mut view = view(&[3, 5]);
+    assert_eq!(view.learn(changes(&[message(5, 2, &["$Work"])], &[], 2), Renumbering::May, FlagChanges::Later), []);
+    assert_eq!(view.told_to(), 1);
+    assert_eq!(view.learn(changes(&[message(3, 3, &["\\Seen"])], &[], 3), Renumbering::May, FlagChanges::Later), []);
+    let told = view.tell_what_waits(Renumbering::May, FlagChanges::Now);
+    let expected = "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Work)\n* 1 FETCH (FLAGS (\\Seen))\n* 2 FETCH (FLAGS ($Work))\n";
+    assert_eq!(written(told, &[]), expected);
+    assert_eq!(view.told_to(), 3);
+}
+
+#[test]
 fn what_the_client_was_told_by_its_own_command_is_not_told_again() {
     let mut view = view(&[3]);
     view.note(message(3, 4, &["\\Seen"]));
-    assert_eq!(view.learn(changes(&[message(3, 4, &["\\Seen"])], &[], 4), Renumbering::May), []);
-    let told = view.learn(changes(&[message(3, 5, &[])], &[], 5), Renumbering::May);
+    assert_eq!(view.learn(changes(&[message(3, 4, &["\\Seen"])], &[], 4), Renumbering::May, FlagChanges::Now), []);
+    let told = view.learn(changes(&[message(3, 5, &[])], &[], 5), Renumbering::May, FlagChanges::Now);
     assert_eq!(written(told, &[]), "* 1 FETCH (FLAGS ())\n", "somebody else changed it since");
 }
 
@@ -118,7 +132,7 @@ fn a_change_that_was_noted_need_not_be_asked_for_unless_others_came_before_it() 
     view.note(message(3, 3, &["\\Seen"]));
     view.note_end_of(3);
     assert_eq!(view.modseq(), 1, "there is a second change");
-    view.learn(changes(&[message(5, 2, &["\\Seen"]), message(3, 3, &["\\Seen"])], &[], 3), Renumbering::May);
+    view.learn(changes(&[message(5, 2, &["\\Seen"]), message(3, 3, &["\\Seen"])], &[], 3), Renumbering::May, FlagChanges::Now);
     view.note(message(5, 4, &[]));
     view.note_end_of(4);
     assert_eq!(view.modseq(), 4);
@@ -194,7 +208,8 @@ enum Happening {
     Expunge(Vec<usize>),
     /// The client sets flags itself, and is told in its answer.
     Own(usize, u8),
-    Tell(bool),
+    /// Whether numbers may change, and flags be told.
+    Tell(bool, bool),
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -203,7 +218,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => (0_usize..50, 0_u8..8).prop_map(|(which, flags)| Happening::Flag(which, flags)),
         1 => proptest::collection::vec(0_usize..50, 1..6).prop_map(Happening::Expunge),
         1 => (0_usize..50, 0_u8..8).prop_map(|(which, flags)| Happening::Own(which, flags)),
-        3 => any::<bool>().prop_map(Happening::Tell),
+        3 => any::<(bool, bool)>().prop_map(|(may, flags)| Happening::Tell(may, flags)),
     ]
 }
 
@@ -272,11 +287,13 @@ proptest! {
                         client.messages[number.get() as usize - 1] = Some((uid, some_flags(bits)));
                     }
                 }
-                Happening::Tell(may) => {
+                Happening::Tell(may, tells_flags) => {
+                    let flags = if tells_flags { FlagChanges::Now } else { FlagChanges::Later };
                     let renumbering = if may { Renumbering::May } else { Renumbering::MayNot };
                     let before = view.count();
-                    let told = view.learn(mailbox.since(view.modseq()), renumbering);
+                    let told = view.learn(mailbox.since(view.modseq()), renumbering, flags);
                     prop_assert!(may || view.count() >= before && !told.iter().any(|one| matches!(one, Told::Expunged(..))));
+                    prop_assert!(tells_flags || !told.iter().any(|one| matches!(one, Told::Changed(..))));
                     client.hear(&told, &view);
                 }
             }
@@ -288,7 +305,7 @@ proptest! {
             copy.extend(missed.changed.iter().map(|message| (message.uid.get(), Arc::clone(&message.flags))));
             prop_assert!(copy.iter().eq(mailbox.messages.iter().map(|(uid, message)| (uid, &message.flags))), "{copy:?}");
         }
-        let told = view.learn(mailbox.since(view.modseq()), Renumbering::May);
+        let told = view.learn(mailbox.since(view.modseq()), Renumbering::May, FlagChanges::Now);
         client.hear(&told, &view);
         let knows: Vec<_> = client.messages.into_iter().flatten().collect();
         let has: Vec<_> = mailbox.messages.values().map(|message| (message.uid.get(), Arc::clone(&message.flags))).collect();

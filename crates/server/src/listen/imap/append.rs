@@ -133,7 +133,7 @@ async fn add(talk: &Talk, mut upload: Box<Upload>, message: AppendMessage) -> Re
         return Err(over_quota().into());
     }
     let writer = Mutex::new(ContentWriter::new(&talk.node().store, talk.account.id));
-    let (flags, received) = (flags::kept(&message.flags), message.date);
+    let (flags, received) = (flags::wanted(&message.flags), message.date);
     upload.current = Some(Incoming { flags, received, data: message.data, front: Vec::new(), writer });
     Ok(upload)
 }

@@ -146,6 +146,7 @@ pub(super) async fn finish(talk: &mut Talk, answered: Result<Status, Trouble>) -
 
 /// Answers a command.
 async fn answer(talk: &mut Talk, command: Command) -> Result<Status, Trouble> {
+    talk.news.own = if talk.news.is_wanted() { notify::Own::of(&command) } else { None };
     if let Some(status) = requests::answer(talk, &command).await? {
         return Ok(status);
     }

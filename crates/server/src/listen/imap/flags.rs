@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use delivery::synthetic::SentKeyword;
 use mail::flag::{Flags, SystemFlags};
 use proto::imap::flag::Flag;
+use proto::imap::view::View;
 
 const SYSTEM: [(SystemFlags, Flag); 5] = [
     (SystemFlags::ANSWERED, Flag::Answered),
@@ -19,7 +21,19 @@ pub fn told(flags: &Flags) -> BTreeSet<Flag> {
     system.chain(flags.keywords.iter().cloned().map(Flag::Keyword)).collect()
 }
 
-/// Flags as a client has written them.
+/// Those flags in use that a client may change.
+pub fn permanent(view: &View) -> Vec<Flag> {
+    let is_theirs = |flag: &Flag| !matches!(flag, Flag::Keyword(keyword) if SentKeyword::is_one(keyword));
+    view.flags().into_iter().filter(is_theirs).collect()
+}
+
+/// Flags that a client wants, as it has written them. What the server says by keywords is not the client's to say: that is
+/// passed over, as RFC 9051 section 6.4.6 has it for flags that are not among the PERMANENTFLAGS.
+pub fn wanted<'a>(flags: impl IntoIterator<Item = &'a Flag>) -> Flags {
+    SentKeyword::kept(&Flags::default(), kept(flags))
+}
+
+/// Flags as they are kept.
 pub fn kept<'a>(flags: impl IntoIterator<Item = &'a Flag>) -> Flags {
     let mut kept = Flags::default();
     for flag in flags {
@@ -35,6 +49,13 @@ pub fn kept<'a>(flags: impl IntoIterator<Item = &'a Flag>) -> Flags {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_server_says_is_not_the_clients_to_say() {
+        let flags = ["$Work", "$twowaydelivered"].map(|name| Flag::parse(name).unwrap());
+        assert_eq!(told(&wanted(&flags)), flags.iter().take(1).cloned().collect());
+        assert_eq!(told(&kept(&flags)), flags.iter().cloned().collect());
+    }
 
     #[test]
     fn flags_are_kept_as_they_are_told() {

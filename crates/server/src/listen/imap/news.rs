@@ -5,12 +5,12 @@ use std::num::NonZeroU32;
 use mail::id::AccountId;
 use proto::imap::numbers::Numbers;
 use proto::imap::server::Extension;
-use proto::imap::view::{Changes, Contents, Renumbering, Told, View};
+use proto::imap::view::{Changes, Contents, FlagChanges, Renumbering, Told, View};
 use store::MailboxRow;
 use store::watch::Watch;
 
 use super::contents::{self, Since};
-use super::notify::{self, Registration};
+use super::notify::{self, Own, Registration};
 use super::talk::{Folder, Talk, Trouble};
 use super::{requests, resume, twoway};
 use crate::node::Node;
@@ -30,12 +30,14 @@ pub struct News {
     due: Due,
     /// What the client wants to hear without being asked (RFC 5465).
     pub registration: Option<Box<Registration>>,
+    /// What the client has changed itself by the command that is answered.
+    pub(super) own: Option<Box<Own>>,
 }
 
 impl News {
     /// Of this account, from now on.
     pub fn of(node: &Node, account: AccountId) -> Self {
-        Self { watch: node.store.watch(account), due: Due::default(), registration: None }
+        Self { watch: node.store.watch(account), due: Due::default(), registration: None, own: None }
     }
 
     /// Whether the client wants to hear of things between its commands.
@@ -83,18 +85,19 @@ pub async fn catch_up(talk: &mut Talk) -> Result<(), Trouble> {
     let holds = talk.selected.as_ref().is_some_and(|selected| selected.holds_numbers);
     let session = &talk.conversation.session;
     let renumbering = if session.may_renumber() && !holds { Renumbering::May } else { Renumbering::MayNot };
-    // Between commands, only what was asked for (RFC 5465 section 6).
-    let is_awaited =
-        session.is_idle() || session.tag().is_some() || talk.news.registration.as_ref().is_some_and(|wanted| wanted.of_selected());
+    let wanted = talk.news.registration.as_deref();
+    // Between commands only what was asked for, and the same in IDLE (RFC 5465 sections 4 and 6).
+    let is_awaited = session.tag().is_some() || wanted.map_or(session.is_idle(), Registration::of_selected);
+    let flags = if session.tag().is_some() || wanted.is_none_or(Registration::of_flags) { FlagChanges::Now } else { FlagChanges::Later };
     let due = talk.news.due().await;
     if due.others && requests::is_concerned(talk) {
         requests::refresh(talk.node(), talk.account.id).await?;
     }
     if due.selected && is_awaited {
-        catch_up_selected(talk, renumbering).await?;
+        catch_up_selected(talk, renumbering, flags).await?;
         talk.news.due.selected = false;
-    } else if let (Renumbering::May, Some(selected)) = (renumbering, &mut talk.selected) {
-        let told = selected.view.tell_the_gone();
+    } else if let (true, Some(selected)) = (is_awaited, &mut talk.selected) {
+        let told = selected.view.tell_what_waits(renumbering, flags);
         say(talk, told).await?;
     }
     if due.others {
@@ -105,7 +108,7 @@ pub async fn catch_up(talk: &mut Talk) -> Result<(), Trouble> {
     Ok(())
 }
 
-async fn catch_up_selected(talk: &mut Talk, renumbering: Renumbering) -> Result<(), Trouble> {
+async fn catch_up_selected(talk: &mut Talk, renumbering: Renumbering, flags: FlagChanges) -> Result<(), Trouble> {
     let Some(selected) = &talk.selected else {
         if talk.node().store.account_by_id(talk.account.id).await?.is_none() {
             talk.conversation.session.close("the account is no more");
@@ -130,7 +133,7 @@ async fn catch_up_selected(talk: &mut Talk, renumbering: Renumbering) -> Result<
     let Some((row, changes)) = (if is_complete { Some((row, changes)) } else { reread(talk, row).await? }) else { return Ok(()) };
     let Some(selected) = &mut talk.selected else { return Ok(()) };
     selected.folder = Folder::Stored(row);
-    let told = selected.view.learn(changes, renumbering);
+    let told = selected.view.learn(changes, renumbering, flags);
     let new = told.iter().find_map(|one| if let Told::Exists(_, new) = one { Some(new.clone()) } else { None });
     say(talk, told).await?;
     match new {
@@ -159,7 +162,9 @@ async fn say(talk: &mut Talk, told: Vec<Told>) -> Result<(), Trouble> {
     if told.is_empty() {
         return Ok(());
     }
-    let data = Told::responses(told, |extension: Extension| talk.has(extension));
+    // RFC 5465 section 5.1: with the UID, as IMAP4rev2 has it.
+    let wants_uid = talk.news.registration.as_ref().is_some_and(|wanted| wanted.of_flags());
+    let data = Told::responses(told, |extension: Extension| talk.has(extension) || wants_uid && extension == Extension::Rev2);
     for data in data {
         talk.tell(&data).await?;
     }

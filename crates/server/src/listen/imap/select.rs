@@ -15,7 +15,7 @@ use proto::imap::view::{Message, View};
 use store::MailboxRow;
 
 use super::talk::{Folder, Selected, Talk, Trouble, no, ok};
-use super::{contents, list, requests};
+use super::{contents, flags, list, requests};
 
 /// Opens a mailbox.
 pub(super) async fn select(talk: &mut Talk, command: Select) -> Result<Status, Trouble> {
@@ -58,7 +58,7 @@ pub(super) async fn describe(talk: &mut Talk, command: &Select, row: &MailboxRow
         }
     }
     let permanent = match command.access {
-        Access::ReadWrite => Code::PermanentFlags(view.flags(), NewKeywords::Possible),
+        Access::ReadWrite => Code::PermanentFlags(flags::permanent(view), NewKeywords::Possible),
         Access::ReadOnly => Code::PermanentFlags(Vec::new(), NewKeywords::Impossible),
     };
     tell_code(talk, permanent, "flags that are kept").await?;

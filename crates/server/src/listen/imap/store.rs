@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use delivery::synthetic::SentKeyword;
 use mail::flag::{FlagChange, Flags};
 use proto::imap::command::Numbering;
 use proto::imap::command::store::{FlagChange as Change, Store, Telling};
@@ -61,7 +62,7 @@ pub(super) async fn store(talk: &mut Talk, command: Store) -> Result<Status, Tro
 
 /// What the store is to do.
 fn change(command: &Store) -> FlagChange {
-    let flags: Flags = flags::kept(&command.flags);
+    let flags: Flags = flags::wanted(&command.flags);
     match command.change {
         Change::Replace => FlagChange::Replace(flags),
         Change::Add => FlagChange::Add(flags),
@@ -83,7 +84,11 @@ async fn tell(talk: &mut Talk, command: &Store, change: &FlagChange, item: &Item
         talk.tell(&Data::Flags(flags)).await?;
     }
     // RFC 9051 section 6.4.6: what another session did meanwhile is told in any case.
-    let is_expected = before.as_ref().is_some_and(|before| flags::told(&change.apply(&flags::kept(before.flags.iter()))) == *message.flags);
+    let expected = |before: &Message| {
+        let before = flags::kept(before.flags.iter());
+        flags::told(&SentKeyword::kept(&before, change.apply(&before)))
+    };
+    let is_expected = before.as_ref().is_some_and(|before| expected(before) == *message.flags);
     let is_changed = before.is_none_or(|before| before.modseq < message.modseq);
     let tells_flags = command.telling == Telling::Told || !is_expected;
     // RFC 7162 section 3.1.3: the new modification sequence is told even then.
@@ -118,7 +123,13 @@ impl Left {
         }
         Ok(match (self.is_gone, numbering) {
             (false, _) => ok("stored"),
-            // RFC 9051 section 6.4.9: a UID that is gone is no error.
+            // A contact request that was decided by a COPY: the client goes on as if it were there (`Selected::holds_numbers`),
+            // and marks it before it expunges. It is gone, as it is to be.
+            (true, Numbering::Sequence) if talk.selected()?.holds_numbers => {
+                ok("stored, some messages are gone").with(CodeWord::ExpungeIssued)
+            }
+            // RFC 9051 section 6.4.9: a UID that is gone is no error. A number is: its message is still counted, and nothing was
+            // stored (RFC 2180 section 4.2.1).
             (true, Numbering::Uid) => ok("stored, some messages are gone").with(CodeWord::ExpungeIssued),
             (true, Numbering::Sequence) => Status::new(Condition::No, "some messages are gone").with(CodeWord::ExpungeIssued),
         })

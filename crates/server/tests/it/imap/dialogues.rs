@@ -4,7 +4,7 @@
 //! client's, who connects when it first speaks, and so on. A client that begins with `C:` is alice, and logged in already;
 //! with `C0:` (and `S0:`), nobody knows who it is. `T: 31m` lets time pass. `N: bob@b.test` is a notice from bob for alice, about
 //! which nothing was decided before; `K: bob@b.test <id>` a message that alice sends him, `D: bob@b.test` its confirmation. What
-//! begins with `#` is for the reader.
+//! begins with `#` is for the reader. `Q: 4` lets alice keep four messages.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,6 +37,12 @@ async fn play(server: &Server, name: &str, text: &str) {
         let said = said.strip_prefix(' ').unwrap_or(said);
         if who == "T" {
             server.wait(server::config::parse_duration(said).unwrap()).await;
+            continue;
+        }
+        if who == "Q" {
+            let limit = store::quota::Limit::Of(said.parse().unwrap());
+            let account = server.account().await.id;
+            assert!(server.node.store.set_quota(account, None, Some(limit)).await.unwrap());
             continue;
         }
         if let "N" | "K" | "D" = who {

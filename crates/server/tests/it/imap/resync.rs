@@ -204,7 +204,7 @@ async fn truth(server: &Server) -> BTreeMap<u32, BTreeSet<String>> {
 #[test]
 fn who_is_lost_within_any_answer_comes_back_to_what_lies_there() {
     let turns = proptest::collection::vec((0..CLIENTS, turn()), 1..60);
-    let played = runner(16).run(&turns, |turns| {
+    let played = runner(8).run(&turns, |turns| {
         fixture::run(async |server: &Server| {
             let mut keepers = Vec::new();
             for _ in 0..CLIENTS {
@@ -226,7 +226,7 @@ fn who_is_lost_within_any_answer_comes_back_to_what_lies_there() {
 #[test]
 fn the_same_when_all_of_them_act_at_once() {
     let turns = proptest::collection::vec(proptest::collection::vec(turn(), 1..40), CLIENTS);
-    let played = runner(8).run(&turns, |turns| {
+    let played = runner(5).run(&turns, |turns| {
         fixture::run(async |server: &Server| {
             let mut keepers = Vec::new();
             for _ in 0..CLIENTS {

@@ -1,4 +1,11 @@
 //! Modes and counters as METADATA of the account (RFC 5464): for clients without the extension, and for scripts.
+//!
+//! ```abnf
+//! twoway-entry   = "/private/vendor/twoway/" ( mode-entry / counter-entry / mailbox-entry )
+//! mode-entry     = "screening" / "legacy" / "claims"
+//! counter-entry  = "contacts" / "allowed" / "blocked" / "expected" / "replied-to" / "sites"
+//! mailbox-entry  = "requests-mailbox" / "status-mailbox"
+//! ```
 
 use delivery::consent::{Claims, EntryList, Legacy, Screening};
 use proto::imap::response::code::CodeWord;
