@@ -1,5 +1,6 @@
 //! What a NOTICE is answered, and when, does not tell how its recipient stands to its sender: the same notices, in the
-//! same network but for that, are answered by the same octets at the same moments.
+//! same network but for that, are answered by the same octets; and at the same moments, until a message is retrieved. Its
+//! sender hears of that anyway, and the server has more to do from then on.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,16 +35,34 @@ enum Standing {
     Open,
 }
 
-/// Replies, each with the time it came.
-type Answers = Vec<(Timestamp, String)>;
+/// What the sender hears.
+struct Answers {
+    /// Each with the time it came.
+    replies: Vec<(Timestamp, String)>,
+    /// When the first of what was noticed is to be retrieved.
+    due: Option<Timestamp>,
+}
+
+impl Answers {
+    /// Whether somebody who hears these knows that they are not the others.
+    fn differ_from(&self, others: &Self) -> bool {
+        let octets = |answers: &Self| answers.replies.iter().map(|(_, reply)| reply.clone()).collect::<Vec<_>>();
+        let is_before = |at: &Timestamp| [self.due, others.due].into_iter().flatten().all(|due| *at < due);
+        let moments = |answers: &Self| answers.replies.iter().map(|(at, _)| *at).filter(is_before).collect::<Vec<_>>();
+        octets(self) != octets(others) || moments(self) != moments(others)
+    }
+}
 
 /// What is wrong, if the answers differ.
 pub(crate) fn compare(seed: u64) -> Option<Finding> {
     let stranger = answers(seed, Standing::Stranger);
     for standing in [Standing::Allowed, Standing::Blocked, Standing::Open] {
         let other = answers(seed, standing);
-        if other != stranger {
-            let trace = vec![format!("{:?}: {stranger:?}", Standing::Stranger), format!("{standing:?}: {other:?}")];
+        if other.differ_from(&stranger) {
+            let trace = vec![
+                format!("{:?}: {:?}", Standing::Stranger, stranger.replies),
+                format!("{standing:?}: {:?}, retrieved from {:?} on", other.replies, other.due),
+            ];
             return Some(Finding { what: format!("{standing:?} can be told from a stranger by the replies to NOTICE"), trace });
         }
     }
@@ -51,19 +70,23 @@ pub(crate) fn compare(seed: u64) -> Option<Finding> {
 }
 
 fn answers(seed: u64, standing: Standing) -> Answers {
+    asked(seed, standing).unwrap_or(Answers { replies: vec![], due: None })
+}
+
+fn asked(seed: u64, standing: Standing) -> Option<Answers> {
     let mut sim = Sim::seeded(seed);
     sim.0.is_judged.set(true);
     let [bob] = sim.accounts(["bob@b.test"]);
     let who = format!("a@{ASKER}");
     // As much is drawn for each, so that nothing but the standing differs.
-    let (Ok(asker), Ok(other)) = (who.parse(), "somebody@else.test".parse()) else { return vec![] };
+    let (Ok(asker), Ok(other)) = (who.parse(), "somebody@else.test".parse()) else { return None };
     match standing {
         Standing::Stranger | Standing::Open => bob.allow(other),
         Standing::Allowed => bob.allow(asker),
         Standing::Blocked => bob.block(asker),
     }
     bob.screen(if standing == Standing::Open { Screening::Off } else { Screening::On });
-    let (Some(domain), Some(name)) = (Name::new(ASKER), Name::new(&format!("mx.{ASKER}"))) else { return vec![] };
+    let (Some(domain), Some(name)) = (Name::new(ASKER), Name::new(&format!("mx.{ASKER}"))) else { return None };
     sim.0.dns.add_mail_domain(&domain, &name, ASKER_ADDRESS, RETRIEVAL_PORT);
     // From here on everything is drawn anew, and happens at the same time.
     let begin = crate::sim::start() + Duration::from_secs(10);
@@ -102,8 +125,12 @@ fn answers(seed: u64, standing: Standing) -> Answers {
     };
     sim.0.executor.spawn(Owner::Host(ASKER_HOST.0), Box::pin(task));
     sim.run_for(PATIENCE);
-    let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-    heard.clone()
+    let replies = heard.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let due = sim.0.network.journal.read().iter().find_map(|line| {
+        let (at, event) = line.split_once(' ')?;
+        if event.starts_with("b.test: Due") { at.parse().ok() } else { None }
+    });
+    Some(Answers { replies, due })
 }
 
 #[cfg(test)]
@@ -112,7 +139,29 @@ mod tests {
 
     #[test]
     fn the_notices_are_answered() {
-        let taken = (1..6).flat_map(|seed| answers(seed, Standing::Stranger)).filter(|(_, reply)| reply.starts_with("250"));
+        let taken = (1..6).flat_map(|seed| answers(seed, Standing::Stranger).replies).filter(|(_, reply)| reply.starts_with("250"));
         assert!(taken.count() > 3);
+    }
+
+    #[test]
+    fn moments_count_until_the_first_retrieval_and_octets_always() {
+        let at = |millis| Timestamp::EPOCH + Duration::from_millis(millis);
+        let heard = |replies: &[(u64, &str)], due: Option<u64>| Answers {
+            replies: replies.iter().map(|(millis, reply)| (at(*millis), (*reply).to_owned())).collect(),
+            due: due.map(at),
+        };
+        let stranger = heard(&[(5, "250"), (9, "250")], None);
+        assert!(!heard(&[(5, "250"), (9, "250")], None).differ_from(&stranger));
+        assert!(!heard(&[(5, "250"), (10, "250")], Some(6)).differ_from(&stranger));
+        assert!(heard(&[(5, "250"), (10, "250")], None).differ_from(&stranger));
+        assert!(heard(&[(5, "250"), (10, "250")], Some(10)).differ_from(&stranger));
+        assert!(heard(&[(5, "250"), (9, "550")], Some(6)).differ_from(&stranger));
+    }
+
+    #[test]
+    fn who_is_let_in_is_retrieved_from_and_who_is_not_is_not() {
+        let due = |standing| (1..6).filter_map(|seed| answers(seed, standing).due).count();
+        assert!(due(Standing::Allowed) > 2 && due(Standing::Open) > 2);
+        assert_eq!(due(Standing::Stranger) + due(Standing::Blocked), 0);
     }
 }
