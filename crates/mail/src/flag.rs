@@ -151,6 +151,26 @@ impl From<SystemFlags> for Flags {
 }
 
 impl Flags {
+    /// Those of these names, in any case; `None` if one is no flag.
+    pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let mut flags = Self::default();
+        for name in names {
+            if name.starts_with('\\') {
+                let (flag, _name) = SystemFlags::ALL.into_iter().find(|(_flag, known)| known.eq_ignore_ascii_case(name))?;
+                flags.system = flags.system.with(flag);
+            } else {
+                flags.keywords.insert(Keyword::new(name)?);
+            }
+        }
+        Some(flags)
+    }
+
+    /// Their names.
+    pub fn names<'a>(&'a self) -> impl Iterator<Item = &'a str> {
+        let system = self.system.names().map(|name| -> &'a str { name });
+        system.chain(self.keywords.iter().map(Keyword::as_str))
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.system == SystemFlags::NONE && self.keywords.is_empty()
@@ -200,6 +220,16 @@ mod tests {
         assert!(added.keywords.iter().any(|keyword| keyword.as_str() == "work"), "as it was first written");
         assert_eq!(FlagChange::Remove(other.clone()).apply(&added), flags(SystemFlags::SEEN, &["$Junk"]));
         assert_eq!(FlagChange::Replace(other.clone()).apply(&before), other);
+    }
+
+    #[test]
+    fn names_stand_for_flags_and_back() {
+        let some = Flags::from_names(["\\SEEN", "work", "\\Draft", "WORK"]).unwrap();
+        assert_eq!(some, flags(SystemFlags::SEEN.with(SystemFlags::DRAFT), &["work"]));
+        assert_eq!(some.names().collect::<Vec<_>>(), ["\\Seen", "\\Draft", "work"]);
+        for wrong in ["\\Recent", "", "a b", "\\", "(x)"] {
+            assert_eq!(Flags::from_names([wrong]), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod flag;
 pub mod fold;
 pub mod folder;
 pub mod id;
+pub mod marks;
 pub mod mbox;
 pub mod message;
 pub mod notice;

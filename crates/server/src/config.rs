@@ -18,7 +18,7 @@ use proto::limits::Limits;
 use store::quota::Quota;
 
 pub use listen::Listen;
-pub use policy::parse_duration;
+pub use policy::{parse_duration, parse_moment};
 pub use reader::Fault;
 
 use crate::node::Settings;

@@ -40,19 +40,13 @@ impl Machine {
     }
 
     /// The time.
-    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn now(&self) -> Timestamp {
-        Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
+        now()
     }
 
     /// Fills `octets` with chance fit for keys and ids.
-    #[expect(clippy::disallowed_methods, reason = "this is where chance comes from")]
     pub fn fill_random(&self, octets: &mut [u8]) {
-        if let Err(error) = getrandom::fill(octets) {
-            // Ids and keys that others can guess would be worse than no server.
-            tracing::error!(%error, "the system has no randomness");
-            std::process::abort();
-        }
+        fill_random(octets);
     }
 
     /// Runs work that takes a processor for long, elsewhere.
@@ -68,6 +62,22 @@ impl Machine {
                 tracing::error!(%error, "a computation panicked");
             }
         })
+    }
+}
+
+/// The time of this machine, for a command that has no server around it.
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
+}
+
+/// Chance of this machine, for a command that has no server around it.
+#[expect(clippy::disallowed_methods, reason = "this is where chance comes from")]
+pub(crate) fn fill_random(octets: &mut [u8]) {
+    if let Err(error) = getrandom::fill(octets) {
+        // Ids and keys that others can guess would be worse than no server.
+        tracing::error!(%error, "the system has no randomness");
+        std::process::abort();
     }
 }
 

@@ -1,8 +1,9 @@
 //! Every invariant of the data, looked for where it does not hold.
 //!
 //! What one row owes to another is asked of the database; what a row says of itself is read row by row
-//! (`rows`); names are compared with who has them (`names`); objects are looked at one by one (`objects`).
+//! (`rows`); names are compared with who has them (`names`); the index, which can be made again, with the mail (`index`); objects are looked at one by one (`objects`).
 
+pub(crate) mod index;
 pub(crate) mod mailboxes;
 pub(crate) mod names;
 pub(crate) mod objects;
@@ -146,7 +147,7 @@ fn relations(tx: &mut dyn Tx, reserved_before: mail::time::Timestamp) -> Result<
         }
         Ok::<_, crate::StoreError>(())
     };
-    for (sql, sentence) in RELATIONS.iter().chain(mailboxes::RELATIONS) {
+    for (sql, sentence) in RELATIONS.iter().chain(mailboxes::RELATIONS).chain(index::RELATIONS) {
         ask(*sql, params![SENTENCES_MAX], sentence)?;
     }
     ask(RESERVED, params![SENTENCES_MAX, reserved_before], "a name is reserved, and nobody is adding it")?;

@@ -4,7 +4,7 @@
 //! outside goes through [`Store::deliver`].
 
 use mail::digest::{ContentDigest, Digester};
-use mail::flag::Flags;
+use mail::flag::{FlagChange, Flags};
 use mail::id::{AccountId, MailId, MailboxId, Partition};
 use mail::time::Timestamp;
 
@@ -15,7 +15,7 @@ use crate::made::Made;
 use crate::mailbox::NewMail;
 use crate::mailboxes::{CreateMailbox, Created, Subscription};
 use crate::quota::Quota;
-use crate::{Result, Store, StoredMail, accounts, mailbox, mailboxes, orphans, params, quota, statements};
+use crate::{Result, Store, StoredMail, accounts, items, mailbox, mailboxes, orphans, params, quota, statements};
 
 statements! {
     IS_THERE = "SELECT id FROM mail WHERE part = ?1 AND account = ?2 AND id = ?3";
@@ -36,6 +36,8 @@ pub struct Import {
     pub from: String,
     /// Subject, decoded, for listings.
     pub subject: String,
+    /// Its flags. Where the mailbox can't have all these keywords, it gets none.
+    pub flags: Flags,
     /// All its octets.
     pub content: StoredContent,
     /// Now.
@@ -106,16 +108,23 @@ fn append(tx: &mut dyn Tx, import: &Import, (id, superiors): (MailboxId, &[Mailb
     if mailbox.as_ref().is_some_and(|mailbox| Made::of(account, mailbox.id).is_some()) {
         return Ok(Imported::Made);
     }
-    if mailbox.is_none() {
+    let row = if let Some(row) = mailbox {
+        row
+    } else {
         let new = CreateMailbox { id, name: import.mailbox.clone(), special_use: None, now: import.now };
-        match mailboxes::make(tx, account, &new, superiors)? {
-            Created::Done(_) => {}
+        let made = match mailboxes::make(tx, account, &new, superiors)? {
+            Created::Done(made) => made,
             Created::TooMany => return Ok(Imported::TooManyMailboxes),
             Created::BadName | Created::Exists | Created::UseTaken => return Ok(Imported::BadName),
             Created::NoAccount => return Ok(Imported::NoAccount),
-        }
+        };
         // Many programs show only what is subscribed to.
         mailboxes::subscribe(tx, account, &import.mailbox, Subscription::On)?;
+        made
+    };
+    let mut flags = import.flags.clone();
+    if !items::flags::admits(tx, account, &row, &[FlagChange::Add(flags.clone())])? {
+        flags.keywords.clear();
     }
     if let Place::Object(name) = &import.content.place {
         orphans::adopt(tx, part, name)?;
@@ -123,8 +132,8 @@ fn append(tx: &mut dyn Tx, import: &Import, (id, superiors): (MailboxId, &[Mailb
     let mail = NewMail {
         account,
         id: import.mail,
-        mailbox: Target::Named(&import.mailbox),
-        flags: &Flags::default(),
+        mailbox: Target::Id(row.id),
+        flags: &flags,
         received: import.received,
         saved: import.now,
         author: &import.from,

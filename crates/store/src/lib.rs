@@ -204,6 +204,7 @@ impl Store {
             backlog::STATEMENTS,
             backup::STATEMENTS,
             check::STATEMENTS,
+            check::index::STATEMENTS,
             check::mailboxes::STATEMENTS,
             check::names::STATEMENTS,
             check::objects::STATEMENTS,

@@ -8,7 +8,7 @@ use crate::backend::{Row, Tx};
 use crate::content::{Place, StoredContent};
 use crate::items::{After, Tally, Target, change, hundreds, with};
 use crate::made::Made;
-use crate::mailboxes::{INBOX, keyword_text};
+use crate::mailboxes::{INBOX, keyword_text, keywords};
 use crate::transfer_row::{content, fill, place_columns};
 use crate::{ArrivalKey, MailRow, Result, Store, StoreError, StoredMail, items, orphans, outline, params, statements};
 
@@ -32,14 +32,14 @@ statements! {
             digest, place, object, head, octets) SELECT part, account, id, received, sender, subject, skip_octets, head_octets, \
             size_octets, digest, place, object, head, octets FROM kept WHERE part = ?1 AND account = ?2 AND id = ?3";
     MOVED = "DELETE FROM kept WHERE part = ?1 AND account = ?2 AND id = ?3 RETURNING received, size_octets + head_octets - skip_octets";
-    LIST = concat!("SELECT b.name, ", mail_columns!(), " FROM item i JOIN mailbox b ON b.part = i.part AND b.account = i.account AND b.id = i.mailbox \
+    LIST = concat!("SELECT b.name, i.flags, i.keywords, ", mail_columns!(), " FROM item i JOIN mailbox b ON b.part = i.part AND b.account = i.account AND b.id = i.mailbox \
                    JOIN mail m ON m.part = i.part AND m.account = i.account AND m.id = i.mail \
                    WHERE i.part = ?1 AND i.account = ?2 AND b.name IS NOT NULL AND b.id NOT IN (?3, ?4) ORDER BY m.received, m.id, b.name, i.uid");
-    LOAD = concat!("SELECT b.name, ", mail_columns!(), ", m.head, m.octets FROM mail m \
+    LOAD = concat!("SELECT b.name, i.flags, i.keywords, ", mail_columns!(), ", m.head, m.octets FROM mail m \
                    JOIN item i ON i.part = m.part AND i.account = m.account AND i.mail = m.id \
                    JOIN mailbox b ON b.part = i.part AND b.account = i.account AND b.id = i.mailbox \
                    WHERE m.part = ?1 AND m.account = ?2 AND m.id = ?3 AND b.name IS NOT NULL ORDER BY b.name, i.uid LIMIT 1");
-    LOAD_SOME = concat!("SELECT '', ", mail_columns!(), ", m.head, m.octets FROM mail m WHERE m.id IN (", items::hundred!(), ") \
+    LOAD_SOME = concat!("SELECT '', 0, '', ", mail_columns!(), ", m.head, m.octets FROM mail m WHERE m.id IN (", items::hundred!(), ") \
                         AND m.part = ?101 AND m.account = ?102 ORDER BY m.id");
     UNSHOWN = "INSERT INTO discarded (part, account, mail) VALUES (?1, ?2, ?3) ON CONFLICT (part, account, mail) DO NOTHING";
     SOME = "SELECT id, object FROM mail WHERE part = ?1 AND account = ?2 LIMIT ?3";
@@ -98,8 +98,8 @@ impl Store {
         self.read(load).await
     }
 
-    /// Those of these messages that are there, by id, with their octets up to 32 KiB, wherever they lie: `row.mailbox` is
-    /// empty. All of them are held in memory; ask for a hundred at most.
+    /// Those of these messages that are there, by id, with their octets up to 32 KiB, wherever they lie: `row.mailbox` and
+    /// `row.flags` are empty. All of them are held in memory; ask for a hundred at most.
     ///
     /// # Errors
     /// The store is not available.
@@ -257,11 +257,12 @@ pub(crate) fn show_again(tx: &mut dyn Tx, account: AccountId, id: &str, (receive
 
 /// A message as the listing's columns have it: without its head, and without octets in its row.
 fn mail(row: &mut Row) -> Result<StoredMail> {
-    let (mailbox, id, from, subject, received) = (row.text()?, row.parsed()?, row.text()?, row.text()?, row.time()?);
+    let (mailbox, flags) = (row.text()?, Flags { system: items::system(row)?, keywords: keywords(&row.text()?)? });
+    let (id, from, subject, received) = (row.parsed()?, row.text()?, row.text()?, row.time()?);
     let (head_octets, skip_octets, content) = (row.count()?, row.count()?, content(row)?);
     debug_assert!(!matches!(content.place, Place::Freed), "mail has its content");
     let size_octets = head_octets + content.size_octets.saturating_sub(skip_octets);
-    let row = MailRow { id, mailbox, from, subject, size_octets, received };
+    let row = MailRow { id, mailbox, from, subject, size_octets, received, flags };
     Ok(StoredMail { row, head: Vec::new(), content, skip_octets })
 }
 

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use mail::address::{Domain, Mailbox, ReversePath};
 use mail::envelope::{Body, Recipient, ReturnWish, Way};
+use mail::flag::Flags;
 use mail::id::{AccountId, EntryId, MailId, MessageId, NoticeId};
 use mail::notice::{Kind, Notice};
 use mail::time::Timestamp;
@@ -408,6 +409,8 @@ pub struct MailRow {
     pub size_octets: u64,
     /// When it was stored.
     pub received: Timestamp,
+    /// Its flags there.
+    pub flags: Flags,
 }
 
 /// A message: `head`, then the content from `skip_octets` on.

@@ -6,4 +6,5 @@
 // It says how long it took.
 #![allow(clippy::disallowed_methods)]
 
+mod bad_rules;
 mod search;

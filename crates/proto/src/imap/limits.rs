@@ -99,6 +99,8 @@ pub struct ClientLimits {
     pub content_chunk_octets_max: usize,
     /// What may arrive at once. The driver stops reading while the session has work, so only a driver that does not meets this.
     pub received_octets_max: usize,
+    /// Commands sent behind the one under way: a screen's worth of questions, each answered in a packet or two.
+    pub behind_max: usize,
     /// How long to wait for the server's next octets: it may search in a million messages first.
     pub timeout: Duration,
 }
@@ -110,6 +112,7 @@ impl Default for ClientLimits {
             held_literal_octets_max: 64 * 1024,
             content_chunk_octets_max: 64 * 1024,
             received_octets_max: 256 * 1024,
+            behind_max: 32,
             timeout: Duration::from_mins(5),
         }
     }

@@ -1,4 +1,4 @@
-//! SASL, the server's side: who is it, proved how (RFC 4422, 4616, 5802, 7677).
+//! SASL: who is it, proved how (RFC 4422, 4616, 5802, 7677); the server's side, and of PLAIN and SCRAM the client's.
 
 pub mod plain;
 pub mod scram;

@@ -2,6 +2,8 @@
 //!
 //! Without channel binding: `n` and `y` are taken, `p=` is refused, because no -PLUS is offered.
 
+pub mod client;
+
 use data_encoding::{BASE64, BASE64_NOPAD};
 use hmac::digest::KeyInit as _;
 use hmac::{Hmac, Mac as _};
@@ -29,7 +31,7 @@ pub struct Verifier {
     pub server_key: [u8; 32],
 }
 
-/// The server's part of the nonce: printable ASCII without comma. Randomness comes from the driver.
+/// One side's part of the nonce: printable ASCII without comma. Randomness comes from the driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nonce(String);
 
@@ -56,10 +58,15 @@ pub struct AwaitProof {
 
 /// Makes a verifier from a password; takes as long as the rounds take.
 pub fn derive(password: &Secret, salt: &[u8], iterations: u32) -> Verifier {
-    let mut salted = [0; 32];
-    pbkdf2::pbkdf2_hmac::<Sha256>(password.reveal().as_bytes(), salt, iterations, &mut salted);
+    let salted = salted(password, salt, iterations);
     let client_key = hmac(&salted, b"Client Key");
     Verifier { salt: salt.to_vec(), iterations, stored_key: Sha256::digest(client_key).into(), server_key: hmac(&salted, b"Server Key") }
+}
+
+fn salted(password: &Secret, salt: &[u8], iterations: u32) -> [u8; 32] {
+    let mut salted = [0; 32];
+    pbkdf2::pbkdf2_hmac::<Sha256>(password.reveal().as_bytes(), salt, iterations, &mut salted);
+    salted
 }
 
 fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {

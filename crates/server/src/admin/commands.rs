@@ -77,8 +77,8 @@ pub async fn run_with(desk: &Desk, request: Request, incoming: &mut dyn Incoming
         Request::MailList { address, mailbox, limit } => messages::list(desk, &address, mailbox.as_deref(), limit).await,
         Request::MailShow { address, id, form } => messages::show(desk, &address, id, form).await,
         Request::MailDigest { address, id } => import::digest(desk, &address, id).await,
-        Request::MailImport { address, mailbox, received, content_octets } => {
-            import::import(desk, import::Wanted { address, mailbox, received, content_octets }, incoming).await
+        Request::MailImport { address, mailbox, received, flags, content_octets } => {
+            import::import(desk, import::Wanted { address, mailbox, received, flags, content_octets }, incoming).await
         }
         Request::QueueList(filter) => queue::list(desk, &filter).await,
         Request::QueueSummary => queue::summary(desk).await,

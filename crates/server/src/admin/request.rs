@@ -262,6 +262,9 @@ pub enum Request {
         mailbox: String,
         /// When it was received.
         received: Timestamp,
+        /// The names of its flags.
+        #[serde(default)]
+        flags: Vec<String>,
         /// So many octets follow.
         content_octets: u64,
     },

@@ -337,6 +337,7 @@ async fn the_store_is_open_in_one_process_at_a_time() {
 }
 
 mod operator;
+mod wishes;
 
 #[tokio::test]
 async fn a_content_that_nobody_knows_of_is_put_aside_by_a_repair() {

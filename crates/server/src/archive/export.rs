@@ -7,6 +7,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use mail::address::Mailbox;
+use mail::flag::Flags;
 use mail::folder;
 use mail::id::MailId;
 use mail::time::Timestamp;
@@ -29,6 +30,15 @@ pub(super) struct Listed {
     pub(super) mailbox: String,
     pub(super) size_octets: u64,
     pub(super) received: Timestamp,
+    #[serde(default)]
+    flags: Vec<String>,
+}
+
+impl Listed {
+    /// A server that is newer than we are may have flags that we do not know.
+    pub(super) fn flags(&self) -> Flags {
+        Flags::from_names(self.flags.iter().map(String::as_str)).unwrap_or_default()
+    }
 }
 
 #[derive(Default, Serialize)]
@@ -94,14 +104,14 @@ fn to_maildir(
     done: &mut Done,
 ) -> Result<(), AdminError> {
     let unusable = unusable(directory);
-    let folder = Folder::open(directory, mailbox).map_err(&unusable)?;
+    let mut folder = Folder::open(directory, mailbox).map_err(&unusable)?;
     for listed in mail {
         // The same at every export, so that one that was cut short is gone on with.
         let name = format!("{}.{}.{}", listed.received.as_millis().div_euclid(1000), listed.id, config.hostname);
         if folder.has(&name) {
             done.already_there += 1;
         } else {
-            let mut delivery = folder.begin(&name).map_err(&unusable)?;
+            let mut delivery = folder.begin(&name, &listed.flags()).map_err(&unusable)?;
             if fetch(connection, address, listed.id, delivery.file())? {
                 delivery.finish(listed.received).map_err(&unusable)?;
                 done.exported += 1;
@@ -127,7 +137,7 @@ fn to_mbox(
     let unusable = unusable(&path);
     let mut file = MboxWriter::begin(path.clone()).map_err(&unusable)?;
     for listed in mail {
-        let mut message = file.message(listed.received);
+        let mut message = file.message(listed.received, listed.flags());
         // One that was deleted meanwhile has written nothing.
         if fetch(connection, address, listed.id, &mut message)? {
             message.finish().map_err(&unusable)?;

@@ -7,12 +7,16 @@ use std::path::{Path, PathBuf};
 
 use mail::address::Mailbox;
 use mail::digest::{ContentDigest, Digester};
+use mail::flag::Flags;
 use mail::folder;
 use mail::id::MailId;
+use mail::marks;
+use mail::message::HeaderSection;
 use mail::time::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::maildir::Found;
 use super::mbox::{EXTENSION, Item, MboxReader, is_mbox};
 use super::{Format, INBOX, export, maildir, unusable};
 use crate::admin::client::Connection;
@@ -22,6 +26,8 @@ use crate::progress::{Progress, Shown};
 
 /// What was refused that is told one by one; the rest is counted.
 const REFUSALS_MAX: usize = 1_000;
+/// Octets of a message in an mbox that are looked at for its flags.
+const FRONT_OCTETS_MAX: u64 = 256 * 1024;
 
 /// What to do with a message that the mailbox has already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +60,6 @@ struct Done {
     already_there: u64,
     refused: u64,
     refusals: Vec<Refusal>,
-    #[serde(skip)]
-    flagged: u64,
 }
 
 #[derive(Serialize)]
@@ -64,30 +68,17 @@ struct Refusal {
     why: String,
 }
 
-/// What came of an import.
-pub struct Report {
-    /// For programs.
-    pub document: Value,
-    /// For people.
-    pub warnings: Vec<String>,
-}
-
 /// Puts all messages that are found into mailboxes. What can't be read is told, and the rest goes on.
 ///
 /// # Errors
 /// There is no such account; nothing that could be imported; the server or the store cannot be reached: what is imported
 /// stays, and a repeat goes on from there.
-pub fn import(config: &Config, wanted: &Wanted, shown: Shown) -> Result<Report, AdminError> {
+pub fn import(config: &Config, wanted: &Wanted, shown: Shown) -> Result<Value, AdminError> {
     let format = wanted.format.map_or_else(|| detect(&wanted.path), Ok)?;
     let mut connection = Connection::open(config)?;
     let imported = all(&mut connection, wanted, format, shown);
     connection.close();
-    let done = imported?;
-    let mut warnings = Vec::new();
-    if done.flagged > 0 {
-        warnings.push(format!("{} messages were marked as seen, answered or the like; marks are not kept yet", done.flagged));
-    }
-    Ok(Report { document: serde_json::to_value(done).unwrap_or_default(), warnings })
+    imported.map(|done| serde_json::to_value(done).unwrap_or_default())
 }
 
 fn detect(path: &Path) -> Result<Format, AdminError> {
@@ -163,6 +154,7 @@ struct Message<'a> {
     at: String,
     mailbox: &'a str,
     received: Timestamp,
+    flags: Flags,
     size_octets: u64,
     digest: ContentDigest,
 }
@@ -187,7 +179,7 @@ impl<'a> Import<'a> {
                 known.entry((listed.mailbox, listed.size_octets)).or_default().push((listed.id, None));
             }
         }
-        let done = Done { ok: true, imported: 0, already_there: 0, refused: 0, refusals: Vec::new(), flagged: 0 };
+        let done = Done { ok: true, imported: 0, already_there: 0, refused: 0, refusals: Vec::new() };
         Ok(Self { connection, address: &wanted.address, known, done })
     }
 
@@ -208,8 +200,8 @@ impl<'a> Import<'a> {
             let at = found.path.display().to_string();
             match measure(&found.path) {
                 Ok((mut file, size_octets, digest)) => {
-                    self.done.flagged += u64::from(found.has_flags);
-                    self.message(&Message { at, mailbox, received: found.received, size_octets, digest }, &mut file)?;
+                    let Found { received, flags, .. } = found;
+                    self.message(&Message { at, mailbox, received, flags, size_octets, digest }, &mut file)?;
                 }
                 Err(error) => self.refuse(at, error.to_string()),
             }
@@ -233,8 +225,12 @@ impl<'a> Import<'a> {
                 Item::Message(mut found) => {
                     found.content.rewind().map_err(&unusable)?;
                     let at = format!("{}:{}", path.display(), found.line);
+                    let flags = match found.flags {
+                        Some(flags) => flags,
+                        None => flags_of(&mut found.content, found.size_octets).map_err(&unusable)?,
+                    };
                     let (received, size_octets, digest) = (found.received, found.size_octets, found.digest);
-                    self.message(&Message { at, mailbox, received, size_octets, digest }, &mut found.content)?;
+                    self.message(&Message { at, mailbox, received, flags, size_octets, digest }, &mut found.content)?;
                     progress.advance(found.size_octets);
                 }
             }
@@ -251,6 +247,7 @@ impl<'a> Import<'a> {
             address: self.address.clone(),
             mailbox: message.mailbox.to_owned(),
             received: message.received,
+            flags: message.flags.names().map(str::to_owned).collect(),
             content_octets: message.size_octets,
         };
         match self.connection.ask(&request, content, &mut io::sink()) {
@@ -282,6 +279,14 @@ impl<'a> Import<'a> {
         }
         Ok(false)
     }
+}
+
+/// The flags that a message in an mbox says it has; it is at its beginning then, as before.
+fn flags_of(content: &mut (impl Read + Seek), size_octets: u64) -> io::Result<Flags> {
+    let mut front = Vec::new();
+    content.take(size_octets.min(FRONT_OCTETS_MAX)).read_to_end(&mut front)?;
+    content.rewind()?;
+    Ok(marks::from_fields(&HeaderSection::read(&front)))
 }
 
 /// A file, with its size and digest, from its beginning.

@@ -3,23 +3,30 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use mail::flag::Flags;
 use mail::folder;
+use mail::marks::Lettered;
 use mail::time::Timestamp;
 
 use super::{INBOX, from_system, sync_directory, to_system};
 
 /// What separates the name of a message from its flags.
 const BEFORE_FLAGS: char = ':';
+/// Where the names of keywords stand, in a folder.
+const KEYWORDS: &str = "dovecot-keywords";
+/// Octets of that file that are read: 26 names, and room.
+const KEYWORDS_OCTETS_MAX: u64 = 64 * 1024;
 
 /// One mailbox, to add messages to.
 pub(super) struct Folder {
     path: PathBuf,
     /// The names of its messages, without their flags.
     there: BTreeSet<String>,
+    lettered: Lettered,
 }
 
 /// A message being written: under its name once it is complete and durable.
@@ -30,14 +37,14 @@ pub(super) struct Delivery {
 }
 
 /// One message of a mailbox.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug)]
 pub(super) struct Found {
     /// When it was received.
     pub(super) received: Timestamp,
     /// Its file.
     pub(super) path: PathBuf,
-    /// Whether other programs have noted something of it: seen, answered.
-    pub(super) has_flags: bool,
+    /// What other programs have noted of it: seen, answered.
+    pub(super) flags: Flags,
 }
 
 impl Folder {
@@ -59,7 +66,8 @@ impl Folder {
                 there.insert(name.split(BEFORE_FLAGS).next().unwrap_or_default().to_owned());
             }
         }
-        Ok(Self { path, there })
+        let lettered = lettered(&path)?;
+        Ok(Self { path, there, lettered })
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -67,15 +75,28 @@ impl Folder {
     }
 
     /// Begins a message: in `tmp`, as every Maildir is written.
-    pub(super) fn begin(&self, name: &str) -> io::Result<Delivery> {
+    pub(super) fn begin(&mut self, name: &str, flags: &Flags) -> io::Result<Delivery> {
         let beside = self.path.join("tmp").join(name);
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        Ok(Delivery { file, beside, name: self.path.join("new").join(name) })
+        // One of which something is noted was seen by a program, if not by its reader: it lies in `cur`.
+        let place = match self.lettered.letters(flags) {
+            letters if letters.is_empty() => self.path.join("new").join(name),
+            letters => self.path.join("cur").join(format!("{name}{BEFORE_FLAGS}2,{letters}")),
+        };
+        Ok(Delivery { file, beside, name: place })
     }
 
     /// All that was added is durable under its name.
     pub(super) fn close(self) -> io::Result<()> {
+        if lettered(&self.path)? != self.lettered {
+            let beside = self.path.join("tmp").join(KEYWORDS);
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+            file.write_all(self.lettered.write().as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&beside, self.path.join(KEYWORDS))?;
+        }
         sync_directory(&self.path.join("new"))?;
+        sync_directory(&self.path.join("cur"))?;
         sync_directory(&self.path)
     }
 }
@@ -95,6 +116,17 @@ impl Delivery {
     pub(super) fn discard(self) -> io::Result<()> {
         fs::remove_file(&self.beside)
     }
+}
+
+/// The keywords of a folder that have letters. Not followed, if it is a link, as messages are not.
+fn lettered(path: &Path) -> io::Result<Lettered> {
+    let path = path.join(KEYWORDS);
+    if !fs::symlink_metadata(&path).is_ok_and(|facts| facts.is_file()) {
+        return Ok(Lettered::default());
+    }
+    let mut octets = Vec::new();
+    File::open(path)?.take(KEYWORDS_OCTETS_MAX).read_to_end(&mut octets)?;
+    Ok(Lettered::read(&String::from_utf8_lossy(&octets)))
 }
 
 fn path_of(root: &Path, mailbox: &str) -> io::Result<PathBuf> {
@@ -128,6 +160,7 @@ pub(super) fn folders(root: &Path) -> io::Result<Vec<(String, PathBuf)>> {
 /// The messages of a folder in the order in which they were received, and what there is that is none.
 pub(super) fn messages(path: &Path) -> io::Result<(Vec<Found>, Vec<PathBuf>)> {
     let (mut found, mut strange) = (Vec::new(), Vec::new());
+    let lettered = lettered(path)?;
     for part in ["cur", "new"] {
         let directory = path.join(part);
         if !directory.is_dir() {
@@ -146,11 +179,11 @@ pub(super) fn messages(path: &Path) -> io::Result<(Vec<Found>, Vec<PathBuf>)> {
                 strange.push(entry.path());
                 continue;
             }
-            let has_flags = name.split_once(":2,").is_some_and(|(_name, flags)| !flags.is_empty());
-            found.push(Found { received: from_system(facts.modified()?), path: entry.path(), has_flags });
+            let flags = name.split_once(":2,").map(|(_name, letters)| lettered.flags(letters)).unwrap_or_default();
+            found.push(Found { received: from_system(facts.modified()?), path: entry.path(), flags });
         }
     }
-    found.sort();
+    found.sort_by(|one: &Found, other| (one.received, &one.path).cmp(&(other.received, &other.path)));
     strange.sort();
     Ok((found, strange))
 }

@@ -6,7 +6,10 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use mail::digest::{ContentDigest, Digester};
+use mail::flag::Flags;
+use mail::marks::{self, Front};
 use mail::mbox::{Quoting, from_line, read_from_line};
+use mail::message::HeaderSection;
 use mail::time::Timestamp;
 use tempfile::SpooledTempFile;
 
@@ -14,8 +17,8 @@ use super::sync_directory;
 
 /// What the files end with.
 pub(super) const EXTENSION: &str = "mbox";
-/// Octets of a message that are looked at for its reverse-path: our own field, and it is the first.
-const FRONT_OCTETS: usize = 1_000;
+/// Octets of a message that are looked at for its reverse-path, and for fields that say which flags it has.
+const FRONT_OCTETS_MAX: usize = 256 * 1024;
 /// Octets of a message that is being read, in memory; more goes to a file without a name.
 const MEMORY_OCTETS: usize = 1 << 20;
 /// Octets of a line read at once.
@@ -32,6 +35,7 @@ pub(super) struct MboxWriter {
 pub(super) struct MessageWriter<'a> {
     file: &'a mut BufWriter<File>,
     received: Timestamp,
+    flags: Flags,
     /// Until the line before the message is written.
     front: Option<Vec<u8>>,
     quoting: Quoting,
@@ -51,8 +55,8 @@ impl MboxWriter {
     }
 
     /// Begins a message.
-    pub(super) fn message(&mut self, received: Timestamp) -> MessageWriter<'_> {
-        MessageWriter { file: &mut self.file, received, front: Some(Vec::new()), quoting: Quoting::quote() }
+    pub(super) fn message(&mut self, received: Timestamp, flags: Flags) -> MessageWriter<'_> {
+        MessageWriter { file: &mut self.file, received, flags, front: Some(Vec::new()), quoting: Quoting::quote() }
     }
 
     /// All messages are written.
@@ -77,6 +81,9 @@ impl MessageWriter<'_> {
     fn write_front(&mut self) -> io::Result<()> {
         let Some(front) = self.front.take() else { return Ok(()) };
         self.file.write_all(from_line(reverse_path(&front), self.received).as_bytes())?;
+        if !self.flags.is_empty() || marks::has_fields(&HeaderSection::read(&front)) {
+            self.file.write_all(marks::fields(&self.flags).as_bytes())?;
+        }
         self.write_quoted(&front)
     }
 
@@ -93,7 +100,7 @@ impl Write for MessageWriter<'_> {
             None => self.write_quoted(octets)?,
             Some(front) => {
                 front.extend_from_slice(octets);
-                if front.len() >= FRONT_OCTETS {
+                if front.len() >= FRONT_OCTETS_MAX || HeaderSection::find_end(front).is_some() {
                     self.write_front()?;
                 }
             }
@@ -125,6 +132,8 @@ pub(super) struct Found {
     pub(super) size_octets: u64,
     /// Of these.
     pub(super) digest: ContentDigest,
+    /// What stands in front of it, if an export has put it there.
+    pub(super) flags: Option<Flags>,
 }
 
 /// What there is in a file.
@@ -151,6 +160,9 @@ struct Open {
     /// Whether the file has CRLF where it needs a line end of its own.
     has_crlf: bool,
     quoting: Quoting,
+    /// Until it is known whether they are the message's.
+    front: Option<Vec<u8>>,
+    flags: Option<Flags>,
     content: SpooledTempFile,
     size_octets: u64,
     /// The last two octets, not yet in the digest.
@@ -201,13 +213,29 @@ impl Open {
     fn new(received: Timestamp, line: u64, has_crlf: bool) -> Self {
         let content = SpooledTempFile::new(MEMORY_OCTETS);
         let (quoting, digester) = (Quoting::unquote(), Digester::new());
-        Self { received, line, has_crlf, quoting, content, size_octets: 0, tail: Vec::new(), digester }
+        let (front, flags) = (Some(Vec::new()), None);
+        Self { received, line, has_crlf, quoting, front, flags, content, size_octets: 0, tail: Vec::new(), digester }
     }
 
     fn push(&mut self, piece: &[u8]) -> io::Result<()> {
         let mut octets = Vec::with_capacity(piece.len());
         self.quoting.push(piece, &mut octets);
-        self.take(&octets)
+        let Some(front) = &mut self.front else { return self.take(&octets) };
+        front.extend_from_slice(&octets);
+        match marks::front(front) {
+            Front::Undecided => Ok(()),
+            Front::Message => self.take_front(0),
+            Front::Marks(flags, octets) => {
+                self.flags = Some(flags);
+                self.take_front(octets)
+            }
+        }
+    }
+
+    /// What was held back is the message's, but for so many octets.
+    fn take_front(&mut self, without: usize) -> io::Result<()> {
+        let front = self.front.take().unwrap_or_default();
+        self.take(front.get(without..).unwrap_or_default())
     }
 
     fn take(&mut self, octets: &[u8]) -> io::Result<()> {
@@ -222,6 +250,7 @@ impl Open {
 
     /// All of it was read: the line end that is the format's is taken off.
     fn finish(mut self) -> io::Result<Found> {
+        self.take_front(0)?;
         let mut rest = Vec::new();
         self.quoting.clone().finish(&mut rest);
         self.take(&rest)?;
@@ -234,8 +263,8 @@ impl Open {
         }
         self.digester.update(&self.tail);
         let size_octets = self.size_octets - (before - self.tail.len()) as u64;
-        let Self { received, line, content, digester, .. } = self;
-        Ok(Found { received, line, content, size_octets, digest: digester.finish() })
+        let Self { received, line, content, digester, flags, .. } = self;
+        Ok(Found { received, line, content, size_octets, digest: digester.finish(), flags })
     }
 }
 

@@ -77,7 +77,13 @@ impl Place {
         let requests = messages.iter().map(|octets| {
             let received = first + Duration::from_secs(self.number.fetch_add(1, Ordering::SeqCst));
             (
-                Request::MailImport { address: alice(), mailbox: mailbox.to_owned(), received, content_octets: octets.len() as u64 },
+                Request::MailImport {
+                    address: alice(),
+                    mailbox: mailbox.to_owned(),
+                    received,
+                    flags: Vec::new(),
+                    content_octets: octets.len() as u64,
+                },
                 octets.clone(),
             )
         });
@@ -103,12 +109,23 @@ impl Place {
         mail
     }
 
+    /// Mailbox and flags of all that lies there.
+    fn flags(&self) -> Vec<(String, String)> {
+        let mut connection = Connection::open(&self.config).unwrap();
+        let listed = export::list(&mut connection, &alice()).unwrap();
+        connection.close();
+        let mut flags: Vec<_> =
+            listed.into_iter().map(|row| (row.mailbox.clone(), row.flags().names().collect::<Vec<_>>().join(" "))).collect();
+        flags.sort();
+        flags
+    }
+
     fn export(&self, to: &str, format: Format) -> Value {
         export::export(&self.config, &alice(), &self.path(to), format, Shown::ToNobody).unwrap()
     }
 
     fn import(&self, wanted: &Wanted) -> Value {
-        import::import(&self.config, wanted, Shown::ToNobody).unwrap().document
+        import::import(&self.config, wanted, Shown::ToNobody).unwrap()
     }
 }
 
@@ -152,6 +169,46 @@ fn what_is_exported_and_imported_is_the_same_to_the_octet_and_lies_there_once() 
 }
 
 #[test]
+fn flags_go_along_and_messages_with_fields_like_theirs_stay_as_they_are() {
+    let here = Place::new();
+    let messages: [&[u8]; 6] = [
+        b"Subject: plain\r\n\r\nHi\r\n",
+        b"Status: RO\nX-Status: F\nX-Keywords: evil\nSubject: of its author\n\nHi\n",
+        b"Return-Path: <a@b.test>\r\nX-Status: D\r\n\r\n",
+        b"Status: RO\n",
+        b"Status: ",
+        b"",
+    ];
+    let flags: [&[&str]; 6] =
+        [&["\\Seen", "\\Answered", "$Forwarded", "$work"], &[], &["\\Flagged"], &[], &["\\Draft"], &["other", "$work"]];
+    let requests = (0..).zip(messages.iter().zip(flags)).map(|(number, (octets, flags))| {
+        let (received, flags) = (Timestamp::from_millis(number * 1000), flags.iter().map(|flag| (*flag).to_owned()).collect());
+        let (mailbox, content_octets) = ("INBOX".to_owned(), octets.len() as u64);
+        (Request::MailImport { address: alice(), mailbox, received, flags, content_octets }, octets.to_vec())
+    });
+    here.ask(&requests.collect::<Vec<_>>());
+    for format in [Format::Maildir, Format::Mbox] {
+        let to = format!("{format:?}");
+        here.export(&to, format);
+        let there = Place::new();
+        assert_eq!(counts(&there.import(&from(here.path(&to)))), [6, 0, 0]);
+        assert_eq!((there.mail(), there.flags()), (here.mail(), here.flags()), "{format:?}");
+        assert_eq!(counts(&there.import(&from(here.path(&to)))), [0, 6, 0]);
+    }
+    let names: Vec<String> =
+        fs::read_dir(here.path("Maildir/cur")).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    assert!(names.len() == 4 && names.iter().any(|name| name.ends_with(":2,PRSa")), "{names:?}");
+    assert_eq!(fs::read_to_string(here.path("Maildir/dovecot-keywords")).unwrap(), "0 $work\n1 other\n");
+    // Fields that other programs have left in a message.
+    let theirs = here.path("theirs.mbox");
+    fs::write(&theirs, "From a@b.test Sat Nov 21 09:30:00 2026\nSubject: x\nStatus: RO\nX-Status: A\nX-Mozilla-Status: 0004\n\nHi\n\n")
+        .unwrap();
+    let there = Place::new();
+    there.import(&from(theirs));
+    assert_eq!(there.flags(), [("INBOX".to_owned(), "\\Answered \\Flagged \\Seen".to_owned())]);
+}
+
+#[test]
 fn what_is_no_message_is_told_with_its_place_and_the_rest_is_imported() {
     let place = Place::new();
     let mbox = place.path("mail.mbox");
@@ -172,9 +229,8 @@ fn what_is_no_message_is_told_with_its_place_and_the_rest_is_imported() {
     fs::write(maildir.join("tmp/2.a.b"), "half of a mess").unwrap();
     fs::write(maildir.join(".Sub.One/new/3.a.b"), "Subject: sub\n\n").unwrap();
     std::os::unix::fs::symlink("/etc/passwd", maildir.join("new/4.a.b")).unwrap();
-    let report = import::import(&place.config, &from(maildir), Shown::ToNobody).unwrap();
-    assert_eq!(counts(&report.document), [2, 0, 2]);
-    assert_eq!(report.warnings.len(), 1, "marks are not kept");
+    assert_eq!(counts(&place.import(&from(maildir))), [2, 0, 2]);
+    assert!(place.flags().contains(&("INBOX".to_owned(), "\\Flagged \\Seen".to_owned())));
     assert!(place.mail().iter().any(|(mailbox, ..)| mailbox == "Sub/One"));
 }
 

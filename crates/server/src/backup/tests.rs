@@ -47,7 +47,7 @@ impl Place {
     fn import(&self, octets: &[u8]) {
         let mut connection = Connection::open(&self.config).unwrap();
         let (received, content_octets) = ("2026-11-21T09:30:00Z".parse().unwrap(), octets.len() as u64);
-        let import = Request::MailImport { address: alice(), mailbox: "INBOX".to_owned(), received, content_octets };
+        let import = Request::MailImport { address: alice(), mailbox: "INBOX".to_owned(), received, flags: Vec::new(), content_octets };
         connection.ask(&import, &mut &*octets, &mut io::sink()).unwrap();
         connection.close();
     }

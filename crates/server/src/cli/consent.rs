@@ -6,14 +6,17 @@ mod shown;
 use std::num::NonZeroU32;
 
 use clap::ValueEnum as _;
+use mail::time::Timestamp;
 use proto::imap::client::twoway::{Change, Contacts, Entries, Modes, Rows};
-use proto::imap::command::twoway::{Claims, Detail, Entry, EntryList, Legacy, Modes as Rules, Page, Screening};
+use proto::imap::command::twoway::{Claims, Detail, Entry, Legacy, Modes as Rules, Page, Screening};
 use proto::sasl::Secret;
 use serde_json::{Value, json};
 
 use super::arguments::{Consent, Wish};
 use super::{print, read_password, require_stdin};
 use crate::admin::AdminError;
+use crate::config::parse_moment;
+use crate::real;
 use connection::Connection;
 
 /// Rows of one page.
@@ -60,7 +63,11 @@ fn carry_out(connection: &mut Connection, wish: Wish) -> Result<(Value, String),
         Wish::Allow { senders } => Change::allow(senders),
         Wish::Block { senders } => Change::block(senders),
         Wish::Dismiss { senders } => Change::dismiss(senders),
-        Wish::Add { list, who, reason } => Change::add(added(list, who, reason)),
+        Wish::Add { list, who, until, count, reference, reason } => {
+            let until = until.as_deref().map(moment).transpose()?;
+            Change::add(Entry { list, who, until, count, reference, reason })
+        }
+        Wish::Undo { change } => Change::undo(change),
         Wish::Remove { list, who } => Change::remove(list, who),
         // It never comes to an end of its own.
         Wish::Watch => Change::watch(),
@@ -69,8 +76,10 @@ fn carry_out(connection: &mut Connection, wish: Wish) -> Result<(Value, String),
     Ok((json!({ "ok": true, "text": text }), format!("{}\n", mail::shown::visible(&text))))
 }
 
-fn added(list: EntryList, who: String, reason: Option<String>) -> Entry {
-    Entry { list, who, until: None, count: None, reference: None, reason }
+fn moment(text: &str) -> Result<Timestamp, AdminError> {
+    parse_moment(text, real::now()).ok_or_else(|| {
+        AdminError::usage("until", format!("not a time: {text:?}; expected RFC 3339, or a length of time from now such as 1h"))
+    })
 }
 
 /// All pages.

@@ -53,9 +53,9 @@ pub(super) fn mail(config: &Config, address: Mailbox, what: Mail, shown: Shown) 
         Mail::Import { path, format, mailbox, duplicates } => {
             let repeats = if duplicates { import::Repeats::Doubled } else { import::Repeats::Skipped };
             let wanted = import::Wanted { address, path, format: format.map(Into::into), mailbox, repeats };
-            let import::Report { document, warnings } = import::import(config, &wanted, shown)?;
+            let document = import::import(config, &wanted, shown)?;
             let text = imported(&document);
-            Ok(Finished { document, text, warnings })
+            Ok(Finished { document, text, warnings: Vec::new() })
         }
         Mail::List { .. } | Mail::Show { .. } => Err(AdminError::usage("usage", "this command works on no files")),
     }

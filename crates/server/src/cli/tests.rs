@@ -39,6 +39,10 @@ fn every_command_of_the_interface_is_understood() {
         ("rules a@a.test export-sieve", "rules-export"),
         ("absence a@a.test show", "absence-show"),
         ("absence a@a.test off", "absence-set"),
+        ("index status", "index-status"),
+        ("index status a@a.test --json", "index-status"),
+        ("index rebuild", "index-rebuild"),
+        ("index rebuild a@a.test", "index-rebuild"),
         ("contacts a@a.test list", "contact-list"),
         ("contacts a@a.test allow b@b.test", "entry-add"),
         ("contacts a@a.test block b@b.test", "entry-add"),
@@ -85,6 +89,11 @@ fn what_is_no_address_or_command_is_a_usage_error() {
         "allow a@a.test add bob",
         "mode a@a.test --screening maybe",
         "frobnicate",
+        "index",
+        "index status bob",
+        "index rebuild --all",
+        "index rebuild a@a.test b@b.test",
+        "index optimise",
         "mail a@a.test show 7",
     ] {
         let words = std::iter::once("twoway").chain(line.split(' '));

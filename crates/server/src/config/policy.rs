@@ -6,6 +6,7 @@ use std::time::Duration;
 use delivery::dialling::Dialling;
 use delivery::schedule::Timers;
 use jiff::SpanRelativeTo;
+use mail::time::Timestamp;
 use proto::limits::{Limits, Timeouts};
 use store::quota::Quota;
 use toml::de::DeValue;
@@ -19,6 +20,11 @@ const DURATIONS: &str = r#"a list of durations such as ["0s", "5 min"]"#;
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let span: jiff::Span = text.trim().parse().ok()?;
     span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?.try_into().ok()
+}
+
+/// A point in time: RFC 3339, or a length of time from now.
+pub fn parse_moment(text: &str, now: Timestamp) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| Some(now + parse_duration(text)?))
 }
 
 pub(super) fn timers(section: &Section<'_, '_>) -> Timers {

@@ -117,6 +117,7 @@ impl Store {
         let now = self.now();
         let one = async |sql: Sql| self.write(zero(), 0, move |tx| tx.execute(sql, params![]).map(drop)).await;
         self.mend_mailboxes().await?;
+        self.mend_index().await?;
         for sql in [DROP_ENTRIES, DROP_ALIASES, KEEP_NAMED, DROP_LEASES] {
             one(sql).await?;
         }

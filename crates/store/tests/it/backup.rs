@@ -24,6 +24,7 @@ async fn import(it: &Fixture, store: &Store, account: mail::id::AccountId, size:
         received: it.now(),
         from: String::new(),
         subject: String::new(),
+        flags: mail::flag::Flags::default(),
         content,
         now: it.now(),
     };

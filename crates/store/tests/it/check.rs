@@ -74,7 +74,10 @@ const DAMAGE: &[(&str, &str)] = &[
     ("UPDATE account SET uidvalidity = 0", "a mailbox has a UIDVALIDITY that its account has not given"),
     ("INSERT INTO subscription SELECT 1023 - part, id, 'x' FROM account", "a subscription is in another partition"),
     ("INSERT INTO subscription VALUES (1, 'x', 'x')", "a subscription or an annotation has no account"),
-    ("INSERT INTO annotation SELECT part, id, 'x', '/private/x', scram_salt FROM account", "an annotation has no mailbox"),
+    (
+        "INSERT INTO annotation (part, account, mailbox, name, value) SELECT part, id, 'x', '/private/x', scram_salt FROM account",
+        "an annotation has no mailbox",
+    ),
     ("DELETE FROM account", "a transfer under way has no account"),
     ("DELETE FROM account", "an arrival has no account"),
     ("DELETE FROM account", "a mailbox has no account"),
@@ -118,6 +121,23 @@ const DAMAGE: &[(&str, &str)] = &[
     ("UPDATE entry SET name = 'x@y.test'", "an entry is not the one it is found by"),
     ("UPDATE entry SET part = 1023 - part", "an entry is in another partition than its account's"),
     ("INSERT INTO redecision SELECT part, id, '', '' FROM account", "a change of consent is not applied to all that waits"),
+    (
+        "INSERT INTO search_text (part, account, mail, segment, is_whole, octets, head, body) SELECT part, id, 'gone', 0, 1, 0, '', '' FROM account",
+        "the index has the text of a mail that is not there: gone",
+    ),
+    (
+        "INSERT INTO summary (part, account, mail, subject, is_reply, from_local, to_local, cc_local, display_from, display_to, \
+      mail_references) SELECT part, id, 'gone', '', 0, '', '', '', '', '', '' FROM account",
+        "the index sorts a mail that is not there: gone",
+    ),
+    (
+        "INSERT INTO search_gram (part, account, segment, shard, postings) SELECT part, id, 1, 1, scram_salt FROM account",
+        "the index has a part of a segment that is not there",
+    ),
+    (
+        "INSERT INTO search_segment (part, account, segment, messages, built, mails) SELECT part, id, 1, 2, 2, scram_salt FROM account",
+        "a segment of the index counts other texts than it has",
+    ),
     ("INSERT INTO lease VALUES (2000, 'x', 1, 1)", "a lease is of no partition"),
     ("INSERT INTO pin SELECT 1023 - part, 'c.test', 1 FROM account WHERE address = 'bob@a.test'", "a pin is in another partition"),
     ("INSERT INTO history SELECT 1023 - part, id, 'x', 1, '', '', 0, '' FROM account", "a change of consent is in another partition"),
@@ -127,7 +147,7 @@ on_both_engines! {
     async fn every_violation_is_named(it: &mut Fixture) {
         furnish(it).await;
         let tables = "account alias annotation arrival directory discarded entry expunged history item lease mail mailbox message orphan \
-                      partial pin redecision subscription transfer";
+                      partial pin redecision search_gram search_segment search_text subscription summary transfer";
         let tables: Vec<_> = tables.split(' ').collect();
         let save: Vec<_> = tables.iter().map(|table| format!("CREATE TABLE saved_{table} AS SELECT * FROM {table};")).collect();
         it.meddle(&save.concat());

@@ -17,6 +17,7 @@ fn import(it: &Fixture, account: AccountId, mailbox: &str, octets: &[u8]) -> Imp
         received: "2001-02-03T04:05:06Z".parse().unwrap(),
         from: "carol@c.test".to_owned(),
         subject: "Hello".to_owned(),
+        flags: mail::flag::Flags::default(),
         content: in_a_row(octets),
         now: it.now(),
     }
@@ -45,6 +46,24 @@ on_both_engines! {
             let mail = it.store.mail(alice, id).await.unwrap().unwrap();
             assert_eq!(it.store.digest_of_mail(&mail).await.unwrap(), ContentDigest::of(&octets));
         }
+    }
+
+    async fn what_is_brought_along_keeps_its_flags_as_far_as_the_mailbox_may_have_them(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::Off).await;
+        let many: Vec<String> = (0..200).map(|number| format!("k{number}")).collect();
+        let names: Vec<&str> = many.iter().map(String::as_str).collect();
+        for (mailbox, given, kept) in [
+            ("INBOX", vec!["\\Seen", "\\Flagged", "$work"], vec!["\\Flagged", "\\Seen", "$work"]),
+            ("New", vec!["$work"], vec!["$work"]),
+            ("Many", [vec!["\\Draft"], names].concat(), vec!["\\Draft"]),
+        ] {
+            let flags = mail::flag::Flags::from_names(given).unwrap();
+            assert_eq!(it.store.import(Import { flags, ..import(it, alice, mailbox, b"x") }).await.unwrap(), Imported::Stored);
+            let rows = it.store.mail_list(alice).await.unwrap();
+            let row = rows.iter().find(|row| row.mailbox == mailbox).unwrap();
+            assert_eq!(row.flags.names().collect::<Vec<_>>(), kept, "{mailbox}");
+        }
+        assert_eq!(it.store.mailbox_named(alice, "INBOX").await.unwrap().unwrap().unseen, 0);
     }
 
     async fn the_digest_of_a_message_is_of_all_that_is_shown(it: &mut Fixture) {

@@ -26,7 +26,7 @@ const REPAIRS: &[(&str, &[&str])] = &[
     ("UPDATE mailbox SET forgotten = modseq + 1", &[]),
     ("UPDATE account SET uidvalidity = 0", &[]),
     ("INSERT INTO subscription VALUES (1, 'x', 'x')", &[]),
-    ("INSERT INTO annotation SELECT part, id, 'x', '/private/x', scram_salt FROM account", &[]),
+    ("INSERT INTO annotation (part, account, mailbox, name, value) SELECT part, id, 'x', '/private/x', scram_salt FROM account", &[]),
     ("DELETE FROM mail", &["shows a mail that is not there"]),
     ("UPDATE account SET stage = 'deleting'", &[]),
     ("DELETE FROM account WHERE address = 'bob@a.test'", &[]),
@@ -36,6 +36,17 @@ const REPAIRS: &[(&str, &[&str])] = &[
     ("UPDATE directory SET account = 'x'", &[]),
     ("INSERT INTO orphan SELECT part, object, 1 FROM message WHERE object IS NOT NULL", &[]),
     ("INSERT INTO redecision SELECT part, id, '', '' FROM account", &[]),
+    (
+        "INSERT INTO search_text (part, account, mail, segment, is_whole, octets, head, body) SELECT part, id, 'gone', 0, 1, 0, '', '' FROM account",
+        &[],
+    ),
+    (
+        "INSERT INTO summary (part, account, mail, subject, is_reply, from_local, to_local, cc_local, display_from, display_to, \
+      mail_references) SELECT part, id, 'gone', '', 0, '', '', '', '', '', '' FROM account",
+        &[],
+    ),
+    ("INSERT INTO search_gram (part, account, segment, shard, postings) SELECT part, id, 1, 1, scram_salt FROM account", &[]),
+    ("INSERT INTO search_segment (part, account, segment, messages, built, mails) SELECT part, id, 1, 2, 2, scram_salt FROM account", &[]),
     ("INSERT INTO lease VALUES (2000, 'x', 1, 1)", &[]),
     (
         "INSERT INTO partial SELECT a.part, a.account, a.origin, a.id, a.recipient_key, 0, m.object, 1 FROM arrival a JOIN message m \

@@ -1,6 +1,7 @@
 //! A client's session with any server: commands in, what is told and how they went out.
 //!
-//! A driver writes what [`Session::take_output`] gives it and follows [`Session::next`]. One command is under way at a time;
+//! A driver writes what [`Session::take_output`] gives it and follows [`Session::next`]. One command is under way at a time,
+//! and others may be sent behind it whose answers can't be taken for its own ([`Session::send_behind`]);
 //! what a server tells comes one response at a time, and content that is too large to be held in pieces. The session learns
 //! what the server offers, and again where that may change: after TLS, and after a login. [`question`] puts commands and what
 //! answers them together, [`twoway`] does so for two-way mail.
@@ -25,6 +26,7 @@ use super::response::code::Code;
 use super::response::fetch::ContentName;
 use super::response::{Condition, Data, Response, Status};
 
+use crate::sasl::scram::client::Fault;
 use login::Login;
 use reading::Reading;
 
@@ -103,6 +105,9 @@ pub enum Misbehaved {
     /// A SASL message that is no base64.
     #[error("the server's challenge is no base64")]
     Challenge,
+    /// It did not prove what a server of that user can prove.
+    #[error(transparent)]
+    Scram(#[from] Fault),
     /// More input than the session has room for.
     #[error("the server sent more than was asked for")]
     TooMuchInput,
@@ -145,6 +150,8 @@ pub struct Session {
     paused: VecDeque<Vec<u8>>,
     queued: VecDeque<Event>,
     phase: Phase,
+    /// Sent behind the command under way.
+    behind: VecDeque<Behind>,
     reading: Reading,
     capabilities: Vec<String>,
     /// Whether those are of the state we are in.
@@ -182,6 +189,14 @@ enum Purpose {
     Logout,
 }
 
+/// A command that was sent behind another.
+#[derive(Debug)]
+struct Behind {
+    tag: Tag,
+    /// If the server was done with it before that other.
+    answered: Option<Status>,
+}
+
 /// Where a message that is sent stands.
 #[derive(Debug)]
 struct Sending {
@@ -217,6 +232,7 @@ impl Session {
             paused: VecDeque::new(),
             queued: VecDeque::new(),
             phase: Phase::Greeting,
+            behind: VecDeque::new(),
             reading: Reading::Responses,
             capabilities: Vec::new(),
             capabilities_known: false,
@@ -368,6 +384,10 @@ impl Session {
 
     /// The command under way has its answer.
     fn answered(&mut self, answered: &Tag, status: Status) -> Result<(), Misbehaved> {
+        if let Some(behind) = self.behind.iter_mut().find(|behind| behind.tag == *answered && behind.answered.is_none()) {
+            behind.answered = Some(status);
+            return Ok(());
+        }
         let Phase::Asking(tag, purpose) = std::mem::replace(&mut self.phase, Phase::Over) else { return Err(Misbehaved::Unasked) };
         if tag != *answered {
             return Err(Misbehaved::Unasked);
@@ -391,7 +411,8 @@ impl Session {
                 self.phase = Phase::Compressing;
                 self.queued.push_back(Event::Compress);
             }
-            Purpose::Login(_) if ok => {
+            Purpose::Login(login) if ok => {
+                login.may_be_over()?;
                 self.authenticated = true;
                 self.settle(Event::Done(status));
             }
@@ -405,6 +426,7 @@ impl Session {
                 self.paused.clear();
                 self.phase = Phase::Ready;
                 self.queued.push_back(Event::Done(status));
+                self.move_up();
             }
         }
         Ok(())

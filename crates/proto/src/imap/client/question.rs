@@ -71,10 +71,20 @@ impl Session {
         self.send(question.command())?;
         Ok(Asked(question))
     }
+
+    /// Asks something behind what is asked already, without waiting for that answer.
+    ///
+    /// # Errors
+    /// As [`Session::send_behind`].
+    pub fn ask_behind<Q: Question>(&mut self, question: Q) -> Result<Asked<Q>, Misuse> {
+        self.send_behind(question.command())?;
+        Ok(Asked(question))
+    }
 }
 
 impl<Q: Question> Asked<Q> {
-    /// Takes the next event.
+    /// Takes the next event. Of questions that were asked behind each other, the oldest that has no answer hears it first, and
+    /// what it gives back is for the next.
     pub fn hear(mut self, event: Event) -> Heard<Q> {
         match event {
             Event::Data(data) => match self.0.take(data) {

@@ -3,7 +3,7 @@
 use data_encoding::BASE64;
 
 use super::login::Login;
-use super::{Event, Idling, Misbehaved, Misuse, Phase, Purpose, Sending, SendingPlace, Session};
+use super::{Behind, Event, Idling, Misbehaved, Misuse, Phase, Purpose, Sending, SendingPlace, Session};
 use crate::imap::command::append::AppendMessage;
 use crate::imap::command::{Command, Tag, Tagged};
 use crate::imap::input::LiteralForm;
@@ -28,6 +28,40 @@ impl Session {
         }
         self.begin(command, purpose);
         Ok(())
+    }
+
+    /// Sends a command behind the one under way, without waiting for its answer; [`Event::Done`] comes for each, in the order in
+    /// which they were sent. What is told meanwhile may belong to any of them: only commands go together whose answers can't be
+    /// taken for each other's, and that change nothing of what the others mean (RFC 9051 section 5.5).
+    ///
+    /// # Errors
+    /// It has to wait: either of the two is no plain command or has a literal that the server must ask for, or
+    /// `behind_max` are under way.
+    pub fn send_behind(&mut self, command: Command) -> Result<(), Misuse> {
+        match self.phase {
+            Phase::Ready => return self.send(command),
+            Phase::Asking(_, Purpose::Command) if self.paused.is_empty() && self.behind.len() < self.limits.behind_max => {}
+            _ => return Err(Misuse::NotNow),
+        }
+        let (command, Purpose::Command) = self.purpose(command)? else { return Err(Misuse::NotNow) };
+        let Some((tag, octets, pauses)) = self.tagged(command) else { return Err(Misuse::NotNow) };
+        if !pauses.is_empty() {
+            return Err(Misuse::NotNow);
+        }
+        self.output.extend(octets);
+        self.behind.push_back(Behind { tag, answered: None });
+        Ok(())
+    }
+
+    /// The command under way is done: the next is, which may be done already.
+    pub(super) fn move_up(&mut self) {
+        while let Some(Behind { tag, answered }) = self.behind.pop_front() {
+            let Some(status) = answered else {
+                self.phase = Phase::Asking(tag, Purpose::Command);
+                return;
+            };
+            self.queued.push_back(Event::Done(status));
+        }
     }
 
     fn purpose(&self, command: Command) -> Result<(Command, Purpose), Misuse> {
@@ -62,9 +96,16 @@ impl Session {
 
     /// Sends a command, as much of it as need not wait.
     pub(super) fn begin(&mut self, command: Command, purpose: Purpose) {
+        let Some((tag, octets, pauses)) = self.tagged(command) else { return };
+        self.phase = Phase::Asking(tag, purpose);
+        self.write_up_to_pauses(&octets, &pauses);
+    }
+
+    /// A command with the next tag, its octets, and where in them the server has to be waited for.
+    fn tagged(&mut self, command: Command) -> Option<(Tag, Vec<u8>, Vec<usize>)> {
         self.commands += 1;
         // A letter and a number: always a tag.
-        let Some(tag) = Tag::new(&format!("c{}", self.commands)) else { return };
+        let tag = Tag::new(&format!("c{}", self.commands))?;
         let tagged = Tagged { tag: tag.clone(), command };
         let (mut octets, mut pauses) = tagged.encode(LiteralForm::NonSynchronising, self.names);
         let small = u64::try_from(octets.len()).is_ok_and(|octets| octets <= UNASKED_OCTETS_MAX);
@@ -72,8 +113,7 @@ impl Session {
         if !unasked {
             (octets, pauses) = tagged.encode(LiteralForm::Synchronising, self.names);
         }
-        self.phase = Phase::Asking(tag, purpose);
-        self.write_up_to_pauses(&octets, &pauses);
+        Some((tag, octets, pauses))
     }
 
     fn write_up_to_pauses(&mut self, octets: &[u8], pauses: &[usize]) {
@@ -120,6 +160,13 @@ impl Session {
                 match std::mem::replace(login, Login::Mechanism) {
                     Login::Command => return Err(Misbehaved::Unasked),
                     Login::Mechanism => self.queued.push_back(Event::Challenge(challenge)),
+                    Login::Scram(scram) => {
+                        let (scram, message) = scram.answer(&challenge)?;
+                        *login = Login::Scram(scram);
+                        let line = message.map_or_else(|| "*".to_owned(), |message| BASE64.encode(&message));
+                        self.output.extend(line.into_bytes());
+                        self.output.extend(b"\r\n");
+                    }
                     Login::Plain(message) => {
                         self.output.extend(BASE64.encode(&message.0).into_bytes());
                         self.output.extend(b"\r\n");

@@ -1,5 +1,8 @@
 //! A client's session with a server whose every octet is written here.
 
+mod behind;
+mod proving;
+
 use proto::imap::client::question::{Heard, Unanswered};
 use proto::imap::client::twoway::{Change, Contacts, Entries, Modes};
 use proto::imap::client::{Channel, Event, Misbehaved, Misuse, Session, Step};

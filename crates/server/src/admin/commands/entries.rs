@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::acts::{Acts, Changed, Wish, verb};
 use crate::admin::request::List;
 use crate::admin::{AdminError, Desk, Response};
-use crate::config::parse_duration;
+use crate::config::parse_moment;
 
 #[derive(Serialize)]
 struct Row {
@@ -62,7 +62,7 @@ pub(super) async fn expect(desk: &Desk, address: &Mailbox, who: Who, terms: Term
     let Terms { until, count, reference } = terms;
     let now = desk.means.now();
     let read = |text: &str| {
-        moment(text, now).ok_or_else(|| {
+        parse_moment(text, now).ok_or_else(|| {
             AdminError::usage("until", format!("not a time: {text:?}; expected RFC 3339, or a length of time from now such as 1h"))
         })
     };
@@ -74,11 +74,6 @@ pub(super) async fn expect(desk: &Desk, address: &Mailbox, who: Who, terms: Term
 
 fn reason(list: List) -> String {
     format!("twoway {}", verb(list.entries()))
-}
-
-/// A point in time, or a length of time from now.
-fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
-    text.parse().ok().or_else(|| Some(now + parse_duration(text)?))
 }
 
 async fn insert(acts: &Acts<'_>, wish: Wish) -> Result<Response, AdminError> {

@@ -1,6 +1,7 @@
 //! One message of `mail ADDR import`, and what tells whether it is here already.
 
 use mail::address::Mailbox;
+use mail::flag::Flags;
 use mail::id::MailId;
 use mail::message::HeaderSection;
 use mail::time::Timestamp;
@@ -21,6 +22,7 @@ pub(super) struct Wanted {
     pub(super) address: Mailbox,
     pub(super) mailbox: String,
     pub(super) received: Timestamp,
+    pub(super) flags: Vec<String>,
     pub(super) content_octets: u64,
 }
 
@@ -44,12 +46,14 @@ pub(super) async fn digest(desk: &Desk, address: &Mailbox, id: MailId) -> Result
 }
 
 pub(super) async fn import(desk: &Desk, wanted: Wanted, incoming: &mut dyn Incoming) -> Result<Response, AdminError> {
-    let Wanted { address, mailbox, received, content_octets } = wanted;
+    let Wanted { address, mailbox, received, flags, content_octets } = wanted;
     let account = desk.account(&address).await?;
     if !mail::folder::is_name(&mailbox) {
         let text = format!("{mailbox:?} is no name of a mailbox: expected words with / between them, such as Archive/2026");
         return Err(AdminError::usage("mailbox", text));
     }
+    let flags = Flags::from_names(flags.iter().map(String::as_str))
+        .ok_or_else(|| AdminError::usage("flags", format!("{flags:?}: expected flags such as \\Seen, or words")))?;
     if content_octets > IMPORT_OCTETS_MAX {
         return Err(AdminError::refused("too-large", format!("{content_octets} octets; at most {IMPORT_OCTETS_MAX} fit")));
     }
@@ -77,6 +81,7 @@ pub(super) async fn import(desk: &Desk, wanted: Wanted, incoming: &mut dyn Incom
         received,
         from,
         subject: section.subject().unwrap_or_default(),
+        flags,
         content: writer.finish().await?,
         now: desk.means.now(),
     };

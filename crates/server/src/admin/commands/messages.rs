@@ -20,6 +20,7 @@ struct Row {
     subject: String,
     size_octets: u64,
     received: Timestamp,
+    flags: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -33,8 +34,9 @@ struct Shown {
 }
 
 impl From<MailRow> for Row {
-    fn from(MailRow { id, mailbox, from, subject, size_octets, received, .. }: MailRow) -> Self {
-        Self { id, mailbox, from, subject, size_octets, received }
+    fn from(MailRow { id, mailbox, from, subject, size_octets, received, flags }: MailRow) -> Self {
+        let flags = flags.names().map(str::to_owned).collect();
+        Self { id, mailbox, from, subject, size_octets, received, flags }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The words of `consent`.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -88,6 +89,15 @@ pub(in crate::cli) enum Wish {
         list: EntryList,
         /// An address, @domain, @.domain or list:ID.
         who: String,
+        /// Until when: RFC 3339, or a length of time from now such as 1h.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        /// How many messages; with expected only.
+        #[arg(long, value_name = "N")]
+        count: Option<NonZeroU32>,
+        /// The reference that a message must carry; with expected only.
+        #[arg(long = "ref", value_name = "REF")]
+        reference: Option<String>,
         /// Why, in your words.
         #[arg(long)]
         reason: Option<String>,
@@ -99,6 +109,11 @@ pub(in crate::cli) enum Wish {
         list: EntryList,
         /// As it stands there.
         who: String,
+    },
+    /// Takes back a change of the last 24 hours: the latest, if none is named.
+    Undo {
+        /// As `history` names it.
+        change: Option<String>,
     },
     /// By which rules the mailbox is kept; tells, or changes what is given.
     Modes {

@@ -12,11 +12,13 @@ use proto::imap::command::Command;
 use proto::imap::limits::ClientLimits;
 use proto::imap::response::{Condition, Data, twoway};
 use proto::sasl::Secret;
+use proto::sasl::scram::Nonce;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
 use super::super::arguments::Server;
 use crate::admin::AdminError;
+use crate::real;
 use crate::tls;
 
 /// How long a connection may take to come about.
@@ -70,7 +72,9 @@ impl Connection {
 
     /// Says who we are.
     pub(super) fn login(&mut self, user: &str, password: &Secret) -> Result<(), AdminError> {
-        self.session.login(user, password).map_err(misuse)?;
+        let mut chance = [0; 18];
+        real::fill_random(&mut chance);
+        self.session.prove(user, password, &Nonce::from_entropy(chance)).map_err(misuse)?;
         loop {
             match self.event()? {
                 Event::Done(status) if status.condition == Condition::Ok => break,

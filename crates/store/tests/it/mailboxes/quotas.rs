@@ -36,6 +36,21 @@ on_both_engines! {
         assert_eq!(it.store.own_limits(alice).await.unwrap(), (Limit::None, Limit::Default));
     }
 
+    async fn what_is_expunged_counts_no_longer_though_its_octets_go_with_the_next_sweep(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::Off).await;
+        let inbox = MailboxId::inbox_of(alice);
+        assert!(it.store.set_quota(alice, Some(Limit::Of(100)), None).await.unwrap());
+        it.store.append_messages(alice, inbox, vec![new_item(it, &[b'x'; 90], &["\\Deleted"])], it.now()).await.unwrap();
+        assert!(!it.store.has_room(alice, 11).await.unwrap());
+        assert_eq!(it.store.expunge(alice, inbox, Some(vec![1])).await.unwrap(), [1]);
+        let usage = it.store.usage(alice).await.unwrap();
+        assert_eq!((usage.octets, usage.messages, it.store.has_room(alice, 100).await.unwrap()), (0, 0, true));
+        let there = async || it.store.rows().await.unwrap()["mail"];
+        assert_eq!(there().await, 1);
+        it.store.sweep_mailboxes(it.now()).await.unwrap();
+        assert_eq!(there().await, 0);
+    }
+
     async fn pushed_and_imported_mail_is_counted_too(it: &mut Fixture) {
         let alice = it.account("alice@a.test", Screening::Off).await;
         it.store.set_mode(alice, None, Some(Legacy::Deliver)).await.unwrap();
@@ -55,6 +70,7 @@ on_both_engines! {
             received: it.now(),
             from: String::new(),
             subject: String::new(),
+            flags: mail::flag::Flags::default(),
             content: in_a_row(b"three"),
             now: it.now(),
         };

@@ -40,8 +40,8 @@ struct Listed {
 
 pub(in crate::admin::commands) fn records(desk: &Desk, domain: &Domain) -> Result<Response, AdminError> {
     desk.require_local(domain)?;
-    let wanted = wanted(&desk.config, domain);
-    let rows: Vec<Listed> = wanted.into_iter().map(|wanted| Listed { line: line(&wanted), wanted }).collect();
+    let all = wanted(&desk.config, domain).into_iter().chain(access(&desk.config, domain));
+    let rows: Vec<Listed> = all.map(|wanted| Listed { line: line(&wanted), wanted }).collect();
     let mut response = Response::of(rows);
     if desk.config.outbound.is_empty() {
         let message =
@@ -51,7 +51,7 @@ pub(in crate::admin::commands) fn records(desk: &Desk, domain: &Domain) -> Resul
     Ok(response)
 }
 
-/// All records, the ones that must be there first.
+/// The records of the protocol and of mail between servers, the ones that must be there first.
 pub(super) fn wanted(config: &Config, domain: &Domain) -> Vec<Wanted> {
     let host = &config.hostname;
     let port = config.listen.retrieval.iter().map(std::net::SocketAddr::port).find(|port| *port != 0).unwrap_or(RETRIEVAL_PORT);
@@ -93,6 +93,36 @@ pub(super) fn wanted(config: &Config, domain: &Domain) -> Vec<Wanted> {
     wanted
 }
 
+/// Where mail programs find what they need (RFC 6186, RFC 8314 section 5.1), TLS from the first octet before STARTTLS.
+fn access(config: &Config, domain: &Domain) -> Vec<Wanted> {
+    let listen = &config.listen;
+    let services = [
+        ("_imaps", &listen.imaps, 0, "where mail programs read mailboxes, with TLS from the first octet"),
+        ("_imap", &listen.imap, 10, "where mail programs read mailboxes, with STARTTLS"),
+        ("_submissions", &listen.submissions, 0, "where mail programs hand in mail, with TLS from the first octet"),
+        ("_submission", &listen.submission, 10, "where mail programs hand in mail, with STARTTLS"),
+    ];
+    services
+        .into_iter()
+        .map(|(service, addresses, priority, purpose)| {
+            let port = addresses.iter().map(std::net::SocketAddr::port).find(|port| *port != 0);
+            // RFC 6186 section 3.4: a target of "." says that the service is not there.
+            let (value, purpose) = match port {
+                Some(port) => (format!("{priority} 1 {port} {}.", config.hostname), purpose),
+                None => ("0 0 0 .".to_owned(), "that this is not offered (no address in `listen`)"),
+            };
+            Wanted {
+                name: format!("{service}._tcp.{domain}"),
+                kind: "SRV",
+                value,
+                purpose,
+                without: "mail programs guess, or ask their user",
+                asks: (Name::below(&format!("{service}._tcp"), domain), Kind::Srv),
+            }
+        })
+        .collect()
+}
+
 fn of_host(host: &Domain, address: IpAddr) -> Wanted {
     let (kind, asked) = if address.is_ipv4() { ("A", Kind::A) } else { ("AAAA", Kind::Aaaa) };
     Wanted {
@@ -120,9 +150,13 @@ mod tests {
 
     use super::*;
 
-    fn lines(more: &str) -> Vec<String> {
+    fn config(more: &str) -> Config {
         let text = format!("hostname = \"mx.a.test\"\ndomains = [\"a.test\"]\ndata_dir = \"data\"\n{more}");
-        let config = Config::parse(Path::new("twoway.toml"), &text).unwrap();
+        Config::parse(Path::new("twoway.toml"), &text).unwrap()
+    }
+
+    fn lines(more: &str) -> Vec<String> {
+        let config = config(more);
         wanted(&config, &"a.test".parse().unwrap()).iter().map(line).collect()
     }
 
@@ -140,5 +174,21 @@ mod tests {
             policy,
         ];
         assert_eq!(lines(more), expected);
+    }
+
+    #[test]
+    fn mail_programs_are_told_what_is_offered_and_what_is_not() {
+        let of = |more: &str| access(&config(more), &"a.test".parse().unwrap()).iter().map(line).collect::<Vec<_>>();
+        let nothing = ["imaps", "imap", "submissions", "submission"].map(|service| format!("_{service}._tcp.a.test. SRV 0 0 0 ."));
+        assert_eq!(of(""), nothing);
+        let some = "[listen]\nimaps = \"[::]:993\"\nsubmissions = [\"[::1]:0\", \"[::]:4465\"]\nsubmission = \"[::]:587\"\n";
+        let expected = [
+            "_imaps._tcp.a.test. SRV 0 1 993 mx.a.test.",
+            "_imap._tcp.a.test. SRV 0 0 0 .",
+            "_submissions._tcp.a.test. SRV 0 1 4465 mx.a.test.",
+            "_submission._tcp.a.test. SRV 10 1 587 mx.a.test.",
+        ];
+        assert_eq!(of(some), expected);
+        assert!(of("[listen]\nimap = \"[::]:143\"\n").contains(&"_imap._tcp.a.test. SRV 10 1 143 mx.a.test.".to_owned()));
     }
 }
