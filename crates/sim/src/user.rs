@@ -1,5 +1,7 @@
 //! A person with an account on one of the servers, and what they can do and see.
 
+mod review;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;

@@ -273,6 +273,7 @@ fn deliver(tx: &mut dyn Tx, part: Partition, delivery: &Deliver, (timers, quota)
         recipient: &record.notice.to,
         allowed_by: Allowance::of(&decision.reason),
         author: Author::Proved(&record.notice.from),
+        quota: Some(*quota),
         now,
     };
     filing::append(tx, part, &mail, &let_in)?;

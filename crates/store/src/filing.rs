@@ -20,6 +20,7 @@ use crate::items::{self, Target};
 use crate::made::Made;
 use crate::mailbox::{self, NewMail};
 use crate::mailboxes::{self, CreateMailbox, Created, MailboxRow, Subscription};
+use crate::quota::{self, Quota};
 use crate::rules::{self, Wishes};
 use crate::{Account, Alias, Result, StoreError, accounts};
 
@@ -44,6 +45,8 @@ pub(crate) struct LetIn<'a> {
     pub(crate) recipient: &'a Mailbox,
     pub(crate) allowed_by: Allowance,
     pub(crate) author: Author<'a>,
+    /// What the account may have, if that is asked: there is room for one copy already.
+    pub(crate) quota: Option<Quota>,
     pub(crate) now: Timestamp,
 }
 
@@ -104,7 +107,24 @@ pub(crate) fn plan(tx: &mut dyn Tx, let_in: &LetIn<'_>) -> Result<Plan> {
     let forward = Task::Forward { mail: let_in.mail, to: filing.forwards.clone() };
     let forward = Some(forward).filter(|_forward| !filing.forwards.is_empty());
     let answer = answer(&wishes, &filing, let_in, (&owner, &header, &reverse_path));
-    Ok(Plan { copies: copies(tx, &filing, let_in)?, forward, answer })
+    let mut copies = copies(tx, &filing, let_in)?;
+    if !has_room(tx, let_in, copies.len())? {
+        // What was let in is not lost for the sake of a second place to find it.
+        tracing::info!(%account, mail = %let_in.mail, "the mailbox is nearly full: a message lies in the first place only that rules name");
+        copies.truncate(1);
+    }
+    Ok(Plan { copies, forward, answer })
+}
+
+/// Whether there is room for so many copies: each counts.
+fn has_room(tx: &mut dyn Tx, let_in: &LetIn<'_>, copies: usize) -> Result<bool> {
+    match &let_in.quota {
+        Some(quota) if copies > 1 => {
+            let copies = copies as u64;
+            quota::admits(tx, let_in.account, quota, copies, let_in.size_octets.saturating_mul(copies))
+        }
+        _ => Ok(true),
+    }
 }
 
 impl Plan {

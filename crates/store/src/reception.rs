@@ -82,7 +82,7 @@ fn receive(tx: &mut dyn Tx, part: Partition, new: &Receive, (timers, quota): (&T
                 return Ok(Received::OverQuota);
             }
             if adopt(tx, part, new)? {
-                file(tx, part, new, &mail, &decision)?;
+                file(tx, part, new, &mail, &decision, quota)?;
                 if matches!(new.authorship, Authorship::Proved(_)) {
                     consent::count(tx, new.account, &decision, &entries, new.sender.domain())?;
                 }
@@ -130,7 +130,7 @@ fn is_here(tx: &mut dyn Tx, part: Partition, new: &Receive) -> Result<bool> {
 }
 
 /// Puts it where its recipient's rules want it.
-fn file(tx: &mut dyn Tx, part: Partition, new: &Receive, mail: &NewMail<'_>, decision: &Decision) -> Result<()> {
+fn file(tx: &mut dyn Tx, part: Partition, new: &Receive, mail: &NewMail<'_>, decision: &Decision, quota: &Quota) -> Result<()> {
     let (allowed_by, author) = match &new.authorship {
         Authorship::Proved(mailbox) => (Allowance::of(&decision.reason), Author::Proved(mailbox)),
         Authorship::Unproved(_) => (Allowance::Legacy, new.answerable.as_ref().map_or(Author::Unproved, Author::Proved)),
@@ -143,6 +143,7 @@ fn file(tx: &mut dyn Tx, part: Partition, new: &Receive, mail: &NewMail<'_>, dec
         recipient: &new.recipient,
         allowed_by,
         author,
+        quota: Some(*quota),
         now: new.now,
     };
     filing::append(tx, part, mail, &let_in)

@@ -146,6 +146,7 @@ impl Draft {
             recipient: &self.to,
             allowed_by: Allowance::Server,
             author: Author::Unproved,
+            quota: None,
             now: self.at,
         };
         filing::append(tx, part, &mail, &let_in)

@@ -21,6 +21,28 @@ fn allowing_the_author_releases_the_waiting_message() {
 }
 
 #[test]
+fn moving_a_contact_request_to_the_inbox_fetches_what_waits_from_its_sender_and_from_nobody_else() {
+    let mut sim = Sim::seeded(43);
+    let [alice, carol, bob] = sim.accounts(["alice@a.test", "carol@c.test", "bob@b.test"]);
+    let mut messages = vec![alice.submit(bob.address(), "one"), alice.submit(bob.address(), "two")];
+    sim.run_until_idle();
+    let other = carol.submit(bob.address(), "Hello");
+    sim.run_until_idle();
+    assert_eq!(bob.requests(), [alice.address(), carol.address()]);
+    assert!(bob.move_request_to_inbox(&alice.address()));
+    assert_eq!(bob.requests(), [carol.address()]);
+    assert!(!bob.move_request_to_inbox(&alice.address()), "it is not there twice");
+    sim.run_until_idle();
+    let mut inbox = bob.inbox();
+    inbox.sort();
+    messages.sort();
+    assert_eq!(inbox, messages);
+    assert!(messages.iter().all(|message| alice.sent_status(message) == SentStatus::Delivered));
+    assert_eq!(carol.sent_status(&other), SentStatus::Noticed);
+    assert_eq!(bob.requests(), [carol.address()]);
+}
+
+#[test]
 fn allowing_releases_all_that_waits() {
     let mut sim = Sim::seeded(1);
     let [alice, bob] = sim.accounts(["alice@a.test", "bob@b.test"]);

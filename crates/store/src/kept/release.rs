@@ -112,6 +112,8 @@ fn release(tx: &mut dyn Tx, account: AccountId, kept: &Kept, now: Timestamp) -> 
         recipient: &kept.recipient,
         allowed_by: Allowance::Legacy,
         author: Author::Unproved,
+        // It counted for nothing, and was never refused for want of room.
+        quota: None,
         now,
     };
     let plan = filing::plan(tx, &let_in)?;

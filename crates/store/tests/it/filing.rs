@@ -10,6 +10,7 @@ use mail::id::{AccountId, MailboxId};
 use mail::special_use::SpecialUse;
 use mail::status::Status;
 use store::mailboxes::CreateMailbox;
+use store::quota::Limit;
 use store::{Delivered, Errand, MAILBOXES_MAX, Received, Task, Wished};
 
 use crate::fixture::{Fixture, in_a_row, mailbox};
@@ -154,6 +155,19 @@ on_both_engines! {
         retrieve(it, bob, "bob@b.test", HEAD).await;
         let inbox = it.store.mailbox_named(bob, "INBOX").await.unwrap().unwrap();
         assert_eq!((inbox.messages, it.store.mailboxes(bob).await.unwrap().len() as u64), (2, MAILBOXES_MAX));
+    }
+
+    async fn a_second_place_for_a_message_is_left_out_where_there_is_no_room(it: &mut Fixture) {
+        let bob = it.account("bob@b.test", Screening::Off).await;
+        set_rules(it, bob, r#"[{"if": "always", "then": [{"file-into": "A"}, {"copy-into": "B"}]}]"#).await;
+        it.store.set_quota(bob, None, Some(Limit::Of(3))).await.unwrap();
+        assert_eq!(retrieve(it, bob, "bob@b.test", HEAD).await, Delivered::Stored);
+        assert_eq!(lies(it, bob).await, "A, B");
+        let mut new = pushed(it, bob, "alice@a.test", "bob@b.test", in_a_row(b"\r\nhello"));
+        new.head = HEAD.into();
+        assert_eq!(it.store.receive(new).await.unwrap(), Received::Delivered);
+        assert_eq!(lies(it, bob).await, "A, A, B");
+        assert_eq!(retrieve(it, bob, "bob@b.test", HEAD).await, Delivered::OverQuota);
     }
 
     async fn what_is_thrown_away_lies_in_the_trash_whatever_that_is_called(it: &mut Fixture) {

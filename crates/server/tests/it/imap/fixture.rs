@@ -14,11 +14,13 @@ use mail::id::AccountId;
 use mail::time::Timestamp;
 use object_store::memory::InMemory;
 use proto::sasl::Secret;
-use server::listen::imap::Shared;
+use server::listen::imap::{Shared, elsewhere};
 use server::listen::{self, Service};
 use server::node::{Node, Settings, Signal};
 use server::passwords;
 use server::world::{Boxed, TlsFacts, TlsVersion, Wire, WireError, World};
+use store::backend::{Access, Backend as _};
+use store::postgres::{Postgres, PostgresUrl};
 use store::sqlite::SqliteFile;
 use store::threads::{self, Database, Threads};
 use store::{Added, NewAccount, Surroundings};
@@ -38,6 +40,12 @@ const PIPE_OCTETS: usize = 64 * 1024;
 #[derive(Clone)]
 struct Clock(watch::Sender<Timestamp>);
 
+impl Clock {
+    fn new() -> Self {
+        Self(watch::Sender::new("2026-03-01T12:00:00Z".parse::<Timestamp>().unwrap()))
+    }
+}
+
 /// One server.
 pub(crate) struct Server {
     /// What its sessions share.
@@ -45,6 +53,54 @@ pub(crate) struct Server {
     clock: Clock,
     threads: Option<Threads>,
     _directory: tempfile::TempDir,
+}
+
+/// The URL of a schema of a PostgreSQL that nobody has used; nothing, if there is no PostgreSQL for tests.
+pub(crate) fn fresh_schema() -> Option<String> {
+    let server = std::env::var("TWOWAY_TEST_POSTGRES").ok()?;
+    let separator = if server.contains('?') { '&' } else { '?' };
+    let url = format!("{server}{separator}schema=imap_{}", std::process::id());
+    drop_schema(&url);
+    Some(url)
+}
+
+fn drop_schema(url: &str) {
+    let (_, schema) = url.split_once("schema=").unwrap();
+    let (script, url) = (format!("DROP SCHEMA IF EXISTS {schema} CASCADE"), PostgresUrl::parse(url).unwrap());
+    // The client must not be used on a thread of an asynchronous runtime.
+    let work = move || {
+        let mut backend = Postgres::new(&url);
+        backend.begin(Access::Write).unwrap();
+        backend.run_script(&script).unwrap();
+        backend.commit().unwrap();
+    };
+    std::thread::scope(|scope| scope.spawn(work).join()).unwrap();
+}
+
+/// Runs a test's body with two servers over one PostgreSQL; each asks what the other did.
+pub(crate) fn run_two(url: &str, body: impl AsyncFnOnce(&Server, &Server)) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let database = Database::Postgres { url: url.to_owned(), lanes: 1 };
+    let (clock, objects) = (Clock::new(), Arc::new(InMemory::new()));
+    let server = |chance| Server::over(&database, clock.clone(), Arc::clone(&objects), chance, tempfile::tempdir().unwrap());
+    let mut servers = runtime.block_on(async { [server(1), server(1 << 32)] });
+    runtime.block_on(async {
+        let [here, there] = &servers;
+        here.add("alice@a.test").await;
+        for server in &servers {
+            tokio::spawn(elsewhere::ask(Arc::clone(&server.node)));
+        }
+        body(here, there).await;
+        for server in &servers {
+            server.node.stop.raise();
+        }
+        here.check().await;
+    });
+    drop(runtime);
+    for server in &mut servers {
+        server.threads.take().unwrap().close().unwrap();
+    }
+    drop_schema(url);
 }
 
 /// The outside of such a server: a clock, and chance that is the same in every run.
@@ -158,10 +214,14 @@ pub(crate) fn run(body: impl AsyncFnOnce(&Server)) {
 
 impl Server {
     fn new() -> Self {
-        let start = "2026-03-01T12:00:00Z".parse::<Timestamp>().unwrap();
-        let clock = Clock(watch::Sender::new(start));
         let directory = tempfile::tempdir().unwrap();
-        let world = Arc::new(TestWorld { clock: clock.clone(), chance: AtomicU64::new(1) });
+        let database = Database::Sqlite(SqliteFile::new(directory.path().join("twoway.sqlite")));
+        Self::over(&database, Clock::new(), Arc::new(InMemory::new()), 1, directory)
+    }
+
+    /// Over a database that others may use as well, with chance of its own.
+    fn over(database: &Database, clock: Clock, objects: Arc<InMemory>, chance: u64, directory: tempfile::TempDir) -> Self {
+        let world = Arc::new(TestWorld { clock: clock.clone(), chance: AtomicU64::new(chance) });
         let (ticks, chance) = (clock.clone(), Arc::clone(&world));
         let hostname: mail::address::Domain = "mx.a.test".parse().unwrap();
         let surroundings = Surroundings {
@@ -172,12 +232,11 @@ impl Server {
                 octets
             }),
             host: hostname.clone(),
-            objects: Arc::new(InMemory::new()),
+            objects,
             timers: Arc::new(Timers::default()),
             quota: store::quota::Quota::default(),
         };
-        let database = Database::Sqlite(SqliteFile::new(directory.path().join("twoway.sqlite")));
-        let (store, threads) = threads::open(&database, surroundings).unwrap();
+        let (store, threads) = threads::open(database, surroundings).unwrap();
         let settings = Settings {
             hostname,
             domains: vec!["a.test".parse().unwrap()],

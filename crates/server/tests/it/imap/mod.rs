@@ -7,6 +7,7 @@ mod fixture;
 mod limits;
 mod messages;
 mod model;
+mod nodes;
 mod resync;
 mod search;
 mod traffic;
