@@ -9,8 +9,8 @@ use crate::network::owner_of;
 /// What one message, or one session of a stranger, may leave behind in rows that are shown.
 const CONTACTS_MAX: usize = 500;
 
-/// Tasks of a server that may be about something at any moment: one that looks for work.
-const TASKS_MORE_MAX: usize = 1;
+/// Tasks of a server that may be about something at any moment: one that looks for work, and one that indexes.
+const TASKS_MORE_MAX: usize = 2;
 
 /// Tasks for a connection that is still open, because a session waits a moment for what comes next: its own, and whose it was.
 const TASKS_EACH_MAX: usize = 2;
