@@ -233,6 +233,11 @@ def from_elsewhere(demo):
     erin.wait_sent(message, frank, "delivered")
     assert erin.address in [row["who"] for row in asked("entries")["entries"]]
     assert asked("contacts")["contacts"] == []
+    asked("add", "expected", "@shop.test", "--until", "1h", "--count", "2", "--reason", "an order")
+    expected = asked("entries", "expected")["entries"]
+    assert [(row["who"], row["count"], row["reason"]) for row in expected] == [("@shop.test", 2, "an order")], expected
+    asked("undo")
+    assert asked("entries", "expected")["entries"] == []
 
 
 def from_afar(server, account, *words):

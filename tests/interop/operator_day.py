@@ -109,9 +109,13 @@ def domains():
         listed = {row["domain"]: row for row in demo.a.command("domain", "list")}
         assert listed["a.test"]["accounts"] >= 1 and listed["a.test"]["catch_all"] is None, listed
         records = demo.a.command("domain", "records", "a.test")
-        assert [row["type"] for row in records] == ["MX", "A", "TXT", "SRV", "TXT"], records
+        assert [row["type"] for row in records] == ["MX", "A", "TXT", "SRV", "TXT"] + ["SRV"] * 4, records
         assert all(row["line"] == f"{row['name']}. {row['type']} {row['value']}" for row in records), records
         assert records[3]["value"] == f"0 10 {demo.a.ports['retrieval']} mx.a.test.", records
+        access = {row["name"]: row["value"] for row in records[5:]}
+        ranks = {"imaps": 0, "imap": 10, "submissions": 0, "submission": 10}
+        offered = {f"_{name}._tcp.a.test": f"{rank} 1 {demo.a.ports[name]} mx.a.test." for name, rank in ranks.items()}
+        assert access == offered, access
         lines = plain(demo.a, "domain", "records", "a.test").splitlines()
         assert [line for line in lines if not line.startswith(";")] == [row["line"] for row in records]
 
