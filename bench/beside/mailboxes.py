@@ -135,12 +135,12 @@ def measure(options, folder, dns, rows):
 
 
 def at_rest(server):
-    """Returns the seconds after which the server uses next to nothing for a second."""
+    """Returns the seconds after which the server uses a twenty-fifth of a processor at most: what a machine full of others makes of next to nothing."""
     begun, before = time.monotonic(), server.meter.cpu_seconds()
     while time.monotonic() - begun < 900:
         time.sleep(1)
         now = server.meter.cpu_seconds()
-        if now - before < 0.01:
+        if now - before < 0.04:
             return time.monotonic() - begun
         before = now
     raise AssertionError("the server does not come to rest")

@@ -76,10 +76,10 @@ indexes are not). Ours was filled by APPEND, Dovecot's by files. Both have answe
 index cache knows what is asked for; what the first time takes stands below. The client reads without looking at what it reads. Processor
 time is the server's, and the clock has the client's and whatever else ran on the two cores in it."""
 
-MAILBOXES_WHY = """Sorting, threading and words of headers are answered from a row for each message that SQLite reads one by one; Dovecot has them in a
-file that it maps into memory, and an index of what was sorted before. What is searched in bodies is ours by an index, which costs its part of
-each APPEND, behind the reply. A structure is unpacked from what is kept of a message; Dovecot has it as the text that it says. The memory is
-SQLite's cache of pages, for all accounts together."""
+MAILBOXES_WHY = """What sorts and threads messages is read once for a mailbox, and held in memory for all sessions until nobody has used it for ten
+minutes. Words of headers are looked for in the text of headers that the index keeps; what is searched in bodies is found by its segments,
+which a job makes behind the reply. Envelopes and structures are read out of each message once, by the same job. The memory is
+SQLite's cache of pages, for all accounts together, and what sorts messages."""
 
 IDLE = """IDLE on connections of one account, all in TLS, all in INBOX. Memory is what the server's processes have allocated beyond what they had with ten
 connections. Dovecot has a process for each connection; with `imap_hibernate_timeout` it ends while it waits, and what TLS needs stays. It had a hundred

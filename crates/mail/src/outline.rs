@@ -70,6 +70,8 @@ pub struct PackedOutline {
     pub structure: Vec<u8>,
     /// As it is.
     pub preview: String,
+    /// What is told of the structure, word for word, if whoever packs it knows that it is the same for everybody.
+    pub told: Option<Vec<u8>>,
 }
 
 impl Outline {
@@ -98,6 +100,7 @@ impl Outline {
             fields: [&[FIELDS_VERSION], self.fields.as_slice()].concat(),
             structure: self.structure.pack(),
             preview: self.preview.clone(),
+            told: None,
         }
     }
 
@@ -110,7 +113,7 @@ impl Outline {
 impl PackedOutline {
     /// How much it is.
     pub fn octets(&self) -> usize {
-        self.envelope.len() + self.fields.len() + self.structure.len() + self.preview.len()
+        self.envelope.len() + self.fields.len() + self.structure.len() + self.preview.len() + self.told.as_ref().map_or(0, Vec::len)
     }
 }
 

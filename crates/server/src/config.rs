@@ -124,7 +124,7 @@ pub struct Connections {
     pub submission_max: usize,
     /// On the ports where other servers call: they must not keep our users out.
     pub exchange_max: usize,
-    /// On the ports where users read their mail: each program holds several, most of the time idle, at about 40 KiB.
+    /// On the ports where users read their mail: each program holds several, most of the time idle, at about 14 KiB.
     pub imap_max: usize,
 }
 

@@ -144,9 +144,20 @@ pub(crate) fn with<'a>(list: Vec<Value<'a>>, others: &[Value<'a>]) -> Vec<Value<
 
 /// Those of these items that are there, in the order of their UIDs; the list is.
 pub(crate) fn some(tx: &mut dyn Tx, account: AccountId, mailbox: MailboxId, uids: &[u32]) -> Result<Vec<Item>> {
-    let mut found = Vec::new();
+    let part = Partition::of(account);
+    let mut found = Vec::with_capacity(uids.len());
+    if let [first, .., last] = uids
+        && usize::try_from(last - first).is_ok_and(|span| span + 1 == uids.len())
+    {
+        // One after the other: they are read in a row.
+        for mut row in tx.query(PAGE, params![part, account, mailbox, first.saturating_sub(1), uids.len()])? {
+            found.push(item(&mut row)?);
+        }
+        found.retain(|item| item.uid <= *last);
+        return Ok(found);
+    }
     for list in hundreds(uids) {
-        let values = with(list, params![Partition::of(account), account, mailbox]);
+        let values = with(list, params![part, account, mailbox]);
         for mut row in tx.query(SOME, &values)? {
             found.push(item(&mut row)?);
         }

@@ -12,28 +12,49 @@ use crate::{Result, Store, mailboxes, params, statements};
 /// Octets of an outline that is kept: a row is small. What has more is a bomb, and is read again whenever it is asked for.
 const OUTLINE_OCTETS_MAX: usize = 256 * 1024;
 
+macro_rules! outlines {
+    ($columns:literal) => {
+        concat!("SELECT i.uid, ", $columns, " FROM item i JOIN outline o ON o.part = i.part AND o.account = i.account AND o.mail = i.mail ")
+    };
+}
+
 macro_rules! of_items {
     ($columns:literal) => {
         concat!(
-            "SELECT i.uid, ",
-            $columns,
-            " FROM item i JOIN outline o ON o.part = i.part AND o.account = i.account AND o.mail = i.mail WHERE i.uid IN (",
+            outlines!($columns),
+            "WHERE i.uid IN (",
             hundred!(),
             ") AND i.part = ?101 AND i.account = ?102 AND i.mailbox = ?103 ORDER BY i.uid"
         )
     };
 }
 
+macro_rules! in_a_row {
+    ($columns:literal) => {
+        concat!(
+            outlines!($columns),
+            "WHERE i.part = ?1 AND i.account = ?2 AND i.mailbox = ?3 AND i.uid >= ?4 AND i.uid <= ?5 ORDER BY i.uid"
+        )
+    };
+}
+
 statements! {
     ENVELOPES = of_items!("o.envelope");
+    ENVELOPES_IN_A_ROW = in_a_row!("o.envelope");
     FIELDS = of_items!("o.fields");
+    FIELDS_IN_A_ROW = in_a_row!("o.fields");
     STRUCTURES = of_items!("o.structure");
+    STRUCTURES_IN_A_ROW = in_a_row!("o.structure");
+    TOLD = of_items!("o.told, o.structure");
+    TOLD_IN_A_ROW = in_a_row!("o.told, o.structure");
     PREVIEWS = of_items!("o.preview");
+    PREVIEWS_IN_A_ROW = in_a_row!("o.preview");
     WHOLE = of_items!("o.envelope, o.fields, o.structure, o.preview");
+    WHOLE_IN_A_ROW = in_a_row!("o.envelope, o.fields, o.structure, o.preview");
     IS_THERE = "SELECT COUNT(*) FROM mail WHERE part = ?1 AND account = ?2 AND id = ?3";
-    KEEP = "INSERT INTO outline (part, account, mail, envelope, fields, structure, preview) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+    KEEP = "INSERT INTO outline (part, account, mail, envelope, fields, structure, preview, told) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
             ON CONFLICT (part, account, mail) DO UPDATE SET envelope = excluded.envelope, fields = excluded.fields, \
-            structure = excluded.structure, preview = excluded.preview";
+            structure = excluded.structure, preview = excluded.preview, told = excluded.told";
     DELETE = "DELETE FROM outline WHERE part = ?1 AND account = ?2 AND mail = ?3";
 }
 
@@ -46,6 +67,8 @@ pub enum OutlineWant {
     Fields,
     /// The structure.
     Structure,
+    /// What is told of the structure, or else the structure.
+    Told,
     /// The preview.
     Preview,
     /// Everything.
@@ -63,6 +86,8 @@ pub struct KeptOutline {
     pub structure: Option<Part>,
     /// The preview.
     pub preview: Option<String>,
+    /// What is told of the structure.
+    pub told: Option<Vec<u8>>,
 }
 
 impl Store {
@@ -79,9 +104,18 @@ impl Store {
     ) -> Result<Vec<(u32, KeptOutline)>> {
         let uids = sorted(uids);
         let load = move |tx: &mut dyn Tx| {
-            let mut found = Vec::with_capacity(uids.len());
+            let (part, mut found) = (Partition::of(account), Vec::with_capacity(uids.len()));
+            let (some, in_a_row) = statements_of(want);
+            if let [first, .., last] = *uids
+                && usize::try_from(last - first).is_ok_and(|span| span + 1 == uids.len())
+            {
+                for mut row in tx.query(in_a_row, params![part, account, mailbox, first, last])? {
+                    found.push(outline(&mut row, want)?);
+                }
+                return Ok(found);
+            }
             for list in hundreds(&uids) {
-                for mut row in tx.query(statement(want), &with(list, params![Partition::of(account), account, mailbox]))? {
+                for mut row in tx.query(some, &with(list, params![part, account, mailbox]))? {
                     found.push(outline(&mut row, want)?);
                 }
             }
@@ -94,19 +128,17 @@ impl Store {
     ///
     /// # Errors
     /// The store is not available.
-    pub async fn keep_outlines<'a>(&self, account: AccountId, outlines: impl IntoIterator<Item = (MailId, &'a Outline)>) -> Result<()> {
-        let part = Partition::of(account);
-        let packed = outlines.into_iter().map(|(mail, outline)| (mail, outline.pack()));
-        let packed: Vec<(MailId, PackedOutline)> = packed.filter(|(_, packed)| packed.octets() <= OUTLINE_OCTETS_MAX).collect();
+    pub async fn keep_outlines(&self, account: AccountId, outlines: Vec<(MailId, PackedOutline)>) -> Result<()> {
+        let (part, packed) = (Partition::of(account), outlines);
         if packed.is_empty() {
             return Ok(());
         }
         let octets = packed.iter().map(|(_, packed)| packed.octets()).sum();
         let keep = move |tx: &mut dyn Tx| {
-            for (mail, PackedOutline { envelope, fields, structure, preview }) in &packed {
+            for (mail, packed) in &packed {
                 let is_there = tx.one(IS_THERE, params![part, account, *mail])?.map_or(Ok(0), |mut row| row.count())? > 0;
                 if is_there {
-                    tx.execute(KEEP, params![part, account, *mail, envelope, fields, structure, preview])?;
+                    keep_one(tx, account, *mail, packed)?;
                 }
             }
             Ok(())
@@ -115,18 +147,29 @@ impl Store {
     }
 }
 
+/// Keeps the outline of a mail that is there; nothing if it is too large.
+pub(crate) fn keep_one(tx: &mut dyn Tx, account: AccountId, mail: MailId, packed: &PackedOutline) -> Result<()> {
+    if packed.octets() > OUTLINE_OCTETS_MAX {
+        return Ok(());
+    }
+    let PackedOutline { envelope, fields, structure, preview, told } = packed;
+    tx.execute(KEEP, params![Partition::of(account), account, mail, envelope, fields, structure, preview, told.as_ref()]).map(drop)
+}
+
 /// The mail goes, and so does this.
 pub(crate) fn delete(tx: &mut dyn Tx, part: Partition, account: AccountId, mail: &str) -> Result<()> {
     tx.execute(DELETE, params![part, account, mail]).map(drop)
 }
 
-fn statement(want: OutlineWant) -> Sql {
+/// For some messages, and for those from one UID to another.
+fn statements_of(want: OutlineWant) -> (Sql, Sql) {
     match want {
-        OutlineWant::Envelope => ENVELOPES,
-        OutlineWant::Fields => FIELDS,
-        OutlineWant::Structure => STRUCTURES,
-        OutlineWant::Preview => PREVIEWS,
-        OutlineWant::Whole => WHOLE,
+        OutlineWant::Envelope => (ENVELOPES, ENVELOPES_IN_A_ROW),
+        OutlineWant::Fields => (FIELDS, FIELDS_IN_A_ROW),
+        OutlineWant::Structure => (STRUCTURES, STRUCTURES_IN_A_ROW),
+        OutlineWant::Told => (TOLD, TOLD_IN_A_ROW),
+        OutlineWant::Preview => (PREVIEWS, PREVIEWS_IN_A_ROW),
+        OutlineWant::Whole => (WHOLE, WHOLE_IN_A_ROW),
     }
 }
 
@@ -139,6 +182,12 @@ fn outline(row: &mut Row, want: OutlineWant) -> Result<(u32, KeptOutline)> {
     }
     if wants(OutlineWant::Fields) {
         kept.fields = Outline::unpack_fields(&row.blob()?).map(<[u8]>::to_vec);
+    }
+    if want == OutlineWant::Told {
+        kept.told = row.blob_or_null()?;
+        if kept.told.is_none() {
+            kept.structure = Part::unpack(&row.blob()?);
+        }
     }
     if wants(OutlineWant::Structure) {
         kept.structure = Part::unpack(&row.blob()?);

@@ -11,6 +11,7 @@ mod sorting;
 mod status;
 
 use mail::id::{AccountId, MailId, Partition};
+use mail::outline::PackedOutline;
 use mail::searchable::Searchable;
 use mail::summary::Summary;
 
@@ -50,6 +51,8 @@ pub struct Indexed {
     pub summary: Summary,
     /// Its text.
     pub text: Searchable,
+    /// What lists of messages show of it, if all of it was read.
+    pub outline: Option<PackedOutline>,
 }
 
 /// A mail is deleted: so is what is kept of it here.

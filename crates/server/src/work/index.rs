@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use mail::message::HeaderSection;
+use mail::outline::Outline;
 use mail::searchable::Searchable;
 use mail::summary::Summary;
 use store::content::ContentReader;
@@ -11,12 +12,13 @@ use store::search_index::{BODY_OCTETS_MAX, Behind, Indexed};
 use store::{Lease, StoreError, StoredMail};
 use tokio::sync::oneshot;
 
+use crate::listen::imap::fetch;
 use crate::node::Node;
 
 /// Mailboxes looked at in one round.
 const MAILBOXES_AT_ONCE: usize = 100;
 /// Messages read at once; what their rows hold is 32 KiB each at most.
-const MESSAGES_AT_ONCE: usize = 50;
+const MESSAGES_AT_ONCE: usize = 200;
 /// Octets of text kept in one transaction.
 const OCTETS_AT_ONCE: usize = 2 << 20;
 /// Octets of one message that are held in memory to be read; what stands behind them is looked at by the search itself.
@@ -93,8 +95,9 @@ async fn read(node: &Node, stored: StoredMail) -> Result<Option<Indexed>, StoreE
         let mut text = Searchable::read(&octets, BODY_OCTETS_MAX);
         text.is_whole &= is_all;
         let summary = Summary::read(&HeaderSection::read(&octets));
+        let outline = is_all.then(|| fetch::packed(&Outline::read(&octets)));
         // Nobody waits any more if the node has stopped.
-        drop(done.send(Indexed { mail, summary, text }));
+        drop(done.send(Indexed { mail, summary, text, outline }));
     };
     node.world.compute(Box::new(look)).await;
     Ok(read.await.ok())

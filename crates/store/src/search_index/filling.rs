@@ -4,7 +4,7 @@ use mail::id::{AccountId, MailId, MailboxId, Partition};
 
 use super::{Indexed, LOOSE, NEVER, grams, segment};
 use crate::backend::Tx;
-use crate::{Lease, Result, Store, lease, params, statements};
+use crate::{Lease, Result, Store, lease, outline, params, statements};
 
 statements! {
     BEHIND = "SELECT b.account, b.id, b.indexed_uid, b.uidnext - 1 FROM mailbox b JOIN lease l ON l.part = b.part \
@@ -83,7 +83,8 @@ impl Store {
     /// The store is not available, or the lease is lost.
     pub async fn index(&self, lease: &Lease, account: AccountId, messages: Vec<Indexed>) -> Result<()> {
         let (lease, part) = (lease.clone(), Partition::of(account));
-        let octets = messages.iter().map(|message| message.text.head.len() + message.text.body.len()).sum();
+        let outline = |message: &Indexed| message.outline.as_ref().map_or(0, mail::outline::PackedOutline::octets);
+        let octets = messages.iter().map(|message| message.text.head.len() + message.text.body.len() + outline(message)).sum();
         let keep = move |tx: &mut dyn Tx| {
             lease::require(tx, part, &lease)?;
             messages.iter().try_for_each(|message| keep(tx, account, message))
@@ -107,10 +108,13 @@ impl Store {
 }
 
 fn keep(tx: &mut dyn Tx, account: AccountId, message: &Indexed) -> Result<()> {
-    let Indexed { mail, summary, text } = message;
+    let Indexed { mail, summary, text, outline } = message;
     let part = Partition::of(account);
     if tx.one(IS_THERE, params![part, account, *mail])?.is_none() {
         return Ok(());
+    }
+    if let Some(outline) = outline {
+        outline::keep_one(tx, account, *mail, outline)?;
     }
     // What is not whole has to be read again anyway, whatever a segment would say of the part of it that is kept.
     let is_common = text.is_whole && grams::of(&text.head).len() + grams::of(&text.body).len() <= segment::GRAMS_MAX;

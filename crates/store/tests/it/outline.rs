@@ -6,7 +6,7 @@ use delivery::consent::Screening;
 use delivery::schedule::Jitter;
 use mail::flag::{FlagChange, SystemFlags};
 use mail::id::MailboxId;
-use mail::outline::Outline;
+use mail::outline::{Outline, PackedOutline};
 use store::items::{Appended, NewItem};
 use store::{KeptOutline, OutlineWant};
 
@@ -36,21 +36,25 @@ on_both_engines! {
         assert!(matches!(appended, Appended::Done { ref uids, .. } if *uids == [1, 2, 3]), "{appended:?}");
 
         let outline = Outline::read(MESSAGE);
+        let packed = PackedOutline { told: Some(b"(as it is told)".to_vec()), ..outline.pack() };
         let nobodys = it.mail_id();
-        it.store.keep_outlines(account, [(ids[0], &outline), (ids[2], &outline), (nobodys, &outline)]).await.unwrap();
+        it.store.keep_outlines(account, vec![(ids[0], packed.clone()), (ids[2], packed.clone()), (nobodys, packed.clone())]).await.unwrap();
         let kept = KeptOutline {
             envelope: Some(outline.envelope.clone()),
             fields: Some(outline.fields.clone()),
             structure: Some(outline.structure.clone()),
             preview: Some(outline.preview.clone()),
+            told: None,
         };
         let found = it.store.outlines(account, inbox, vec![3, 2, 1, 7], OutlineWant::Whole).await.unwrap();
         assert_eq!(found, [(1, kept.clone()), (3, kept.clone())], "and none of what is not there");
+        assert_eq!(it.store.outlines(account, inbox, vec![1, 2, 3], OutlineWant::Whole).await.unwrap(), found);
         let none = KeptOutline::default();
         for (want, expected) in [
             (OutlineWant::Envelope, KeptOutline { envelope: kept.envelope.clone(), ..none.clone() }),
             (OutlineWant::Fields, KeptOutline { fields: kept.fields.clone(), ..none.clone() }),
             (OutlineWant::Structure, KeptOutline { structure: kept.structure.clone(), ..none.clone() }),
+            (OutlineWant::Told, KeptOutline { told: packed.told.clone(), ..none.clone() }),
             (OutlineWant::Preview, KeptOutline { preview: kept.preview.clone(), ..none.clone() }),
         ] {
             assert_eq!(it.store.outlines(account, inbox, vec![1], want).await.unwrap(), [(1, expected)]);
@@ -58,7 +62,7 @@ on_both_engines! {
 
         // Made again, it takes the place of the old one.
         let other = Outline { preview: "other".to_owned(), ..outline };
-        it.store.keep_outlines(account, [(ids[0], &other)]).await.unwrap();
+        it.store.keep_outlines(account, vec![(ids[0], other.pack())]).await.unwrap();
         let found = it.store.outlines(account, inbox, vec![1], OutlineWant::Preview).await.unwrap();
         assert_eq!(found[0].1.preview.as_deref(), Some("other"));
 
@@ -75,7 +79,7 @@ on_both_engines! {
         let (inbox, new) = (MailboxId::inbox_of(account), new_item(it));
         let id = new.mail;
         it.store.append_messages(account, inbox, vec![new], it.now()).await.unwrap();
-        it.store.keep_outlines(account, [(id, &Outline::read(MESSAGE))]).await.unwrap();
+        it.store.keep_outlines(account, vec![(id, Outline::read(MESSAGE).pack())]).await.unwrap();
         it.meddle("UPDATE outline SET envelope = structure, fields = structure WHERE envelope IS NOT NULL");
         it.meddle("UPDATE outline SET structure = CAST('' AS BLOB) WHERE envelope IS NOT NULL");
         let found = it.store.outlines(account, inbox, vec![1], OutlineWant::Structure).await.unwrap();

@@ -6,8 +6,10 @@ use delivery::consent::Screening;
 use mail::flag::Flags;
 use mail::id::{AccountId, MailId, MailboxId};
 use mail::message::HeaderSection;
+use mail::outline::Outline;
 use mail::searchable::{Needle, Searchable};
 use mail::summary::Summary;
+use store::OutlineWant;
 use store::content::ContentReader;
 use store::items::{Appended, NewItem};
 use store::search_index::{BODY_OCTETS_MAX, IndexStatus, Indexed, Reading, TextExtent};
@@ -73,7 +75,8 @@ async fn fill(it: &Fixture) -> usize {
                 let rest = ContentReader::new(&it.store, &stored.content, stored.skip_octets);
                 rest.each(|piece| octets.extend_from_slice(piece)).await.unwrap();
                 let (text, summary) = (Searchable::read(&octets, BODY_OCTETS_MAX), Summary::read(&HeaderSection::read(&octets)));
-                indexed.push(Indexed { mail: stored.row.id, summary, text });
+                let outline = Some(Outline::read(&octets).pack());
+                indexed.push(Indexed { mail: stored.row.id, summary, text, outline });
             }
             read += indexed.len();
             it.store.index(&lease, behind.account, indexed).await.unwrap();
@@ -116,6 +119,8 @@ on_both_engines! {
         let summaries = it.store.summaries(alice, mails.clone()).await.unwrap();
         let expected = appended.iter().map(|(mail, octets)| (*mail, Summary::read(&HeaderSection::read(octets)))).collect();
         assert_eq!(summaries, expected);
+        let outlines = it.store.outlines(alice, MailboxId::inbox_of(alice), vec![1, 2, 3], OutlineWant::Fields).await.unwrap();
+        assert!(outlines.len() == 3 && outlines.iter().all(|(_, outline)| outline.fields.is_some()));
         let rows = it.store.sorted_by(alice, MailboxId::inbox_of(alice), 1, 10).await.unwrap();
         assert_eq!(rows.iter().map(|(stamps, _)| stamps.uid).collect::<Vec<_>>(), [2, 3]);
         assert!(rows.iter().all(|(stamps, summary)| summary.as_ref() == summaries.get(&stamps.mail)));

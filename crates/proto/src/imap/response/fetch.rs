@@ -40,6 +40,8 @@ pub enum FetchedValue {
     Envelope(Box<EnvelopeStructure>),
     /// `BODY` or `BODYSTRUCTURE`
     Body(Extent, Box<Part>),
+    /// `BODYSTRUCTURE`, as [`ascii_text`](super::structure::ascii_text) has written it; nobody reads it as this.
+    BodyText(Vec<u8>),
     /// `RFC822.SIZE`
     Size(u64),
     /// `MODSEQ`
@@ -134,7 +136,7 @@ impl Fetched {
 
     pub(super) fn write(&self, out: &mut Writer) {
         Self::open(self.number, self.numbering, out);
-        out.spaced(&self.values, |out, value| value.write(out)).put(")");
+        out.spaced(&self.values, |out, value| value.write(out)).text(")");
     }
 
     /// What stands before the first value.
@@ -207,32 +209,33 @@ impl FetchedValue {
 
     pub(crate) fn write(&self, out: &mut Writer) {
         match self {
-            Self::Uid(uid) => out.put("UID ").put(uid),
-            Self::Flags(flags) => out.put("FLAGS ").words(flags),
-            Self::InternalDate(time) => out.put("INTERNALDATE ").put(quoted_date(*time)),
+            Self::Uid(uid) => out.text("UID ").put(uid),
+            Self::Flags(flags) => out.text("FLAGS ").words(flags),
+            Self::InternalDate(time) => out.text("INTERNALDATE ").put(quoted_date(*time)),
             Self::Envelope(envelope) => {
-                write_envelope(envelope, out.put("ENVELOPE "));
+                write_envelope(envelope, out.text("ENVELOPE "));
                 out
             }
             Self::Body(extent, part) => {
                 write_body(part, *extent, out.put(if *extent == Extent::Basic { "BODY " } else { "BODYSTRUCTURE " }));
                 out
             }
-            Self::Size(octets) => out.put("RFC822.SIZE ").put(octets),
+            Self::BodyText(text) => out.text("BODYSTRUCTURE ").raw(text),
+            Self::Size(octets) => out.text("RFC822.SIZE ").put(octets),
             Self::ModSeq(modseq) => out.put(format_args!("MODSEQ ({modseq})")),
             Self::EmailId(id) => out.put(format_args!("EMAILID ({id})")),
-            Self::ThreadId(None) => out.put("THREADID NIL"),
+            Self::ThreadId(None) => out.text("THREADID NIL"),
             Self::ThreadId(Some(id)) => out.put(format_args!("THREADID ({id})")),
-            Self::SaveDate(None) => out.put("SAVEDATE NIL"),
-            Self::SaveDate(Some(time)) => out.put("SAVEDATE ").put(quoted_date(*time)),
-            Self::Preview(text) => out.put("PREVIEW ").nstring(text.as_ref().map(String::as_bytes)),
+            Self::SaveDate(None) => out.text("SAVEDATE NIL"),
+            Self::SaveDate(Some(time)) => out.text("SAVEDATE ").put(quoted_date(*time)),
+            Self::Preview(text) => out.text("PREVIEW ").nstring(text.as_ref().map(String::as_bytes)),
             Self::BinarySize(part, octets) => out.put(format_args!("BINARY.SIZE[{}] {octets}", Section::path(part))),
             Self::Content(name, octets) => {
                 name.write(out);
                 match octets {
                     // What may have NUL octets is a literal in any case, for whom it has none too.
-                    Some(octets) => out.put(" ").literal(octets),
-                    None => out.put(" NIL"),
+                    Some(octets) => out.text(" ").literal(octets),
+                    None => out.text(" NIL"),
                 }
             }
         };
@@ -261,16 +264,16 @@ impl ContentName {
     pub(crate) fn write(&self, out: &mut Writer) {
         let origin = match self {
             Self::Section(section, origin) => {
-                section.write(out.put("BODY"));
+                section.write(out.text("BODY"));
                 origin
             }
             Self::Binary(part, origin) => {
                 out.put(format_args!("BINARY[{}]", Section::path(part)));
                 origin
             }
-            Self::Rfc822(Rfc822::Whole) => return out.put("RFC822").done(),
-            Self::Rfc822(Rfc822::Header) => return out.put("RFC822.HEADER").done(),
-            Self::Rfc822(Rfc822::Text) => return out.put("RFC822.TEXT").done(),
+            Self::Rfc822(Rfc822::Whole) => return out.text("RFC822").done(),
+            Self::Rfc822(Rfc822::Header) => return out.text("RFC822.HEADER").done(),
+            Self::Rfc822(Rfc822::Text) => return out.text("RFC822.TEXT").done(),
         };
         if let Some(origin) = origin {
             out.put(format_args!("<{origin}>"));

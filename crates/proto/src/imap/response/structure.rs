@@ -4,6 +4,7 @@ use mail::structure::{Disposition, EnvelopeAddress, EnvelopeStructure, Inside, P
 
 use crate::imap::cursor::{Cursor, Read, SyntaxError};
 use crate::imap::limits::STRUCTURE_DEPTH_MAX;
+use crate::imap::mailbox_name::NameForm;
 use crate::imap::writer::Writer;
 
 /// Whether extension data is told: BODYSTRUCTURE does, BODY does not.
@@ -76,34 +77,34 @@ fn read_address(cursor: &mut Cursor<'_>) -> Read<EnvelopeAddress> {
 
 /// As [`read_envelope`] reads it.
 pub(super) fn write_envelope(envelope: &EnvelopeStructure, out: &mut Writer) {
-    nstring(envelope.date.as_ref(), out.put("("));
-    nstring(envelope.subject.as_ref(), out.put(" "));
+    nstring(envelope.date.as_ref(), out.text("("));
+    nstring(envelope.subject.as_ref(), out.text(" "));
     for list in [&envelope.from, &envelope.sender, &envelope.reply_to, &envelope.to, &envelope.cc, &envelope.bcc] {
-        out.put(" ");
+        out.text(" ");
         if list.is_empty() {
-            out.put("NIL");
+            out.text("NIL");
             continue;
         }
-        out.put("(");
+        out.text("(");
         for address in list {
             write_address(address, out);
         }
-        out.put(")");
+        out.text(")");
     }
-    nstring(envelope.in_reply_to.as_ref(), out.put(" "));
-    nstring(envelope.message_id.as_ref(), out.put(" "));
-    out.put(")");
+    nstring(envelope.in_reply_to.as_ref(), out.text(" "));
+    nstring(envelope.message_id.as_ref(), out.text(" "));
+    out.text(")");
 }
 
 fn write_address(address: &EnvelopeAddress, out: &mut Writer) {
     match address {
         EnvelopeAddress::Mailbox { name, local, domain } => {
-            nstring(name.as_ref(), out.put("("));
+            nstring(name.as_ref(), out.text("("));
             // NIL as host would begin or end a group.
-            out.put(" NIL ").string(local.as_bytes()).put(" ").string(domain.as_bytes()).put(")")
+            out.text(" NIL ").string(local.as_bytes()).text(" ").string(domain.as_bytes()).text(")")
         }
-        EnvelopeAddress::GroupStart(name) => out.put("(NIL NIL ").string(name.as_bytes()).put(" NIL)"),
-        EnvelopeAddress::GroupEnd => out.put("(NIL NIL NIL NIL)"),
+        EnvelopeAddress::GroupStart(name) => out.text("(NIL NIL ").string(name.as_bytes()).text(" NIL)"),
+        EnvelopeAddress::GroupEnd => out.text("(NIL NIL NIL NIL)"),
     };
 }
 
@@ -243,19 +244,27 @@ fn read_parameters(cursor: &mut Cursor<'_>) -> Read<Vec<Parameter>> {
     })
 }
 
+/// What BODYSTRUCTURE tells of a part, if that is the same for all clients: it is ASCII. It may be kept, and told by
+/// [`FetchedValue::BodyText`](super::fetch::FetchedValue::BodyText); if it is ever to be written in another way, what is kept is to be deleted.
+pub fn ascii_text(part: &Part) -> Option<Vec<u8>> {
+    let mut out = Writer::responses(NameForm::Utf8);
+    write_body(part, Extent::Extended, &mut out);
+    Some(out.into_octets()).filter(|text| text.is_ascii())
+}
+
 /// As [`read_body`] reads it.
 pub(super) fn write_body(part: &Part, extent: Extent, out: &mut Writer) {
-    out.put("(");
+    out.text("(");
     if let Inside::Parts(parts) = &part.inside {
         for inner in parts {
             write_body(inner, extent, out);
         }
-        out.put(" ").string(part.subtype.as_bytes());
+        out.text(" ").string(part.subtype.as_bytes());
         if extent == Extent::Extended {
-            write_parameters(&part.parameters, out.put(" "));
+            write_parameters(&part.parameters, out.text(" "));
             write_rest(part, out);
         }
-        out.put(")");
+        out.text(")");
         return;
     }
     let is_message = part.kind == "message" && matches!(part.subtype.as_str(), "rfc822" | "global");
@@ -265,50 +274,50 @@ pub(super) fn write_body(part: &Part, extent: Extent, out: &mut Writer) {
     } else {
         (part.kind.as_str(), part.subtype.as_str())
     };
-    out.string(kind.as_bytes()).put(" ").string(subtype.as_bytes()).put(" ");
+    out.string(kind.as_bytes()).text(" ").string(subtype.as_bytes()).text(" ");
     write_parameters(&part.parameters, out);
-    nstring(part.id.as_ref(), out.put(" "));
-    nstring(part.description.as_ref(), out.put(" "));
-    out.put(" ").string(part.encoding.as_bytes()).put(" ").put(part.body.len());
+    nstring(part.id.as_ref(), out.text(" "));
+    nstring(part.description.as_ref(), out.text(" "));
+    out.text(" ").string(part.encoding.as_bytes()).text(" ").put(part.body.len());
     if let Inside::Message(envelope, message) = &part.inside {
-        write_envelope(envelope, out.put(" "));
-        write_body(message, extent, out.put(" "));
+        write_envelope(envelope, out.text(" "));
+        write_body(message, extent, out.text(" "));
     }
     if kind == "text" || matches!(part.inside, Inside::Message(..)) {
-        out.put(" ").put(part.lines);
+        out.text(" ").put(part.lines);
     }
     if extent == Extent::Extended {
-        nstring(part.md5.as_ref(), out.put(" "));
+        nstring(part.md5.as_ref(), out.text(" "));
         write_rest(part, out);
     }
-    out.put(")");
+    out.text(")");
 }
 
 /// Disposition, languages and location.
 fn write_rest(part: &Part, out: &mut Writer) {
     match &part.disposition {
-        None => out.put(" NIL").done(),
+        None => out.text(" NIL").done(),
         Some(Disposition { kind, parameters }) => {
-            out.put(" (").string(kind.as_bytes()).put(" ");
+            out.text(" (").string(kind.as_bytes()).text(" ");
             write_parameters(parameters, out);
-            out.put(")");
+            out.text(")");
         }
     }
     match &part.languages[..] {
-        [] => out.put(" NIL"),
-        [only] => out.put(" ").string(only.as_bytes()),
-        several => out.put(" ").list(several, |out, language| out.string(language.as_bytes()).done()),
+        [] => out.text(" NIL"),
+        [only] => out.text(" ").string(only.as_bytes()),
+        several => out.text(" ").list(several, |out, language| out.string(language.as_bytes()).done()),
     };
-    nstring(part.location.as_ref(), out.put(" "));
+    nstring(part.location.as_ref(), out.text(" "));
 }
 
 fn write_parameters(parameters: &[Parameter], out: &mut Writer) {
     if parameters.is_empty() {
-        out.put("NIL");
+        out.text("NIL");
         return;
     }
     out.list(parameters, |out, parameter| {
-        out.string(parameter.name.as_bytes()).put(" ").string(parameter.value.as_bytes());
+        out.string(parameter.name.as_bytes()).text(" ").string(parameter.value.as_bytes());
     });
 }
 

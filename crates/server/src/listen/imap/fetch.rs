@@ -32,6 +32,7 @@ use page::{Loaded, Shelf};
 use plan::Plan;
 
 pub(super) use octets::LARGE_MESSAGES_AT_ONCE;
+pub use page::packed;
 
 /// What could not be told.
 #[derive(Debug, Clone, Copy, Default)]

@@ -111,7 +111,10 @@ impl<'a> Opened<'a> {
                 FetchedValue::Envelope(Box::new(envelope))
             }
             FetchItem::Body => self.structure_value(Extent::Basic),
-            FetchItem::BodyStructure => self.structure_value(Extent::Extended),
+            FetchItem::BodyStructure => match &self.loaded.outline.told {
+                Some(text) => FetchedValue::BodyText(text.clone()),
+                None => self.structure_value(Extent::Extended),
+            },
             FetchItem::Preview(_) => FetchedValue::Preview(self.loaded.outline.preview.clone()),
             // The others are octets.
             FetchItem::ThreadId

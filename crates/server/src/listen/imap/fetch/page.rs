@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mail::id::{AccountId, MailId, MailboxId};
-use mail::outline::Outline;
+use mail::outline::{Outline, PackedOutline};
 use mail::structure::Part;
+use proto::imap::response::structure::ascii_text;
 use store::{Item, KeptOutline, OutlineWant, Store, StoreError, StoredMail};
 use tokio::sync::Semaphore;
 
@@ -82,8 +83,13 @@ impl Shelf<'_> {
             self.store.items_of(self.account, self.mailbox, missing.into_iter().collect()).await?
         };
         for (uid, Outline { envelope, fields, structure, preview }) in self.make_outlines(&items).await? {
-            let outline =
-                KeptOutline { envelope: Some(envelope), fields: Some(fields), structure: Some(structure), preview: Some(preview) };
+            let outline = KeptOutline {
+                envelope: Some(envelope),
+                fields: Some(fields),
+                structure: Some(structure),
+                preview: Some(preview),
+                told: None,
+            };
             loaded.entry(uid).or_insert_with(|| Loaded { uid, ..Loaded::default() }).outline = outline;
         }
         // What has a row and no mail is on its way out.
@@ -108,8 +114,8 @@ impl Shelf<'_> {
     }
 
     async fn keep(&self, outlines: &BTreeMap<MailId, Outline>) {
-        let kept = self.store.keep_outlines(self.account, outlines.iter().map(|(id, outline)| (*id, outline))).await;
-        if let Err(error) = kept {
+        let packed = outlines.iter().map(|(id, outline)| (*id, packed(outline))).collect();
+        if let Err(error) = self.store.keep_outlines(self.account, packed).await {
             // They are made again the next time.
             tracing::warn!(%error, "outlines of messages were not kept");
         }
@@ -155,6 +161,11 @@ impl Shelf<'_> {
     }
 }
 
+/// An outline as it is kept, with what is told of its structure.
+pub fn packed(outline: &Outline) -> PackedOutline {
+    PackedOutline { told: ascii_text(&outline.structure), ..outline.pack() }
+}
+
 /// Whether rows say who is here: a preview that need not be made is the only part of an outline that may be missing.
 fn reads_rows(plan: &Plan) -> bool {
     plan.needs != Need::Nothing || !plan.makes_outlines
@@ -166,6 +177,7 @@ fn is_whole(outline: &KeptOutline, want: OutlineWant) -> bool {
         OutlineWant::Envelope => outline.envelope.is_some(),
         OutlineWant::Fields => outline.fields.is_some(),
         OutlineWant::Structure => outline.structure.is_some(),
+        OutlineWant::Told => outline.told.is_some() || outline.structure.is_some(),
         OutlineWant::Preview => outline.preview.is_some(),
         OutlineWant::Whole => outline.envelope.is_some() && outline.fields.is_some() && outline.structure.is_some(),
     }

@@ -8,7 +8,7 @@ use proto::imap::server::Extension;
 use store::OutlineWant;
 
 /// Messages of which nothing large is held: each costs less than a kilobyte.
-const PAGE_MESSAGES: usize = 500;
+const PAGE_MESSAGES: usize = 1_000;
 /// Messages whose octets are held, of each at most 32 KiB with what stands before them.
 const CONTENT_PAGE_MESSAGES: usize = 32;
 
@@ -94,7 +94,8 @@ impl Plan {
             FetchItem::Uid | FetchItem::Flags | FetchItem::ModSeq | FetchItem::ThreadId => {}
             FetchItem::InternalDate | FetchItem::Size | FetchItem::EmailId | FetchItem::SaveDate => self.needs = self.needs.max(Need::Row),
             FetchItem::Envelope => self.need_outline(OutlineWant::Envelope),
-            FetchItem::Body | FetchItem::BodyStructure => self.need_outline(OutlineWant::Structure),
+            FetchItem::Body => self.need_outline(OutlineWant::Structure),
+            FetchItem::BodyStructure => self.need_outline(OutlineWant::Told),
             FetchItem::Preview(Preview::Made) => self.need_outline(OutlineWant::Preview),
             FetchItem::Preview(Preview::Lazy) => {
                 let makes = self.makes_outlines;
@@ -112,7 +113,11 @@ impl Plan {
     }
 
     fn need_outline(&mut self, want: OutlineWant) {
-        self.outline = Some(self.outline.map_or(want, |before| if before == want { want } else { OutlineWant::Whole }));
+        self.outline = Some(match (self.outline, want) {
+            (Some(OutlineWant::Structure), OutlineWant::Told) | (Some(OutlineWant::Told), OutlineWant::Structure) => OutlineWant::Structure,
+            (Some(before), want) if before != want => OutlineWant::Whole,
+            _ => want,
+        });
         self.makes_outlines = true;
     }
 }
@@ -137,6 +142,8 @@ mod tests {
             ("FETCH 1 FAST", Row, None, false),
             ("FETCH 1 ENVELOPE", Nothing, Some(OutlineWant::Envelope), false),
             ("FETCH 1 (BODY BODYSTRUCTURE)", Nothing, Some(OutlineWant::Structure), false),
+            ("FETCH 1 BODYSTRUCTURE", Nothing, Some(OutlineWant::Told), false),
+            ("FETCH 1 (BODYSTRUCTURE ENVELOPE)", Nothing, Some(OutlineWant::Whole), false),
             ("FETCH 1 FULL", Row, Some(OutlineWant::Whole), false),
             ("FETCH 1 BODY.PEEK[HEADER.FIELDS (From Subject)]", Nothing, Some(OutlineWant::Fields), false),
             ("FETCH 1 BODY[HEADER.FIELDS (From)]", Nothing, Some(OutlineWant::Fields), true),
