@@ -202,3 +202,30 @@ fn facts(section: &HeaderSection<'_>) -> Result<HeaderFacts, Refusal> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notices_say_what_a_message_is_and_by_which_list_it_goes() {
+        let too_long = format!("List-Id: <{}>\r\n", "x".repeat(256));
+        let just_fits = format!("List-Id: <{}>\r\n", "x".repeat(255));
+        for (fields, kind, list, origin) in [
+            ("Subject: x\r\n", Kind::Mail, None, Authorship::Person),
+            ("List-Id: Developers <Dev.A.test>\r\n", Kind::List, Some("dev.a.test".to_owned()), Authorship::Program),
+            ("List-Id: <a.test>\r\nList-Id: <b.test>\r\n", Kind::Mail, None, Authorship::Program),
+            ("List-Id: none\r\n", Kind::Mail, None, Authorship::Program),
+            (&just_fits, Kind::List, Some("x".repeat(255)), Authorship::Program),
+            (&too_long, Kind::Mail, None, Authorship::Program),
+            ("Content-Type: multipart/report; boundary=x\r\n", Kind::Report, None, Authorship::Report),
+            ("Auto-Submitted: auto-replied\r\n", Kind::Mail, None, Authorship::Program),
+            ("Precedence: bulk\r\n", Kind::Mail, None, Authorship::Program),
+        ] {
+            let header = format!("From: ann@a.test\r\n{fields}\r\n");
+            let facts = facts(&HeaderSection::read(header.as_bytes())).unwrap();
+            assert_eq!((facts.kind, facts.list, facts.origin), (kind, list, origin), "{fields}");
+        }
+        assert!(matches!(facts(&HeaderSection::read(b"Subject: x\r\n\r\n")), Err(Refusal::Author(_))));
+    }
+}
