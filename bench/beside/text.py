@@ -76,10 +76,11 @@ indexes are not). Ours was filled by APPEND, Dovecot's by files. Both have answe
 index cache knows what is asked for; what the first time takes stands below. The client reads without looking at what it reads. Processor
 time is the server's, and the clock has the client's and whatever else ran on the two cores in it."""
 
-MAILBOXES_WHY = """What sorts and threads messages is read once for a mailbox, and held in memory for all sessions until nobody has used it for ten
-minutes. Words of headers are looked for in the text of headers that the index keeps; what is searched in bodies is found by its segments,
-which a job makes behind the reply. Envelopes and structures are read out of each message once, by the same job. The memory is
-SQLite's cache of pages, for all accounts together, and what sorts messages."""
+MAILBOXES_WHY = """What sorts and threads messages is read once for a mailbox, a row for each message, and then held in memory for all sessions until nobody has
+used it for ten minutes: so the first SORT takes longer than those that follow. Words of headers are looked for in the text of headers that
+the index keeps. The segments of the index don't say where in a message a word stands, and here the word of subjects stands in nine messages of
+ten: the heads of nearly all messages are read to find it in one of eleven. What is searched in bodies is found by the segments, which a job makes behind the reply; the same job reads
+envelopes and structures out of each message, once. The memory is SQLite's cache of pages, for all accounts together, and what sorts messages."""
 
 IDLE = """IDLE on connections of one account, all in TLS, all in INBOX. Memory is what the server's processes have allocated beyond what they had with ten
 connections. Dovecot has a process for each connection; with `imap_hibernate_timeout` it ends while it waits, and what TLS needs stays. It had a hundred
