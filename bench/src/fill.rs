@@ -176,6 +176,8 @@ impl Fill {
             kept: today()?,
             from: account.address.clone(),
             reverse_path: ReversePath::Mailbox(account.address.clone()),
+            kind: Kind::Mail,
+            list: None,
             envelope_id: None,
             returns: None,
             body: Body::SevenBit,
