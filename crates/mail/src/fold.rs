@@ -2,6 +2,8 @@
 //!
 //! Two texts are equal to a reader of mail if their folded forms are; one is found in another if its folded form is.
 
+use std::cmp::Ordering;
+
 use unicode_normalization::UnicodeNormalization as _;
 
 /// The folded form: compatibility characters and accents taken apart, case removed, white space of any length one space.
@@ -9,6 +11,21 @@ pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     push(text, &mut folded, usize::MAX);
     folded
+}
+
+/// Which of two folded texts comes first (RFC 5051 section 2): they compare as capitals, and `[` and `_` stand behind those.
+pub fn order(one: &str, other: &str) -> Ordering {
+    let differ = one.bytes().zip(other.bytes()).position(|(one, other)| one != other).unwrap_or_else(|| one.len().min(other.len()));
+    // Where they differ in ASCII, the octets there say it.
+    let tails = (one.as_bytes().get(differ..).unwrap_or_default(), other.as_bytes().get(differ..).unwrap_or_default());
+    if let (Some(first), Some(second)) = (tails.0.first(), tails.1.first())
+        && first.is_ascii()
+        && second.is_ascii()
+    {
+        return first.to_ascii_uppercase().cmp(&second.to_ascii_uppercase());
+    }
+    let letters = |text: &str| text.chars().flat_map(char::to_uppercase).collect::<String>();
+    letters(one).cmp(&letters(other)).then_with(|| one.cmp(other))
 }
 
 /// Appends the folded form of a text, until `out` has so many octets. Returns whether all of it is there.
@@ -83,6 +100,13 @@ mod tests {
         }
         assert_ne!(fold("a"), fold("b"));
         assert_eq!(fold("x\u{0}y"), "xy");
+    }
+
+    #[test]
+    fn capitals_come_before_what_ascii_has_behind_them() {
+        let mut subjects = ["_", "b", "[list]", "", "A", "zebra", "\u{e4}a", "ab"].map(fold);
+        subjects.sort_by(|one, other| order(one, other));
+        assert_eq!(subjects, ["", "a", "ab", "a\u{308}a", "b", "zebra", "[list]", "_"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod markup;
 
 use crate::fold;
 use crate::message::{HeaderSection, text};
-use crate::structure::{EnvelopeStructure, Inside, Part};
+use crate::structure::{EnvelopeAddress, EnvelopeStructure, Inside, Part, address_list};
 
 /// Octets of header sections that are kept: what stands behind so many is for programs.
 const HEAD_OCTETS_MAX: usize = 65_536;
@@ -77,14 +77,36 @@ impl Searchable {
 
 /// Whether a field of this name has this text, in a header section itself: for fields that are not kept.
 pub fn field_has(header: &HeaderSection<'_>, name: &str, needle: &Needle) -> bool {
-    header.named(name.trim()).any(|field| fold::fold(&field.text()).contains(&needle.0))
+    header.named(name.trim()).any(|field| fold::fold(&shown(field.name(), field.text())).contains(&needle.0))
+}
+
+/// The fields whose addresses are looked for.
+const ADDRESSES: [&str; 6] = ["From", "Sender", "Reply-To", "To", "Cc", "Bcc"];
+
+/// The text of a field; and behind it, of addresses that are written with comments or white space inside, what they are without.
+fn shown(name: &str, text: String) -> String {
+    let is_plain = !text.contains('(') && !text.contains("@ ") && !text.contains(" @");
+    if is_plain || !ADDRESSES.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        return text;
+    }
+    let mut shown = text;
+    for address in address_list(&shown.clone()) {
+        if let EnvelopeAddress::Mailbox { local, domain, .. } = address {
+            let address = format!("{local}@{domain}");
+            if !shown.contains(&address) {
+                shown.push(' ');
+                shown.push_str(&address);
+            }
+        }
+    }
+    shown
 }
 
 fn push_fields(header: &HeaderSection<'_>, out: &mut String, octets_max: usize) -> bool {
     for field in header.fields().iter().filter(|field| Searchable::keeps_field(field.name())) {
         fold::push(field.name(), out, octets_max);
         out.push_str(": ");
-        let is_whole = fold::push(&field.text(), out, octets_max);
+        let is_whole = fold::push(&shown(field.name(), field.text()), out, octets_max);
         out.push('\n');
         if !is_whole {
             return false;

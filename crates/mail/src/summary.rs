@@ -63,7 +63,7 @@ fn local(addresses: &[EnvelopeAddress]) -> String {
 /// RFC 5957 section 3: the name if there is one, or else the address.
 fn display(addresses: &[EnvelopeAddress]) -> String {
     match addresses.first() {
-        Some(EnvelopeAddress::Mailbox { name, local, domain }) => {
+        Some(EnvelopeAddress::Mailbox { name, local, domain, .. }) => {
             let name = name.as_deref().map(text::decode).filter(|name| !name.is_empty());
             bounded(&name.unwrap_or_else(|| format!("{local}@{domain}")))
         }

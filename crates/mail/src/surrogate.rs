@@ -124,7 +124,9 @@ pub fn structure(part: &mut Part) {
 /// RFC 6858 section 2.1.
 fn address(address: &mut EnvelopeAddress) {
     match address {
-        EnvelopeAddress::Mailbox { name, local, domain } => {
+        EnvelopeAddress::Mailbox { name, route, local, domain } => {
+            // It leads nowhere any more.
+            *route = route.take().filter(|route| route.is_ascii());
             if !local.is_ascii() || !domain.is_ascii() {
                 let said = name.as_ref().map(|name| text::decode(name)).filter(|name| !name.is_empty());
                 let said = said.map_or_else(|| format!("{local}@{domain}"), |name| format!("{name} <{local}@{domain}>"));
@@ -181,7 +183,7 @@ fn written(list: &[EnvelopeAddress]) -> String {
         let comma = if follows_one { ",\r\n " } else { "" };
         follows_one = !matches!(address, EnvelopeAddress::GroupStart(_));
         let _infallible = match address {
-            EnvelopeAddress::Mailbox { name, local, domain } => {
+            EnvelopeAddress::Mailbox { name, local, domain, .. } => {
                 let at = if domain.is_empty() { "" } else { "@" };
                 let local = if local.bytes().all(|octet| is_atext(octet) || octet == b'.') { local.clone() } else { quote(local) };
                 match name {
@@ -269,7 +271,12 @@ mod tests {
         assert_eq!(read.subject.as_deref().map(text::decode).as_deref(), Some("\u{e9}"));
         assert_eq!(
             read.to,
-            [EnvelopeAddress::Mailbox { name: Some(words("\u{e9}@a.test")), local: LOCAL.to_owned(), domain: DOMAIN.to_owned() }]
+            [EnvelopeAddress::Mailbox {
+                name: Some(words("\u{e9}@a.test")),
+                route: None,
+                local: LOCAL.to_owned(),
+                domain: DOMAIN.to_owned()
+            }]
         );
         let mut part = Part::read(message.as_bytes());
         structure(&mut part);

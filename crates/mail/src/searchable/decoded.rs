@@ -25,7 +25,7 @@ pub(super) fn text(part: &Part, octets: &[u8], octets_max: usize) -> (String, bo
 /// An address as people see it.
 pub(super) fn address(address: &EnvelopeAddress) -> String {
     match address {
-        EnvelopeAddress::Mailbox { name, local, domain } => {
+        EnvelopeAddress::Mailbox { name, local, domain, .. } => {
             format!("{} <{local}@{domain}>", text::decode(name.as_deref().unwrap_or_default()))
         }
         EnvelopeAddress::GroupStart(name) => text::decode(name),

@@ -33,6 +33,23 @@ fn fields_are_found_by_name() {
 }
 
 #[test]
+fn an_address_is_found_however_it_is_written() {
+    let text = "From: <eve (at work)@ (our) e.test>\r\nTo: Bob (bob@home) <bob@b.test>\r\nSubject: a @ b\r\n\r\n";
+    let (message, header) = (Searchable::read(text.as_bytes(), 100), HeaderSection::read(text.as_bytes()));
+    for (name, wanted, expected) in [
+        ("from", "eve@e.test", true),
+        ("from", "eve (at work)", true),
+        ("to", "bob@b.test", true),
+        ("to", "bob@home", true),
+        ("subject", "a@b", false),
+        ("subject", "a @ b", true),
+    ] {
+        let needle = Needle::new(wanted);
+        assert_eq!((message.has_in_field(name, &needle), field_has(&header, name, &needle)), (expected, expected), "{name} {wanted}");
+    }
+}
+
+#[test]
 fn every_text_inside_is_found_and_no_markup() {
     let message = read(
         "Subject: outer\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain; charset=iso-8859-1\n\

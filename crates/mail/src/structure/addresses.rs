@@ -10,6 +10,8 @@ pub enum EnvelopeAddress {
     Mailbox {
         /// The display name, or else the comment beside the address.
         name: Option<String>,
+        /// The hosts by which it was to go, as RFC 822 had them: `@one,@two`.
+        route: Option<String>,
         /// What stands before the `@`.
         local: String,
         /// What stands behind it; empty if there is none.
@@ -50,7 +52,7 @@ pub(crate) fn read(value: &str) -> Vec<EnvelopeAddress> {
             }
             '<' => {
                 let (address, behind) = behind.split_once('>').unwrap_or((behind, ""));
-                pending.angle = Some(address.to_owned());
+                pending.angle = Some(without_comments(address));
                 behind
             }
             ',' => {
@@ -103,6 +105,22 @@ fn comment(text: &str) -> (&str, &str) {
     (text, "")
 }
 
+/// What stands in angle brackets without its comments, and the white space beside them.
+fn without_comments(address: &str) -> String {
+    let mut plain = String::with_capacity(address.len());
+    let mut rest = address;
+    while let Some((before, behind)) = rest.split_once('(') {
+        // In a quoted local part it is no comment.
+        if before.contains('"') {
+            break;
+        }
+        plain.push_str(before.trim_end());
+        rest = comment(behind).1.trim_start();
+    }
+    plain.push_str(rest);
+    plain
+}
+
 impl Pending {
     /// Ends an address, if there is one.
     fn end(&mut self, list: &mut Vec<EnvelopeAddress>) {
@@ -116,11 +134,13 @@ impl Pending {
             return;
         }
         let name = if name.is_empty() { comment } else { Some(name) };
-        // A route, as RFC 821 had them, is passed over.
         let address = address.trim();
-        let address = if address.starts_with('@') { address.split_once(':').map_or(address, |(_route, rest)| rest) } else { address };
+        let (route, address) = match address.split_once(':').filter(|_| address.starts_with('@')) {
+            Some((route, address)) => (Some(route.to_owned()), address),
+            None => (None, address),
+        };
         let (local, domain) = address.rsplit_once('@').unwrap_or((address, ""));
         let local = local.strip_prefix('"').map_or_else(|| local.to_owned(), |quoted| unquote(quoted).0);
-        list.push(EnvelopeAddress::Mailbox { name, local, domain: domain.to_owned() });
+        list.push(EnvelopeAddress::Mailbox { name, route, local, domain: domain.to_owned() });
     }
 }

@@ -148,8 +148,12 @@ fn put_addresses(list: &[EnvelopeAddress], out: &mut Vec<u8>) {
     put_number(list.len(), out);
     for address in list {
         match address {
-            EnvelopeAddress::Mailbox { name, local, domain } => {
-                out.push(0);
+            EnvelopeAddress::Mailbox { name, route, local, domain } => {
+                // Hardly any has a route.
+                out.push(if route.is_some() { 3 } else { 0 });
+                if route.is_some() {
+                    put_text(route.as_deref(), out);
+                }
                 put_text(name.as_deref(), out);
                 put_text(Some(local), out);
                 put_text(Some(domain), out);
@@ -239,12 +243,20 @@ impl<'a> Reader<'a> {
     fn addresses(&mut self) -> Read<Vec<EnvelopeAddress>> {
         self.list(|reader| {
             Ok(match reader.octet()? {
-                0 => EnvelopeAddress::Mailbox { name: reader.text()?, local: reader.some_text()?, domain: reader.some_text()? },
+                0 => reader.mailbox(None)?,
+                3 => {
+                    let route = reader.text()?;
+                    reader.mailbox(route)?
+                }
                 1 => EnvelopeAddress::GroupStart(reader.some_text()?),
                 2 => EnvelopeAddress::GroupEnd,
                 _ => return Err(Unreadable),
             })
         })
+    }
+
+    fn mailbox(&mut self, route: Option<String>) -> Read<EnvelopeAddress> {
+        Ok(EnvelopeAddress::Mailbox { name: self.text()?, route, local: self.some_text()?, domain: self.some_text()? })
     }
 
     fn part(&mut self, depth: usize) -> Read<Part> {

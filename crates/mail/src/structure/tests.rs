@@ -112,10 +112,11 @@ fn bombs_are_read_in_bounds() {
 #[test]
 fn an_envelope_says_what_the_header_section_says() {
     let header = "From: =?utf-8?q?Andr=C3=A9?= <andre@a.test>, \"B, \\\"B\\\"\" <b@b.test>\r\nTo: team: c@c.test, d@d.test (Dora);, undisclosed:;\r\n\
-        Cc: <@relay.test:e@e.test>, plain, < f @f.test>\r\nReply-To:\r\nSubject: folded\r\n text\r\nMessage-ID: <1@a>\r\n\r\n";
+        Cc: plain, < f @f.test>, Gil <g (home) @ (of) g.test>\r\nBcc: <@relay.test,@other.test:e@e.test>\r\nReply-To:\r\nSubject: folded\r\n text\r\nMessage-ID: <1@a>\r\n\r\n";
     let envelope = EnvelopeStructure::read(&HeaderSection::read(header.as_bytes()));
     let mailbox = |name: Option<&str>, local: &str, domain: &str| EnvelopeAddress::Mailbox {
         name: name.map(str::to_owned),
+        route: None,
         local: local.to_owned(),
         domain: domain.to_owned(),
     };
@@ -133,7 +134,15 @@ fn an_envelope_says_what_the_header_section_says() {
             EnvelopeAddress::GroupEnd
         ]
     );
-    assert_eq!(envelope.cc, [mailbox(None, "e", "e.test"), mailbox(None, "plain", ""), mailbox(None, "f ", "f.test")]);
+    assert_eq!(envelope.cc, [mailbox(None, "plain", ""), mailbox(None, "f ", "f.test"), mailbox(Some("Gil"), "g", "g.test")]);
+    let routed = EnvelopeAddress::Mailbox {
+        name: None,
+        route: Some("@relay.test,@other.test".to_owned()),
+        local: "e".to_owned(),
+        domain: "e.test".to_owned(),
+    };
+    assert_eq!(envelope.bcc, [routed]);
+    assert_eq!(EnvelopeStructure::unpack(&envelope.pack()), Some(envelope.clone()));
     assert_eq!((envelope.subject.as_deref(), envelope.message_id.as_deref()), (Some("folded text"), Some("<1@a>")));
     assert_eq!((envelope.date, envelope.in_reply_to), (None, None));
 }

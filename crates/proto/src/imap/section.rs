@@ -141,13 +141,17 @@ impl SectionText {
 }
 
 impl Partial {
-    /// `partial = "<" number64 "." nz-number64 ">"`, if it comes next.
+    /// `partial = "<" number64 ["." nz-number64] ">"`, if it comes next. RFC 9051 always has a length; without one, as other
+    /// servers read it, the piece goes to the end.
     pub(crate) fn read(cursor: &mut Cursor<'_>) -> Read<Option<Self>> {
         const FORM: &str = "a piece such as <0.512>";
         if !cursor.take(b'<') {
             return Ok(None);
         }
         let offset = cursor.number64(FORM)?;
+        if cursor.take(b'>') {
+            return Ok(Some(Self { offset, octets_max: u64::MAX }));
+        }
         cursor.demand(b'.', FORM)?;
         let octets_max = cursor.number64(FORM)?;
         if octets_max == 0 {
@@ -160,6 +164,9 @@ impl Partial {
 
 impl fmt::Display for Partial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<{}.{}>", self.offset, self.octets_max)
+        match self.octets_max {
+            u64::MAX => write!(f, "<{}>", self.offset),
+            octets_max => write!(f, "<{}.{octets_max}>", self.offset),
+        }
     }
 }

@@ -196,9 +196,15 @@ impl Selection {
     fn write(&self, out: &mut Writer) {
         match self {
             Self::Set(numbers) => out.put(numbers).done(),
+            // RFC 5267 section 3.1: the order is that of the result; what stands there in a row is written as a range.
             Self::Ordered(numbers) => {
-                for (index, number) in numbers.iter().enumerate() {
-                    out.put(if index == 0 { "" } else { "," }).put(number);
+                let mut rows = numbers.chunk_by(|one, next| one.checked_add(1) == Some(*next));
+                let mut comma = "";
+                while let Some([first, rest @ ..]) = rows.next() {
+                    out.put(std::mem::replace(&mut comma, ",")).put(first);
+                    if let Some(last) = rest.last() {
+                        out.put(":").put(last);
+                    }
                 }
             }
         }

@@ -61,15 +61,14 @@ fn read_address(cursor: &mut Cursor<'_>) -> Read<EnvelopeAddress> {
     cursor.demand(b'(', ADDRESS)?;
     let name = cursor.nstring_lossy()?;
     cursor.space()?;
-    // A route, as RFC 822 had them: nobody uses it.
-    cursor.nstring_lossy()?;
+    let route = cursor.nstring_lossy()?;
     cursor.space()?;
     let mailbox = cursor.nstring_lossy()?;
     cursor.space()?;
     let host = cursor.nstring_lossy()?;
     cursor.demand(b')', ADDRESS)?;
     Ok(match (mailbox, host) {
-        (local, Some(domain)) => EnvelopeAddress::Mailbox { name, local: local.unwrap_or_default(), domain },
+        (local, Some(domain)) => EnvelopeAddress::Mailbox { name, route, local: local.unwrap_or_default(), domain },
         (Some(group), None) => EnvelopeAddress::GroupStart(group),
         (None, None) => EnvelopeAddress::GroupEnd,
     })
@@ -98,10 +97,11 @@ pub(super) fn write_envelope(envelope: &EnvelopeStructure, out: &mut Writer) {
 
 fn write_address(address: &EnvelopeAddress, out: &mut Writer) {
     match address {
-        EnvelopeAddress::Mailbox { name, local, domain } => {
+        EnvelopeAddress::Mailbox { name, route, local, domain } => {
             nstring(name.as_ref(), out.text("("));
+            nstring(route.as_ref(), out.text(" "));
             // NIL as host would begin or end a group.
-            out.text(" NIL ").string(local.as_bytes()).text(" ").string(domain.as_bytes()).text(")")
+            out.text(" ").string(local.as_bytes()).text(" ").string(domain.as_bytes()).text(")")
         }
         EnvelopeAddress::GroupStart(name) => out.text("(NIL NIL ").string(name.as_bytes()).text(" NIL)"),
         EnvelopeAddress::GroupEnd => out.text("(NIL NIL NIL NIL)"),

@@ -218,8 +218,8 @@ fn results_of_searches_are_written() {
     let mut result = ESearch::new(None, Numbering::Uid);
     result.partial = Some((range, None));
     check(&Data::ESearch(result.clone()), "ESEARCH UID PARTIAL (-1:-100 NIL)");
-    result.partial = Some((range, Some(Selection::Ordered(vec![5, 3, 4]))));
-    check(&Data::ESearch(result), "ESEARCH UID PARTIAL (-1:-100 5,3,4)");
+    result.partial = Some((range, Some(Selection::Ordered(vec![7, 3, 4, 5, 2, 1]))));
+    check(&Data::ESearch(result), "ESEARCH UID PARTIAL (-1:-100 7,3:5,2,1)");
 }
 
 #[test]

@@ -150,6 +150,7 @@ async fn answer(talk: &mut Talk, command: Command) -> Result<Status, Trouble> {
     if let Some(status) = requests::answer(talk, &command).await? {
         return Ok(status);
     }
+    select::tell_modseq_once(talk).await?;
     match command {
         Command::Noop | Command::Check => Ok(ok("done")),
         Command::Select(command) => select::select(talk, command).await,

@@ -26,6 +26,7 @@ pub(super) async fn list(talk: &mut Talk, command: List) -> Result<Status, Troub
     }
     let tree = tree(talk).await?;
     let patterns = patterns(&tree, &command.reference, &command.patterns)?;
+    let extended = command.returns.is_some() || !command.selection.is_empty() || command.patterns.len() > 1;
     let returns = command.returns.unwrap_or_default();
     let has = |selection| command.selection.contains(&selection);
     let wanted = Wanted {
@@ -33,6 +34,7 @@ pub(super) async fn list(talk: &mut Talk, command: List) -> Result<Status, Troub
         special_use: has(ListSelection::SpecialUse),
         recursive: has(ListSelection::RecursiveMatch),
         tells_subscribed: has(ListSelection::Subscribed) || returns.options.contains(&ListReturn::Subscribed),
+        extended,
     };
     for (listed, row) in tree.list(&patterns, wanted) {
         let name = listed.name.clone();

@@ -35,8 +35,14 @@ async fn select_stored(talk: &mut Talk, command: &Select, row: &MailboxRow) -> R
     if let Some(qresync) = &command.qresync {
         resynchronise(talk, qresync, &row, &view).await?;
     }
-    talk.selected =
-        Some(Selected { folder: Folder::Stored(row), access: command.access, view, saved_search: Vec::new(), holds_numbers: false });
+    talk.selected = Some(Selected {
+        folder: Folder::Stored(row),
+        access: command.access,
+        view,
+        saved_search: Vec::new(),
+        holds_numbers: false,
+        knows_modseq: talk.has(Extension::CondStore),
+    });
     Ok(match command.access {
         Access::ReadWrite => ok("it is open").with(CodeWord::ReadWrite),
         Access::ReadOnly => ok("it is open for reading").with(CodeWord::ReadOnly),
@@ -75,6 +81,15 @@ pub(super) async fn describe(talk: &mut Talk, command: &Select, row: &MailboxRow
         talk.tell(&Data::List(list::plain(name))).await?;
     }
     Ok(())
+}
+
+/// Tells the last change to a client that has just shown, with the mailbox open, that it knows what that is (RFC 7162 section 3.1).
+pub(super) async fn tell_modseq_once(talk: &mut Talk) -> Result<(), Trouble> {
+    let has_condstore = talk.has(Extension::CondStore);
+    let Some(selected) = talk.selected.as_mut().filter(|selected| has_condstore && !selected.knows_modseq) else { return Ok(()) };
+    selected.knows_modseq = true;
+    let modseq = selected.view.modseq();
+    tell_code(talk, Code::HighestModSeq(modseq), "the last change").await
 }
 
 async fn tell_code(talk: &mut Talk, code: Code, text: &'static str) -> Result<(), Trouble> {

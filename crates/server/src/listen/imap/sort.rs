@@ -46,7 +46,7 @@ fn column(keyed: &Keyed, key: SortKey) -> Vec<u64> {
         SortKey::DisplayFrom => Text::DisplayFrom,
         SortKey::DisplayTo => Text::DisplayTo,
     };
-    // RFC 5256 section 2.1: `i;unicode-casemap`, which folded texts compare by.
+    // RFC 5256 section 2.1: `i;unicode-casemap`.
     let ranks = keys.ranks(text);
     keyed.hits.iter().map(|(_, place)| ranks.get(*place).copied().map_or(0, u64::from)).collect()
 }

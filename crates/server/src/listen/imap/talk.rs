@@ -46,6 +46,8 @@ pub struct Selected {
     pub saved_search: Vec<u32>,
     /// Messages went that the client did not ask to see go: their numbers stay until it asks what is new.
     pub holds_numbers: bool,
+    /// The client was told the last change after it said that it knows what that is.
+    pub knows_modseq: bool,
 }
 
 /// A mailbox, kept or made up.

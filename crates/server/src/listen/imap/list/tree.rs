@@ -32,6 +32,8 @@ pub(super) struct Wanted {
     pub(super) recursive: bool,
     /// Whether it is told that a name is subscribed.
     pub(super) tells_subscribed: bool,
+    /// Whether it is asked in words that RFC 3501 does not have.
+    pub(super) extended: bool,
 }
 
 /// The names above a name, the nearest first.
@@ -75,8 +77,8 @@ impl Tree {
             let is_chosen = node.is_some_and(|node| node.is_chosen(wanted));
             let child_info = above.get(name).cloned().unwrap_or_default();
             let row = node.and_then(|node| node.row.as_ref());
-            // RFC 5258 section 3.5: of one that is not there, only if it stands for some that are not told themselves.
-            let stands_for = !child_info.selections.is_empty() && (row.is_some() || child_info.is_untold);
+            // RFC 5258 section 3.5: only if it stands for some that are not told themselves.
+            let stands_for = !child_info.selections.is_empty() && child_info.is_untold;
             (is_chosen || stands_for).then(|| (listed(name, node, wanted, child_info.selections), row))
         });
         listed.collect()
@@ -149,8 +151,11 @@ fn listed(name: &MailboxName, node: Option<&Node>, wanted: Wanted, child_info: V
     let has_children = node.is_some_and(|node| node.has_children);
     let mut attributes = Vec::new();
     if row.is_none() {
-        // RFC 5258 section 3: the first for who knows it, the second for who does not.
-        attributes.extend([Attribute::NonExistent, Attribute::NoSelect]);
+        attributes.push(Attribute::NonExistent);
+        // RFC 5258 section 3: the first says the second, to who knows it.
+        if !wanted.extended {
+            attributes.push(Attribute::NoSelect);
+        }
     }
     if has_children {
         attributes.push(Attribute::HasChildren);

@@ -162,8 +162,8 @@ mod tests {
         ] {
             assert_eq!(told(returns, Ordering::Mailbox, uids), expected, "{returns}");
         }
-        assert_eq!(told("ALL MIN MAX", Ordering::Sorted, &[30, 10, 20]), "* ESEARCH MIN 3 MAX 2 ALL 3,1,2 MODSEQ 1030 None");
-        assert_eq!(told("2:3 SAVE", Ordering::Sorted, &[30, 10, 20]), "* ESEARCH PARTIAL (2:3 1,2) MODSEQ 1020 Some([10, 20])");
+        assert_eq!(told("ALL MIN MAX", Ordering::Sorted, &[30, 10, 20]), "* ESEARCH MIN 3 MAX 2 ALL 3,1:2 MODSEQ 1030 None");
+        assert_eq!(told("2:3 SAVE", Ordering::Sorted, &[30, 10, 20]), "* ESEARCH PARTIAL (2:3 1:2) MODSEQ 1020 Some([10, 20])");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::sync::OnceLock;
 
+use mail::fold;
 use mail::sent::Sent;
 use mail::summary::Summary;
 use store::search_index::Stamps;
@@ -127,7 +128,7 @@ impl Keys {
         let Some(ranks) = self.ranks.get(text as usize) else { return &[] };
         ranks.get_or_init(|| {
             let mut order: Vec<(&str, u32)> = self.rows.iter().map(|row| self.text(row, text)).zip(0..).collect();
-            order.sort_unstable();
+            order.sort_unstable_by(|one, other| fold::order(one.0, other.0));
             let mut ranks = vec![0; order.len()];
             for (rank, equal) in (0..).zip(order.chunk_by(|one, other| one.0 == other.0)) {
                 for (_, place) in equal {

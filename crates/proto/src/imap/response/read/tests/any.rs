@@ -94,9 +94,9 @@ pub(super) fn status(conditions: &'static [Condition]) -> impl Strategy<Value = 
 }
 
 fn address() -> impl Strategy<Value = EnvelopeAddress> {
-    let mailbox = (proptest::option::of(text()), text(), text());
+    let mailbox = (proptest::option::of(text()), proptest::option::of(text()), text(), text());
     prop_oneof![
-        4 => mailbox.prop_map(|(name, local, domain)| EnvelopeAddress::Mailbox { name, local, domain }),
+        4 => mailbox.prop_map(|(name, route, local, domain)| EnvelopeAddress::Mailbox { name, route, local, domain }),
         1 => text().prop_map(EnvelopeAddress::GroupStart),
         1 => Just(EnvelopeAddress::GroupEnd),
     ]

@@ -55,6 +55,7 @@ fn list(pattern: &str, options: &str) -> String {
         special_use: has("use"),
         recursive: has("recursive"),
         tells_subscribed: has("subscribed") || has("told"),
+        extended: !options.is_empty(),
     };
     told(tree().list(&[Pattern::new(pattern)], wanted).into_iter().map(|(listed, _)| Data::List(listed)))
 }
@@ -80,7 +81,7 @@ fn every_mailbox_is_listed_with_what_stands_above_it() {
 #[test]
 fn subscribed_names_are_listed_whether_they_are_there_or_not() {
     let expected = "* LIST (\\HasNoChildren \\Subscribed) \"/\" Fruit/Banana\n\
-                    * LIST (\\NonExistent \\Noselect \\Subscribed) \"/\" Fruit/Peach\n\
+                    * LIST (\\NonExistent \\Subscribed) \"/\" Fruit/Peach\n\
                     * LIST (\\HasNoChildren \\Subscribed) \"/\" INBOX\n\
                     * LIST (\\HasChildren \\Subscribed) \"/\" Vegetable\n\
                     * LIST (\\HasNoChildren \\Subscribed) \"/\" Vegetable/Broccoli\n";
@@ -94,6 +95,8 @@ fn a_mailbox_stands_for_those_inside_it_where_that_is_asked_for() {
                     * LIST (\\HasChildren \\Subscribed) \"/\" Vegetable (\"CHILDINFO\" (\"SUBSCRIBED\"))\n";
     assert_eq!(list("%", "subscribed recursive"), expected);
     assert_eq!(list("Fruit/*", "use recursive"), "");
+    // What is told itself needs nobody to stand for it.
+    assert!(!list("*", "subscribed recursive").contains("\" Fruit "));
 }
 
 #[test]
