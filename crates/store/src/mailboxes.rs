@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod recent;
 mod rename;
 mod subscriptions;
 
@@ -39,7 +40,7 @@ pub const MESSAGE_KEYWORDS_MAX: usize = 50;
 
 macro_rules! mailbox_columns {
     () => {
-        "b.id, b.name, b.special, b.uidvalidity, b.uidnext, b.modseq, b.messages, b.unseen, b.deleted, b.octets, b.deleted_octets, b.keywords, \
+        "b.id, b.name, b.special, b.uidvalidity, b.uidnext, b.modseq, b.messages, b.unseen, b.deleted, b.octets, b.deleted_octets, b.keywords, b.recent_from, \
          (SELECT COUNT(*) FROM subscription s WHERE s.part = b.part AND s.account = b.account AND s.name = b.name)"
     };
 }
@@ -53,7 +54,7 @@ statements! {
 
 /// Every statement about mailboxes.
 pub(crate) fn all_statements() -> Vec<Sql> {
-    [STATEMENTS, create::STATEMENTS, delete::STATEMENTS, rename::STATEMENTS, subscriptions::STATEMENTS].concat()
+    [STATEMENTS, create::STATEMENTS, delete::STATEMENTS, recent::STATEMENTS, rename::STATEMENTS, subscriptions::STATEMENTS].concat()
 }
 
 /// A mailbox.
@@ -83,6 +84,8 @@ pub struct MailboxRow {
     pub deleted_octets: u64,
     /// Keywords that messages here have, or had.
     pub keywords: Vec<Keyword>,
+    /// The first UID that no session was told of before, as far as it is written down: from there on messages have `\Recent`.
+    pub recent_from: u32,
     /// Whether its name is subscribed to.
     pub is_subscribed: bool,
 }
@@ -160,6 +163,7 @@ fn mailbox(row: &mut Row) -> Result<MailboxRow> {
         octets: row.count()?,
         deleted_octets: row.count()?,
         keywords: keywords(&row.text()?)?,
+        recent_from: number(row)?,
         is_subscribed: row.flag()?,
     })
 }

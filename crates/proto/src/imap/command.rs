@@ -114,6 +114,8 @@ pub enum Command {
     Expunge(Option<Messages>),
     /// `SEARCH`
     Search(Search),
+    /// `CANCELUPDATE` (RFC 5267): of the searches of these tags.
+    CancelUpdate(Vec<String>),
     /// `FETCH`
     Fetch(Fetch),
     /// `STORE`
@@ -321,6 +323,14 @@ impl Command {
             }),
             "COMPRESS" => with(|cursor| cursor.demand_word("DEFLATE", "DEFLATE").map(|()| Self::Compress)),
             "NOTIFY" => with(|cursor| Notify::read(cursor).map(Self::Notify)),
+            // `cancelupdate = "CANCELUPDATE" 1*(SP quoted)`
+            "CANCELUPDATE" => with(|cursor| {
+                let mut tags = Vec::new();
+                while tags.is_empty() || !cursor.at_end() && cursor.take(b' ') {
+                    tags.push(cursor.string_text("the tag of a search")?);
+                }
+                Ok(Self::CancelUpdate(tags))
+            }),
             twoway::KEYWORD => with(|cursor| twoway::Command::read(cursor).map(Self::Twoway)),
             _ => None,
         }
@@ -367,6 +377,12 @@ impl Command {
             Self::GetMetadata(metadata) => metadata.write(out.put("GETMETADATA ")),
             Self::SetMetadata(metadata) => metadata.write(out.put("SETMETADATA ")),
             Self::Twoway(command) => command.write(out.put(twoway::KEYWORD).put(" ")),
+            Self::CancelUpdate(tags) => {
+                out.put("CANCELUPDATE");
+                for tag in tags {
+                    out.put(" ").string(tag.as_bytes());
+                }
+            }
             Self::Search(search) => {
                 verb(out, search.numbering, "SEARCH ");
                 search.write(out);

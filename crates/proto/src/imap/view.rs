@@ -72,6 +72,8 @@ pub enum Told {
     Exists(u32, Numbers),
     /// The flags of a message are these.
     Changed(NonZeroU32, Message),
+    /// How many messages no other client was told of before.
+    Recent(u32),
 }
 
 /// The messages that a client knows of.
@@ -86,6 +88,8 @@ pub struct View {
     told_before_waiting: u64,
     /// What was told by FLAGS.
     keywords: BTreeSet<Keyword>,
+    /// UIDs of messages of which this client was told before any other (RFC 3501 section 2.3.2).
+    recent: Numbers,
 }
 
 /// A sequence number above that of the last message: the client's mistake.
@@ -102,7 +106,14 @@ impl View {
     /// The view of a client that is told of all of these.
     pub fn new(contents: Contents) -> Self {
         let keywords = contents.keywords();
-        Self { contents, gone: Numbers::default(), changed: Numbers::default(), told_before_waiting: 0, keywords }
+        Self {
+            contents,
+            gone: Numbers::default(),
+            changed: Numbers::default(),
+            told_before_waiting: 0,
+            keywords,
+            recent: Numbers::default(),
+        }
     }
 
     /// The messages, those that are gone and not yet told so included.
@@ -159,6 +170,33 @@ impl View {
     /// Whether the message of a UID is gone, and the client not yet told so.
     pub fn is_gone(&self, uid: u32) -> bool {
         self.gone.contains(uid)
+    }
+
+    /// Of the messages of these UIDs, this client was told before any other.
+    pub fn make_recent(&mut self, from: NonZeroU32, to: NonZeroU32) {
+        let nonzero = |range: RangeInclusive<u32>| Some((NonZeroU32::new(*range.start())?, NonZeroU32::new(*range.end())?));
+        self.recent = Numbers::of_ranges(self.recent.ranges().filter_map(nonzero).chain([(from, to)]));
+    }
+
+    /// The UIDs of which this client was told before any other, those of messages that went included.
+    pub fn recent(&self) -> &Numbers {
+        &self.recent
+    }
+
+    /// How many messages this client was told of before any other.
+    pub fn recent_count(&self) -> u32 {
+        let count = self.recent.ranges().map(|range| self.contents.within(range).count()).sum::<usize>();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// A message with its flags as this client is told them.
+    #[must_use]
+    pub fn as_told(&self, message: &Message) -> Message {
+        let mut told = message.clone();
+        if self.recent.contains(told.uid.get()) {
+            Arc::make_mut(&mut told.flags).insert(Flag::Recent);
+        }
+        told
     }
 
     /// All flags in use: those of the system, and every keyword.
@@ -262,7 +300,7 @@ impl View {
         if !new.is_empty() {
             told.push(Told::Exists(self.count(), new));
         }
-        let number = |message: Message| Some(Told::Changed(self.contents.number_of(message.uid.get())?, message));
+        let number = |message: Message| Some(Told::Changed(self.contents.number_of(message.uid.get())?, self.as_told(&message)));
         told.extend(changed.into_iter().filter_map(number));
         told
     }
@@ -295,6 +333,7 @@ impl Told {
             Self::Expunged(number, _) => (!by_uid).then_some(Data::Expunge(number)),
             Self::Flags(flags) => Some(Data::Flags(flags)),
             Self::Exists(count, _) => Some(Data::Exists(count)),
+            Self::Recent(count) => Some(Data::Recent(count)),
             Self::Changed(number, message) => Some(Data::Fetch(message.flags_told(number, &has))),
         }));
         data

@@ -1,4 +1,4 @@
-//! SEARCH: how a result is told, and in which charset it is asked for (RFC 9051 section 6.4.4, RFC 4731, 5182, 9394).
+//! SEARCH: how a result is told, and in which charset it is asked for (RFC 9051 section 6.4.4, RFC 4731, 5182, 5267, 9394).
 
 mod key;
 
@@ -35,9 +35,13 @@ pub enum SearchReturn {
     Save,
     /// Some of it (RFC 9394).
     Partial(PartialRange),
+    /// The client asks for more of it later (RFC 5267 section 4.2).
+    Context,
+    /// What of it changes later is told (RFC 5267 section 4.3).
+    Update,
 }
 
-const RETURN: &str = "MIN, MAX, ALL, COUNT, SAVE or PARTIAL";
+const RETURN: &str = "MIN, MAX, ALL, COUNT, SAVE, PARTIAL, CONTEXT or UPDATE";
 
 impl Search {
     /// ```abnf
@@ -77,6 +81,8 @@ pub(super) fn read_returns(cursor: &mut Cursor<'_>) -> Read<Option<Vec<SearchRet
             "ALL" => SearchReturn::All,
             "COUNT" => SearchReturn::Count,
             "SAVE" => SearchReturn::Save,
+            "CONTEXT" => SearchReturn::Context,
+            "UPDATE" => SearchReturn::Update,
             "PARTIAL" => {
                 list.space()?;
                 SearchReturn::Partial(PartialRange::read(list)?)
@@ -102,6 +108,8 @@ pub(super) fn write_returns(returns: Option<&[SearchReturn]>, out: &mut Writer) 
             SearchReturn::All => out.put("ALL"),
             SearchReturn::Count => out.put("COUNT"),
             SearchReturn::Save => out.put("SAVE"),
+            SearchReturn::Context => out.put("CONTEXT"),
+            SearchReturn::Update => out.put("UPDATE"),
             SearchReturn::Partial(range) => out.put(format_args!("PARTIAL {range}")),
         };
     });

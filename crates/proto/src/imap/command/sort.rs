@@ -90,6 +90,10 @@ impl Sort {
     pub(super) fn read(cursor: &mut Cursor<'_>, numbering: Numbering) -> Read<Self> {
         const FORM: &str = "what to sort by";
         let returns = read_returns(cursor)?;
+        if returns.as_ref().is_some_and(|returns| returns.contains(&SearchReturn::Update)) {
+            // That would be CONTEXT=SORT.
+            return cursor.expected("a result that is told once");
+        }
         let criteria = cursor.list1(FORM, |list| {
             let mut order = Order::Ascending;
             if list.take_word("REVERSE") {

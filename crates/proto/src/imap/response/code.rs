@@ -37,6 +37,8 @@ pub enum Code {
     MetadataTooMany,
     /// `MODIFIED` (RFC 7162): what had changed.
     Modified(Numbers),
+    /// `NOUPDATE` (RFC 5267): of the search of this tag it is not told what changes.
+    NoUpdate(String),
     /// `PERMANENTFLAGS`: those that are kept, and whether new keywords can be made.
     PermanentFlags(Vec<Flag>, NewKeywords),
     /// `UIDNEXT`
@@ -156,7 +158,7 @@ impl Code {
     /// resp-text-code = code-word / "APPENDUID" SP nz-number SP uid-set / "BADCHARSET" [SP "(" astring *(SP astring) ")"]
     ///                / "CAPABILITY" 1*(SP atom) / "COPYUID" SP nz-number SP uid-set SP uid-set / "HIGHESTMODSEQ" SP number64
     ///                / "MAILBOXID" SP "(" objectid ")" / "METADATA" SP ( ( "LONGENTRIES" / "MAXSIZE" ) SP number / "TOOMANY" )
-    ///                / "MODIFIED" SP sequence-set / "PERMANENTFLAGS" SP "(" [flag-perm *(SP flag-perm)] ")"
+    ///                / "MODIFIED" SP sequence-set / "NOUPDATE" SP quoted / "PERMANENTFLAGS" SP "(" [flag-perm *(SP flag-perm)] ")"
     ///                / ( "UIDNEXT" / "UIDVALIDITY" / "UNSEEN" ) SP nz-number / "XTWOWAY" SP "MORE" SP string
     ///                / atom [SP 1*<any TEXT-CHAR except "]">]
     /// ```
@@ -229,6 +231,7 @@ impl Code {
                 if longest { Self::LongEntries(octets) } else { Self::MetadataMaxSize(octets) }
             }
             "MODIFIED" => Self::Modified(cursor.numbers()?),
+            "NOUPDATE" => Self::NoUpdate(cursor.text("a tag")?),
             "PERMANENTFLAGS" => {
                 let (flags, any) = cursor.flags_told()?;
                 Self::PermanentFlags(flags, if any { NewKeywords::Possible } else { NewKeywords::Impossible })
@@ -255,6 +258,7 @@ impl Code {
             Self::MetadataMaxSize(octets) => out.put("METADATA MAXSIZE ").put(octets),
             Self::MetadataTooMany => out.put("METADATA TOOMANY"),
             Self::Modified(numbers) => out.put("MODIFIED ").put(numbers),
+            Self::NoUpdate(tag) => out.put("NOUPDATE ").string(tag.as_bytes()),
             Self::PermanentFlags(flags, new) => {
                 let any = if *new == NewKeywords::Possible { Some("\\*".to_owned()) } else { None };
                 out.put("PERMANENTFLAGS ").words(flags.iter().map(ToString::to_string).chain(any))

@@ -38,6 +38,17 @@ pub struct ESearch {
     pub partial: Option<(PartialRange, Option<Selection>)>,
     /// The greatest modification sequence among those that are told.
     pub modseq: Option<u64>,
+    /// What changed of a result that is kept up to date; `None` of one that is new.
+    pub update: Option<Box<Update>>,
+}
+
+/// What changed of a result (RFC 5267 section 4.3).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Update {
+    /// Messages that fit no more; by the numbers that they have before those that are gone are told so.
+    pub removed: Numbers,
+    /// Messages that fit now.
+    pub added: Numbers,
 }
 
 /// Numbers of a result; at least one.
@@ -86,7 +97,7 @@ impl Found {
 impl ESearch {
     /// The result of a command of which nothing is told yet.
     pub fn new(tag: Option<Tag>, numbering: Numbering) -> Self {
-        Self { tag, numbering, min: None, max: None, count: None, all: None, partial: None, modseq: None }
+        Self { tag, numbering, min: None, max: None, count: None, all: None, partial: None, modseq: None, update: None }
     }
 
     /// Reads what stands behind `ESEARCH`; results that we do not know are passed over.
@@ -95,6 +106,7 @@ impl ESearch {
     /// esearch-response = "ESEARCH" [SP "(" "TAG" SP string ")"] [SP "UID"] *(SP search-return-data)
     /// search-return-data = ( "MIN" / "MAX" ) SP nz-number / "COUNT" SP number / "ALL" SP sequence-set
     ///                    / "PARTIAL" SP "(" partial-range SP ( sequence-set / NIL ) ")" / "MODSEQ" SP mod-sequence-value
+    ///                    / ( "ADDTO" / "REMOVEFROM" ) SP "(" number SP sequence-set *(SP number SP sequence-set) ")"
     /// ```
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Read<Self> {
         const NUMBER: &str = "a number of a message";
@@ -130,6 +142,8 @@ impl ESearch {
                     cursor.demand(b')', ")")?;
                     result.partial = Some((range, some));
                 }
+                "ADDTO" => result.update.get_or_insert_default().added = changed(cursor)?,
+                "REMOVEFROM" => result.update.get_or_insert_default().removed = changed(cursor)?,
                 _ => cursor.skip_value()?,
             }
         }
@@ -164,7 +178,33 @@ impl ESearch {
         if let Some(modseq) = self.modseq {
             out.put(" MODSEQ ").put(modseq);
         }
+        // RFC 5267 section 4.3.3: 0, for the order is that of the mailbox.
+        let Some(update) = &self.update else { return };
+        for (word, numbers) in [("REMOVEFROM", &update.removed), ("ADDTO", &update.added)] {
+            if !numbers.is_empty() {
+                out.put(format_args!(" {word} (0 {numbers})"));
+            }
+        }
     }
+}
+
+/// What was added or removed; where in an order is passed over.
+fn changed(cursor: &mut Cursor<'_>) -> Read<Numbers> {
+    const FORM: &str = "a place and numbers";
+    let mut all = Vec::new();
+    cursor.demand(b'(', FORM)?;
+    loop {
+        cursor.number(FORM)?;
+        cursor.space()?;
+        let numbers = cursor.numbers()?;
+        let nonzero = |range: std::ops::RangeInclusive<u32>| Some((NonZeroU32::new(*range.start())?, NonZeroU32::new(*range.end())?));
+        all.extend(numbers.ranges().filter_map(nonzero));
+        if !cursor.take(b' ') {
+            break;
+        }
+    }
+    cursor.demand(b')', FORM)?;
+    Ok(Numbers::of_ranges(all))
 }
 
 impl Selection {

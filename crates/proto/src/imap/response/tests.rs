@@ -3,7 +3,7 @@
 use super::code::{CodeWord, NewKeywords};
 use super::fetch::{ContentName, FetchedValue};
 use super::mailbox::Attribute;
-use super::search::Selection;
+use super::search::{Selection, Update};
 use super::*;
 use crate::imap::command::Numbering;
 use crate::imap::command::fetch::{PartialEnd, PartialRange, Rfc822};
@@ -220,6 +220,11 @@ fn results_of_searches_are_written() {
     check(&Data::ESearch(result.clone()), "ESEARCH UID PARTIAL (-1:-100 NIL)");
     result.partial = Some((range, Some(Selection::Ordered(vec![7, 3, 4, 5, 2, 1]))));
     check(&Data::ESearch(result), "ESEARCH UID PARTIAL (-1:-100 7,3:5,2,1)");
+    let mut update = ESearch::new(Tag::new("A284"), Numbering::Sequence);
+    update.update = Some(Box::new(Update { removed: numbers("3,5:6"), added: Numbers::default() }));
+    check(&Data::ESearch(update.clone()), "ESEARCH (TAG \"A284\") REMOVEFROM (0 3,5:6)");
+    update.update = Some(Box::new(Update { removed: Numbers::default(), added: numbers("9") }));
+    check(&Data::ESearch(update), "ESEARCH (TAG \"A284\") ADDTO (0 9)");
 }
 
 #[test]

@@ -152,6 +152,7 @@ fn needs(command: &Command) -> Needs {
         | Command::Close
         | Command::Unselect
         | Command::Search(_)
+        | Command::CancelUpdate(_)
         | Command::Sort(_)
         | Command::Thread(_)
         | Command::Fetch(_)

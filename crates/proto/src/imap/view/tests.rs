@@ -177,7 +177,7 @@ impl Client {
                     let gone = self.messages.remove(number.get() as usize - 1);
                     assert!(gone.is_none_or(|(known, _)| known == uid.get()));
                 }
-                Told::Flags(_) => {}
+                Told::Flags(_) | Told::Recent(_) => {}
                 Told::Exists(count, new) => {
                     assert_eq!(new.count(), u64::from(*count) - self.messages.len() as u64);
                     self.messages.resize(*count as usize, None);

@@ -11,8 +11,8 @@ use super::conversation::{Conversation, Turn, misuse};
 use super::news::{self, News};
 use super::talk::{Talk, Trouble, no, ok};
 use super::{
-    append, copy, expunge, fetch, list, mailboxes, metadata, notify, quota, requests, resume, search, select, sort, special, status, store,
-    thread, twoway,
+    append, copy, expunge, fetch, list, mailboxes, metadata, notify, quota, recent, requests, resume, search, select, sort, special,
+    status, store, thread, twoway,
 };
 use crate::listen::login::{self, Verdict};
 use crate::world::WireError;
@@ -24,17 +24,24 @@ use crate::world::WireError;
 pub(super) async fn serve(conversation: Conversation) -> Result<(), WireError> {
     // In a box of its own: what a login takes is given back before the session begins to wait.
     let Some((mut talk, first)) = Box::pin(log_in(conversation)).await? else { return Ok(()) };
+    let ended = converse(&mut talk, first).await;
+    Box::pin(recent::leave(&mut talk)).await;
+    ended
+}
+
+/// Answers one event after the other, until the session ends.
+async fn converse(talk: &mut Talk, first: Event) -> Result<(), WireError> {
     let mut event = Some(first);
     loop {
         if let Some(event) = event.take() {
-            act(&mut talk, event).await?;
+            act(talk, event).await?;
         }
-        let Talk { conversation, news, .. } = &mut talk;
+        let Talk { conversation, news, .. } = &mut *talk;
         let listens = conversation.session.is_idle() || news.is_wanted();
         let heard = async { if listens { news.heard().await } else { std::future::pending().await } };
         match conversation.next(heard).await? {
             Turn::Event(next) => event = Some(next),
-            Turn::News => Box::pin(news::tell(&mut talk)).await?,
+            Turn::News => Box::pin(news::tell(talk)).await?,
             Turn::Ended => return Ok(()),
         }
     }
@@ -155,7 +162,7 @@ async fn answer(talk: &mut Talk, command: Command) -> Result<Status, Trouble> {
         Command::Noop | Command::Check => Ok(ok("done")),
         Command::Select(command) => select::select(talk, command).await,
         Command::Close => select::close(talk).await,
-        Command::Unselect => Ok(select::unselect(talk)),
+        Command::Unselect => Ok(select::unselect(talk).await),
         Command::Create(command) => mailboxes::create(talk, command).await,
         Command::Delete(name) => mailboxes::delete(talk, &name).await,
         Command::Rename(from, to) => mailboxes::rename(talk, &from, &to).await,
@@ -173,6 +180,7 @@ async fn answer(talk: &mut Talk, command: Command) -> Result<Status, Trouble> {
         Command::SetMetadata(command) => metadata::set(talk, command).await,
         Command::Twoway(command) => twoway::serve(talk, command).await,
         Command::Search(command) => search::search(talk, command).await,
+        Command::CancelUpdate(tags) => search::update::cancel(talk, &tags),
         Command::Sort(command) => sort::sort(talk, command).await,
         Command::Thread(command) => thread::thread(talk, command).await,
         Command::Expunge(messages) => expunge::expunge(talk, messages).await,

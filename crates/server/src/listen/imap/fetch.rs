@@ -185,6 +185,7 @@ async fn tell_message(
     let (uid, has_condstore) = (loaded.uid, talk.has(Extension::CondStore));
     let Talk { conversation, selected: Some(selected), .. } = talk else { return Ok(()) };
     let (Some(message), Some(number)) = (selected.view.message(uid), selected.view.number_of(uid)) else { return Ok(()) };
+    let message = &selected.view.as_told(message);
     let session = &mut conversation.session;
     let number = if plan.numbering == Numbering::Uid { message.uid } else { number };
     session.open_fetch(number, plan.numbering)?;

@@ -41,7 +41,7 @@ pub(super) async fn list(talk: &mut Talk, command: List) -> Result<Status, Troub
         talk.tell(&Data::List(listed)).await?;
         // RFC 5819 section 2: nothing for what cannot be selected.
         if let Some(row) = row.filter(|_| !returns.status.is_empty()) {
-            let values = status::values(talk, row, &returns.status);
+            let values = status::values(talk, row, &returns.status).await?;
             talk.tell(&Data::MailboxStatus(name, values)).await?;
         }
     }

@@ -22,6 +22,7 @@ pub mod news;
 pub mod notify;
 mod offers;
 pub mod quota;
+pub mod recent;
 pub mod remembered;
 pub mod requests;
 mod resume;
@@ -57,6 +58,8 @@ pub struct Shared {
     contents: Remembered<Contents>,
     /// What sorts the messages of those that were sorted of late.
     keys: Remembered<Arc<search::Keys>>,
+    /// What clients were told of before.
+    recents: Arc<recent::Recents>,
     /// Who may hold a large message in memory.
     large_messages: Semaphore,
 }
@@ -70,6 +73,7 @@ impl Shared {
             config: Arc::new(config),
             contents: Remembered::new(contents::MESSAGES_MAX),
             keys: Remembered::new(SORT_KEYS_OCTETS_MAX),
+            recents: Arc::default(),
             large_messages: Semaphore::new(fetch::LARGE_MESSAGES_AT_ONCE),
         }
     }

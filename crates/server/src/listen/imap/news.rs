@@ -11,8 +11,9 @@ use store::watch::Watch;
 
 use super::contents::{self, Since};
 use super::notify::{self, Own, Registration};
+use super::search::update;
 use super::talk::{Folder, Talk, Trouble};
-use super::{requests, resume, twoway};
+use super::{recent, requests, resume, twoway};
 use crate::node::Node;
 use crate::world::WireError;
 
@@ -100,6 +101,9 @@ pub async fn catch_up(talk: &mut Talk) -> Result<(), Trouble> {
         let told = selected.view.tell_what_waits(renumbering, flags);
         say(talk, told).await?;
     }
+    if is_awaited {
+        update::tell_changed(talk).await?;
+    }
     if due.others {
         twoway::watching::tell(talk).await?;
         notify::tell(talk).await?;
@@ -133,7 +137,12 @@ async fn catch_up_selected(talk: &mut Talk, renumbering: Renumbering, flags: Fla
     let Some((row, changes)) = (if is_complete { Some((row, changes)) } else { reread(talk, row).await? }) else { return Ok(()) };
     let Some(selected) = &mut talk.selected else { return Ok(()) };
     selected.folder = Folder::Stored(row);
-    let told = selected.view.learn(changes, renumbering, flags);
+    let mut told = selected.view.learn(changes, renumbering, flags);
+    if let Some(at) = told.iter().position(|one| matches!(one, Told::Exists(..)))
+        && recent::take_new(selected)
+    {
+        told.insert(at + 1, Told::Recent(selected.view.recent_count()));
+    }
     let new = told.iter().find_map(|one| if let Told::Exists(_, new) = one { Some(new.clone()) } else { None });
     say(talk, told).await?;
     match new {
@@ -162,6 +171,7 @@ async fn say(talk: &mut Talk, told: Vec<Told>) -> Result<(), Trouble> {
     if told.is_empty() {
         return Ok(());
     }
+    update::tell_gone(talk, &told).await?;
     // RFC 5465 section 5.1: with the UID, as IMAP4rev2 has it.
     let wants_uid = talk.news.registration.as_ref().is_some_and(|wanted| wanted.of_flags());
     let data = Told::responses(told, |extension: Extension| talk.has(extension) || wants_uid && extension == Extension::Rev2);

@@ -17,7 +17,6 @@ use proto::imap::response::code::Code;
 use proto::imap::response::mailbox::{Attribute, Listed};
 use proto::imap::response::{Data, Status};
 use proto::imap::sequence_set::{Messages, SequenceSet};
-use proto::imap::server::Extension;
 use proto::imap::view::Renumbering;
 use store::MailboxRow;
 
@@ -173,10 +172,8 @@ async fn tell_listed(talk: &mut Talk, name: &str, listed: impl FnOnce(MailboxNam
 
 async fn tell_status(talk: &mut Talk, row: &MailboxRow) -> Result<(), Trouble> {
     let Some(name) = MailboxName::new(&row.name) else { return Ok(()) };
-    let mut items = vec![StatusItem::Messages, StatusItem::UidNext, StatusItem::UidValidity, StatusItem::Unseen];
-    if talk.has(Extension::CondStore) {
-        items.push(StatusItem::HighestModSeq);
-    }
-    let values = status::values(talk, row, &items);
+    // RFC 5465 section 5.6: a change of flags shows in the last.
+    let items = [StatusItem::Messages, StatusItem::UidNext, StatusItem::UidValidity, StatusItem::Unseen, StatusItem::HighestModSeq];
+    let values = status::values(talk, row, &items).await?;
     talk.tell(&Data::MailboxStatus(name, values)).await
 }

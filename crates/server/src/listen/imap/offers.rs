@@ -4,7 +4,7 @@ use proto::imap::command::twoway;
 use proto::imap::limits::Limits;
 
 /// Capabilities, as they are announced.
-const EXTENSIONS: [&str; 38] = [
+const EXTENSIONS: [&str; 39] = [
     "UNSELECT",
     "UIDPLUS",
     "CHILDREN",
@@ -35,6 +35,7 @@ const EXTENSIONS: [&str; 38] = [
     "SORT",
     "SORT=DISPLAY",
     "ESORT",
+    "CONTEXT=SEARCH",
     "THREAD=ORDEREDSUBJECT",
     "THREAD=REFERENCES",
     "I18NLEVEL=1",

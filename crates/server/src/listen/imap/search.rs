@@ -6,6 +6,7 @@ mod keys;
 mod look;
 mod place;
 mod plan;
+pub(super) mod update;
 
 use std::sync::Arc;
 
@@ -37,9 +38,11 @@ pub(super) struct Finding {
 /// Looks for messages.
 pub(super) async fn search(talk: &mut Talk, command: Search) -> Result<Status, Trouble> {
     // RFC 9051 section 6.4.4: who has enabled IMAP4rev2 hears ESEARCH only.
-    let returns = command.returns.or_else(|| talk.has(Extension::Rev2).then(Vec::new));
+    let returns = command.returns.clone().or_else(|| talk.has(Extension::Rev2).then(Vec::new));
     let found = find(talk, &command.keys, returns.as_deref()).await?;
-    tell(talk, &found, command.numbering, returns.as_deref(), Ordering::Mailbox).await
+    let status = tell(talk, &found, command.numbering, returns.as_deref(), Ordering::Mailbox).await?;
+    update::keep(talk, &command, &found.hits).await?;
+    Ok(status)
 }
 
 /// Finds the messages that fit all keys.

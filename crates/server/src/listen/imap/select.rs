@@ -15,12 +15,12 @@ use proto::imap::view::{Message, View};
 use store::MailboxRow;
 
 use super::talk::{Folder, Selected, Talk, Trouble, no, ok};
-use super::{contents, flags, list, requests};
+use super::{contents, flags, list, recent, requests};
 
 /// Opens a mailbox.
 pub(super) async fn select(talk: &mut Talk, command: Select) -> Result<Status, Trouble> {
     // Whatever becomes of it: the mailbox before is closed.
-    talk.selected = None;
+    recent::leave(talk).await;
     match talk.folder(&command.mailbox).await? {
         Folder::Stored(row) => select_stored(talk, &command, &row).await,
     }
@@ -29,7 +29,8 @@ pub(super) async fn select(talk: &mut Talk, command: Select) -> Result<Status, T
 async fn select_stored(talk: &mut Talk, command: &Select, row: &MailboxRow) -> Result<Status, Trouble> {
     let opened = contents::open(&talk.conversation.node, talk.account.id, row.id).await?;
     let Some((row, contents)) = opened else { return Err(no(CodeWord::NonExistent, "there is no mailbox of this name").into()) };
-    let view = View::new(contents);
+    let mut view = View::new(contents);
+    let recent = recent::open(talk, &row, command.access, &mut view).await;
     let command = &Select { access: requests::access(talk.account.id, row.id, command.access), ..command.clone() };
     describe(talk, command, &row, &view).await?;
     if let Some(qresync) = &command.qresync {
@@ -42,6 +43,8 @@ async fn select_stored(talk: &mut Talk, command: &Select, row: &MailboxRow) -> R
         saved_search: Vec::new(),
         holds_numbers: false,
         knows_modseq: talk.has(Extension::CondStore),
+        updated: Vec::new(),
+        recent,
     });
     Ok(match command.access {
         Access::ReadWrite => ok("it is open").with(CodeWord::ReadWrite),
@@ -56,7 +59,7 @@ pub(super) async fn describe(talk: &mut Talk, command: &Select, row: &MailboxRow
     let numbered = !talk.has(Extension::UidOnly);
     if !talk.has(Extension::Rev2) {
         // RFC 3501 section 6.3.1; RFC 9051 has neither.
-        talk.tell(&Data::Recent(0)).await?;
+        talk.tell(&Data::Recent(view.recent_count())).await?;
         let unseen = view.contents().iter().find(|message| !message.flags.contains(&Flag::Seen));
         let unseen = if row.unseen > 0 { unseen } else { None };
         if let Some(number) = unseen.filter(|_| numbered).and_then(|message| view.number_of(message.uid.get())) {
@@ -88,7 +91,7 @@ pub(super) async fn tell_modseq_once(talk: &mut Talk) -> Result<(), Trouble> {
     let has_condstore = talk.has(Extension::CondStore);
     let Some(selected) = talk.selected.as_mut().filter(|selected| has_condstore && !selected.knows_modseq) else { return Ok(()) };
     selected.knows_modseq = true;
-    let modseq = selected.view.modseq();
+    let modseq = selected.view.told_to();
     tell_code(talk, Code::HighestModSeq(modseq), "the last change").await
 }
 
@@ -110,7 +113,7 @@ async fn resynchronise(talk: &mut Talk, qresync: &Qresync, row: &MailboxRow, vie
     let is_known = |message: &&Message| known.as_ref().is_none_or(|known| known.contains(message.uid.get()));
     for message in view.contents().iter().filter(|message| message.modseq > qresync.modseq).filter(is_known) {
         let Some(number) = view.number_of(message.uid.get()) else { continue };
-        talk.tell(&Data::Fetch(changed(message, number, talk.has(Extension::UidOnly)))).await?;
+        talk.tell(&Data::Fetch(changed(&view.as_told(message), number, talk.has(Extension::UidOnly)))).await?;
     }
     Ok(())
 }
@@ -140,18 +143,17 @@ pub(super) async fn close(talk: &mut Talk) -> Result<Status, Trouble> {
         Err(Trouble::Refused(_)) => true,
         Err(trouble) => return Err(trouble),
     };
-    let Some(selected) = talk.selected.take() else { return Ok(ok("closed")) };
-    if !is_made
-        && selected.access == Access::ReadWrite
-        && let Folder::Stored(row) = &selected.folder
-    {
-        talk.node().store.expunge(talk.account.id, row.id, None).await?;
+    let open = talk.selected.as_ref().filter(|selected| !is_made && selected.access == Access::ReadWrite);
+    let mailbox = open.and_then(Selected::stored).map(|row| row.id);
+    recent::leave(talk).await;
+    if let Some(mailbox) = mailbox {
+        talk.node().store.expunge(talk.account.id, mailbox, None).await?;
     }
     Ok(ok("closed"))
 }
 
 /// UNSELECT: closes the mailbox, and changes nothing (RFC 3691).
-pub(super) fn unselect(talk: &mut Talk) -> Status {
-    talk.selected = None;
+pub(super) async fn unselect(talk: &mut Talk) -> Status {
+    recent::leave(talk).await;
     ok("closed")
 }

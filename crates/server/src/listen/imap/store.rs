@@ -100,7 +100,7 @@ async fn tell(talk: &mut Talk, command: &Store, change: &FlagChange, item: &Item
     let fetched = Fetched {
         number: if has_uidonly { message.uid } else { number },
         numbering,
-        values: values(&message, also_uid && !has_uidonly, tells_flags, has_condstore),
+        values: values(&talk.selected()?.view.as_told(&message), also_uid && !has_uidonly, tells_flags, has_condstore),
     };
     talk.tell(&Data::Fetch(fetched)).await
 }

@@ -13,8 +13,9 @@ use store::{Account, MailboxRow, StoreError};
 use super::append::Upload;
 use super::conversation::{Conversation, misuse};
 use super::news::News;
-use super::requests;
+use super::search::update::Updated;
 use super::twoway::watching::Watching;
+use super::{recent, requests};
 use crate::node::Node;
 use crate::world::WireError;
 
@@ -48,6 +49,10 @@ pub struct Selected {
     pub holds_numbers: bool,
     /// The client was told the last change after it said that it knows what that is.
     pub knows_modseq: bool,
+    /// Searches whose result is kept up to date.
+    pub updated: Vec<Updated>,
+    /// What of it is recent, for a client that knows the word.
+    pub recent: Option<recent::Place>,
 }
 
 /// A mailbox, kept or made up.

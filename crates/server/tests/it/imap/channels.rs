@@ -39,6 +39,7 @@ fn mail_is_told_to_a_client_that_listens_within_50_ms_of_the_commit() {
             let committed = Instant::now();
             assert_eq!(listener.line().await, format!("* {number} EXISTS"));
             took.push(committed.elapsed());
+            assert_eq!(listener.line().await, format!("* {number} RECENT"));
         }
         took.sort_unstable();
         // Half of them: the machine of a test may stand still for a moment.

@@ -101,7 +101,8 @@ impl Believer {
                 belief.uid = Some(uid);
             }
             if let Some(flags) = between(values, "FLAGS (", &[')']) {
-                belief.flags = Some(sorted(flags));
+                // Each message is recent to one client.
+                belief.flags = Some(sorted(&flags.replace("\\Recent", "")));
             }
         }
     }

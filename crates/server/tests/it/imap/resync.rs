@@ -129,8 +129,9 @@ impl Keeper {
                 self.seen = self.seen.max(modseq.parse().unwrap());
             }
             if let Some((_, flags)) = values.split_once("FLAGS (") {
-                let flags = flags.split(')').next().unwrap().split_whitespace().map(str::to_owned).collect();
-                self.copy.insert(uid, flags);
+                // What was recent in one session is not in the next.
+                let flags = flags.split(')').next().unwrap().split_whitespace().filter(|flag| *flag != "\\Recent");
+                self.copy.insert(uid, flags.map(str::to_owned).collect());
             }
         }
     }

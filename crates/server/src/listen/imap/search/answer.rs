@@ -61,11 +61,12 @@ pub(in crate::listen::imap) fn answer(wanted: &Wanted<'_>, hits: &[Hit]) -> (Opt
                 part = within(*range, hits);
                 told.partial = Some((*range, selection(wanted, part)));
             }
-            SearchReturn::Save => {}
+            SearchReturn::Save | SearchReturn::Context | SearchReturn::Update => {}
         }
     }
     let asks = |option: SearchReturn| returns.contains(&option);
-    let tells_nothing_else = returns.iter().all(|option| *option == SearchReturn::Save);
+    let tells_nothing_else =
+        returns.iter().all(|option| matches!(option, SearchReturn::Save | SearchReturn::Context | SearchReturn::Update));
     let saves = asks(SearchReturn::Save);
     // RFC 4731 section 3.1: `()` is ALL; RFC 5182 section 2.1: SAVE alone tells nothing.
     if tells_nothing_else && !saves {

@@ -172,9 +172,11 @@ impl Planner<'_> {
 
     fn test(&mut self, key: &Key) -> Test {
         match key {
-            Key::All | Key::SaveDateSupported | Key::NoFlag(Flag::Recent) => Test::Always(true),
-            // Nobody's messages are new to everybody, and no thread has an id here.
-            Key::Flag(Flag::Recent) | Key::ThreadId(_) => Test::Always(false),
+            Key::All | Key::SaveDateSupported => Test::Always(true),
+            // No thread has an id here.
+            Key::ThreadId(_) => Test::Always(false),
+            Key::Flag(Flag::Recent) => Test::Uids(self.view.recent().clone()),
+            Key::NoFlag(Flag::Recent) => Test::Not(Box::new(Test::Uids(self.view.recent().clone()))),
             Key::Flag(flag) => Test::Flag(flag.clone()),
             Key::NoFlag(flag) => Test::Not(Box::new(Test::Flag(flag.clone()))),
             Key::Numbers(Messages::Saved) | Key::Uids(Messages::Saved) => {

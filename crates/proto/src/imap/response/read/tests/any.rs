@@ -294,7 +294,7 @@ fn esearch() -> BoxedStrategy<ESearch> {
     (head, some(), some(), proptest::option::of(any::<u32>()), proptest::option::of(selection()), partial, proptest::option::of(number64()))
         .prop_map(|((tag, numbering), min, max, count, all, partial, modseq)| {
             let tag = tag.and_then(|tag| Tag::new(&tag));
-            ESearch { tag, numbering, min, max, count, all, partial, modseq }
+            ESearch { tag, numbering, min, max, count, all, partial, modseq, update: None }
         })
         .boxed()
 }

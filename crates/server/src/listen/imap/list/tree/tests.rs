@@ -22,6 +22,7 @@ fn row(name: &str) -> MailboxRow {
         octets: 0,
         deleted_octets: 0,
         keywords: Vec::new(),
+        recent_from: 1,
         is_subscribed: false,
     }
 }
