@@ -67,7 +67,7 @@ const DAMAGE: &[(&str, &str)] = &[
     ("INSERT INTO expunged SELECT part, account, mailbox, 1, uid, uid FROM item", "a message is remembered as expunged, and is there"),
     ("UPDATE mailbox SET forgotten = modseq + 1", "a mailbox has forgotten expunged messages that it has not had"),
     (
-        "INSERT INTO mailbox SELECT part, account, 'x', 'x', '\\Junk', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, '', 0 FROM mailbox; \
+        "INSERT INTO mailbox SELECT part, account, 'x', 'x', '\\Junk', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, '', 0, 1 FROM mailbox; \
       UPDATE mailbox SET special = '\\Junk'",
         "two mailboxes of an account have one use",
     ),
