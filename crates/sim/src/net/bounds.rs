@@ -112,6 +112,7 @@ impl Life {
             ("item", mail),
             ("summary", mail),
             ("search_text", mail),
+            ("outline", mail),
             // Too little mail for a segment.
             ("search_segment", 0),
             ("search_gram", 0),
@@ -124,7 +125,6 @@ impl Life {
             ("errand", 0),
             ("expunged", 0),
             ("made", 0),
-            ("outline", 0),
             ("rules", 0),
             ("subscription", 0),
             // One for the list, too.
