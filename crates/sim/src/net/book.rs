@@ -171,9 +171,19 @@ impl Book {
 
     /// How somebody may have stood with the owner of a mailbox at any moment between these two.
     pub(crate) fn standing(&self, whose: usize, who: &str, from: Timestamp, to: Timestamp) -> Possible {
+        let by_list = self.list_entries.get(&whose).filter(|_| who == LIST_SENDER).copied();
+        self.standing_behind(by_list, whose, who, from, to)
+    }
+
+    /// The same for a letter. Only the list's own domain is let in by its List-Id; a block takes everybody at their word.
+    pub(crate) fn standing_of(&self, letter: &Letter, whose: usize, from: Timestamp, to: Timestamp) -> Possible {
+        let is_blocked = letter.is_to_list && self.list_entries.get(&whose) == Some(&EntryList::Block);
+        self.standing_behind(is_blocked.then_some(EntryList::Block), whose, &letter.from, from, to)
+    }
+
+    fn standing_behind(&self, by_list: Option<EntryList>, whose: usize, who: &str, from: Timestamp, to: Timestamp) -> Possible {
         let acts = self.acts.get(&(whose, who.to_owned())).map_or(&[][..], Vec::as_slice);
         // Behind every entry for the address comes that for the list.
-        let by_list = self.list_entries.get(&whose).filter(|_| who == LIST_SENDER).copied();
         let is_open = self.people.get(whose).is_none_or(|person| person.screening != Screening::On);
         standing(acts, by_list.or(is_open.then_some(EntryList::Allow)), from, to)
     }

@@ -118,11 +118,11 @@ impl Judge<'_> {
             evidence.note(number, format!("{what}: {statuses:?}, and lies there {copies} times"));
         }
         let now = self.life.sim.now();
-        let ever = book.standing(person, &letter.from, letter.begun, now);
+        let ever = book.standing_of(letter, person, letter.begun, now);
         if copies > 0 && !ever.is_in {
             evidence.note(number, format!("{what}: it lies there, and its author was never let in"));
         }
-        let is_in = book.standing(person, &letter.from, self.life.calm_since, now).surely_in();
+        let is_in = book.standing_of(letter, person, self.life.calm_since, now).surely_in();
         let age = now.since(letter.begun);
         for status in statuses {
             let wrong = match status {

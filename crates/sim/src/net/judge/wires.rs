@@ -55,7 +55,7 @@ impl Wires<'_> {
         letter.recipients.iter().any(|recipient| match recipient.place {
             Place::Mailbox(person) => {
                 let host = self.life.book.people.get(person).and_then(|owner| self.hosts.get(owner.server)).copied();
-                host == Some(to) && self.life.book.standing(person, &letter.from, letter.begun, at).is_in
+                host == Some(to) && self.life.book.standing_of(letter, person, letter.begun, at).is_in
             }
             Place::Elsewhere => to == PLAIN_HOST,
             Place::Hostile => to == HOSTILE_HOST,
