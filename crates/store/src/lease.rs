@@ -30,6 +30,9 @@ statements! {
 const SEEN: &str = "last-seen";
 const RESTORED: &str = "restored";
 
+/// What it says once the transfers know.
+const TOLD: &str = "told";
+
 impl Store {
     /// Takes or renews the lease of every partition that is free, expired or this owner's. Each row stands for
     /// itself: over several databases, each would be asked for its own.
@@ -58,7 +61,8 @@ impl Store {
     pub async fn last_seen(&self) -> Result<LastSeen> {
         let seen = |tx: &mut dyn Tx| {
             let at = tx.one(META, params![SEEN])?.map(|mut row| row.parsed::<Timestamp>()).transpose()?;
-            Ok(LastSeen { at, restored: tx.one(META, params![RESTORED])?.is_some() })
+            let restored = meta(tx, RESTORED)?;
+            Ok(LastSeen { at, restored: restored.is_some(), untold: restored.is_some_and(|mark| mark != TOLD) })
         };
         self.read(seen).await
     }
@@ -69,6 +73,14 @@ impl Store {
     /// The store is not available.
     pub async fn note_restore(&self) -> Result<()> {
         self.write(zero(), 0, |tx| tx.execute(SET_META, params![RESTORED, "yes"]).map(drop)).await
+    }
+
+    /// Says that every transfer of then was told of the restore: what comes later has nothing to do with it.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn note_restore_told(&self) -> Result<()> {
+        self.write(zero(), 0, |tx| tx.execute(SET_META, params![RESTORED, TOLD]).map(drop)).await
     }
 
     /// Says that everybody was asked for what was lost by the restore.

@@ -444,6 +444,8 @@ pub struct LastSeen {
     pub at: Option<Timestamp>,
     /// Whether it was restored from a backup since.
     pub restored: bool,
+    /// Whether its transfers have not been told of that.
+    pub untold: bool,
 }
 
 /// Somebody an account lets in by address, and the account's address.

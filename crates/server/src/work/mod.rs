@@ -71,7 +71,7 @@ async fn run(node: Arc<Node>) {
     let left = loop {
         let look = async {
             let left = node.store.last_seen().await?;
-            if left.restored {
+            if left.untold {
                 resume::after_restore(&node).await?;
             }
             Ok::<_, StoreError>(left)

@@ -15,7 +15,8 @@ const ADDING_MAX: Duration = Duration::from_mins(10);
 const PAGE: usize = 500;
 
 /// After a restore from a backup: what was done since is forgotten here, and remembered elsewhere. Before any job begins,
-/// or one would act on what is not so any more.
+/// or one would act on what is not so any more. Once: a message that is kept later was never noticed by a life that is
+/// forgotten, and would be held back as if it might have been.
 ///
 /// # Errors
 /// The store's.
@@ -28,7 +29,7 @@ pub(super) async fn after_restore(node: &Node) -> Result<(), StoreError> {
             try_join_all(told).await?;
         }
     }
-    Ok(())
+    node.store.note_restore_told().await
 }
 
 /// Accounts half added or half deleted, and changes of consent that are not applied to all that waits.

@@ -50,7 +50,11 @@ on_both_engines! {
         assert_eq!(it.store.last_seen().await.unwrap().at, Some(seen));
         assert!(!it.store.last_seen().await.unwrap().restored);
         it.store.note_restore().await.unwrap();
-        assert!(it.store.last_seen().await.unwrap().restored);
+        let left = it.store.last_seen().await.unwrap();
+        assert!(left.restored && left.untold);
+        it.store.note_restore_told().await.unwrap();
+        let left = it.store.last_seen().await.unwrap();
+        assert!(left.restored && !left.untold);
         it.store.forget_restore().await.unwrap();
         assert!(!it.store.last_seen().await.unwrap().restored);
     }
