@@ -146,14 +146,11 @@ pub(crate) fn with<'a>(list: Vec<Value<'a>>, others: &[Value<'a>]) -> Vec<Value<
 pub(crate) fn some(tx: &mut dyn Tx, account: AccountId, mailbox: MailboxId, uids: &[u32]) -> Result<Vec<Item>> {
     let part = Partition::of(account);
     let mut found = Vec::with_capacity(uids.len());
-    if let [first, .., last] = uids
-        && usize::try_from(last - first).is_ok_and(|span| span + 1 == uids.len())
-    {
-        // One after the other: they are read in a row.
+    if let Some((first, last)) = in_a_row(uids) {
         for mut row in tx.query(PAGE, params![part, account, mailbox, first.saturating_sub(1), uids.len()])? {
             found.push(item(&mut row)?);
         }
-        found.retain(|item| item.uid <= *last);
+        found.retain(|item| item.uid <= last);
         return Ok(found);
     }
     for list in hundreds(uids) {
@@ -163,6 +160,13 @@ pub(crate) fn some(tx: &mut dyn Tx, account: AccountId, mailbox: MailboxId, uids
         }
     }
     Ok(found)
+}
+
+/// The first and the last of UIDs that follow one another without a gap: they are read in a row.
+pub(crate) fn in_a_row(uids: &[u32]) -> Option<(u32, u32)> {
+    let (first, last) = (*uids.first()?, *uids.last()?);
+    let has_no_gap = uids.windows(2).all(|pair| matches!(pair, [one, next] if one.checked_add(1) == Some(*next)));
+    (first < last && has_no_gap).then_some((first, last))
 }
 
 pub(crate) fn item(row: &mut Row) -> Result<Item> {

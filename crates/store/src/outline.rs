@@ -6,7 +6,7 @@ use mail::outline::{Outline, PackedOutline};
 use mail::structure::{EnvelopeStructure, Part};
 
 use crate::backend::{Row, Sql, Tx};
-use crate::items::{hundred, hundreds, sorted, with};
+use crate::items::{hundred, hundreds, in_a_row, sorted, with};
 use crate::{Result, Store, mailboxes, params, statements};
 
 /// Octets of an outline that is kept: a row is small. What has more is a bomb, and is read again whenever it is asked for.
@@ -105,11 +105,9 @@ impl Store {
         let uids = sorted(uids);
         let load = move |tx: &mut dyn Tx| {
             let (part, mut found) = (Partition::of(account), Vec::with_capacity(uids.len()));
-            let (some, in_a_row) = statements_of(want);
-            if let [first, .., last] = *uids
-                && usize::try_from(last - first).is_ok_and(|span| span + 1 == uids.len())
-            {
-                for mut row in tx.query(in_a_row, params![part, account, mailbox, first, last])? {
+            let (some, range) = statements_of(want);
+            if let Some((first, last)) = in_a_row(&uids) {
+                for mut row in tx.query(range, params![part, account, mailbox, first, last])? {
                     found.push(outline(&mut row, want)?);
                 }
                 return Ok(found);

@@ -13,7 +13,10 @@ pub struct Numbers {
 impl Numbers {
     /// The numbers of some ranges, in whatever order; a range that is turned round is the same range.
     pub fn of_ranges(ranges: impl IntoIterator<Item = (NonZeroU32, NonZeroU32)>) -> Self {
-        let mut ranges: Vec<(u32, u32)> = ranges.into_iter().map(|(a, b)| (a.min(b).get(), a.max(b).get())).collect();
+        Self::joined(ranges.into_iter().map(|(a, b)| (a.min(b).get(), a.max(b).get())).collect())
+    }
+
+    fn joined(mut ranges: Vec<(u32, u32)>) -> Self {
         ranges.sort_unstable();
         let mut joined: Vec<(u32, u32)> = Vec::with_capacity(ranges.len());
         for (from, to) in ranges {
@@ -41,8 +44,37 @@ impl Numbers {
             return;
         }
         self.ranges.insert(at, (number, number));
-        let nonzero = |(from, to): (u32, u32)| Some((NonZeroU32::new(from)?, NonZeroU32::new(to)?));
-        *self = Self::of_ranges(std::mem::take(&mut self.ranges).into_iter().filter_map(nonzero));
+        *self = Self::joined(std::mem::take(&mut self.ranges));
+    }
+
+    /// Its numbers and those of another set.
+    #[must_use]
+    pub fn with(&self, others: &Self) -> Self {
+        Self::joined([self.ranges.as_slice(), &others.ranges].concat())
+    }
+
+    /// Those of its numbers that another set has not.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        let mut ranges = Vec::with_capacity(self.ranges.len());
+        let mut others = others.ranges.iter().peekable();
+        for (from, to) in &self.ranges {
+            let mut rest = Some(*from);
+            while let (Some(begin), Some((first, last))) = (rest, others.peek().filter(|(first, _)| first <= to)) {
+                if *first > begin {
+                    ranges.push((begin, first - 1));
+                }
+                if *last >= begin {
+                    rest = last.checked_add(1).filter(|next| next <= to);
+                }
+                if last > to {
+                    break; // it may reach into the next range as well
+                }
+                others.next();
+            }
+            ranges.extend(rest.map(|begin| (begin, *to)));
+        }
+        Self { ranges }
     }
 
     /// Whether it has a number.
@@ -131,6 +163,10 @@ mod tests {
         Numbers::of_ranges(ranges.iter().map(|(from, to)| (nonzero(*from), nonzero(*to))))
     }
 
+    fn of<'a>(numbers: impl IntoIterator<Item = &'a u32>) -> Numbers {
+        numbers.into_iter().map(|number| NonZeroU32::new(*number).unwrap()).collect()
+    }
+
     #[test]
     fn ranges_that_touch_are_one() {
         assert_eq!(numbers(&[(4, 5), (1, 2), (3, 3), (9, 7), (8, 12)]).to_string(), "1:5,7:12");
@@ -141,19 +177,26 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_set_has_what_was_put_in(put in proptest::collection::vec(1_u32..40, 0..60), cut in 1_u32..40) {
+        fn a_set_has_what_was_put_in(
+            put in proptest::collection::vec(1_u32..40, 0..60),
+            others in proptest::collection::btree_set(1_u32..40, 0..60),
+            cut in 1_u32..40,
+        ) {
             let model: BTreeSet<u32> = put.iter().copied().collect();
             let mut one_by_one = Numbers::default();
             for number in &put {
                 one_by_one.insert(NonZeroU32::new(*number).unwrap());
             }
-            let at_once: Numbers = put.iter().map(|number| NonZeroU32::new(*number).unwrap()).collect();
+            let at_once = of(&put);
             proptest::prop_assert_eq!(&one_by_one, &at_once);
             proptest::prop_assert_eq!(at_once.iter().collect::<BTreeSet<_>>(), model.clone());
             proptest::prop_assert_eq!(at_once.count(), u64::try_from(model.len()).unwrap());
             proptest::prop_assert_eq!((at_once.first(), at_once.last()), (model.first().copied(), model.last().copied()));
             proptest::prop_assert!((1..41).all(|number| at_once.contains(number) == model.contains(&number)));
             proptest::prop_assert!(at_once.within(&(cut..=30)).iter().eq(model.iter().copied().filter(|number| (cut..=30).contains(number))));
+            let set = of(&others);
+            proptest::prop_assert_eq!(at_once.with(&set), of(model.union(&others)));
+            proptest::prop_assert_eq!(at_once.without(&set), of(model.difference(&others)));
         }
     }
 }

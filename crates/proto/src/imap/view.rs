@@ -174,8 +174,7 @@ impl View {
 
     /// Of the messages of these UIDs, this client was told before any other.
     pub fn make_recent(&mut self, from: NonZeroU32, to: NonZeroU32) {
-        let nonzero = |range: RangeInclusive<u32>| Some((NonZeroU32::new(*range.start())?, NonZeroU32::new(*range.end())?));
-        self.recent = Numbers::of_ranges(self.recent.ranges().filter_map(nonzero).chain([(from, to)]));
+        self.recent = self.recent.with(&Numbers::of_ranges([(from, to)]));
     }
 
     /// The UIDs of which this client was told before any other, those of messages that went included.
@@ -270,14 +269,13 @@ impl View {
         let mut told = Vec::new();
         // Of what waits already, the first counts.
         self.told_before_waiting = self.told_to();
-        for uid in changes.vanished.ranges().flat_map(|range| self.contents.within(range)).map(|message| message.uid) {
-            self.gone.insert(uid);
-        }
+        let vanished = changes.vanished.ranges().flat_map(|range| self.contents.within(range));
+        self.gone = self.gone.with(&vanished.map(|message| message.uid).collect());
         if renumbering == Renumbering::May {
             told.extend(self.tell_the_gone());
         }
         let known = self.contents.last().map_or(0, |message| message.uid.get());
-        let mut new = Numbers::default();
+        let (mut new, mut changed) = (Numbers::default(), Vec::new());
         for message in changes.changed {
             if message.uid.get() > known {
                 // It came and went before the client heard of it, if it is also among those that vanished.
@@ -287,10 +285,11 @@ impl View {
                     self.contents.put(message);
                 }
             } else if self.contents.get(message.uid.get()).is_some_and(|before| before.modseq < message.modseq) {
-                self.changed.insert(message.uid);
+                changed.push(message.uid);
                 self.contents.put(message);
             }
         }
+        self.changed = self.changed.with(&changed.into_iter().collect());
         self.contents.reach(changes.modseq);
         let changed = if flags == FlagChanges::Now { std::mem::take(&mut self.changed) } else { Numbers::default() };
         let changed: Vec<Message> = changed.iter().filter_map(|uid| self.contents.get(uid).cloned()).collect();

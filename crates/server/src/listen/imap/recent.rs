@@ -7,16 +7,15 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mail::id::{AccountId, MailboxId};
+use mail::id::AccountId;
 use proto::imap::command::mailbox::Access;
 use proto::imap::server::Extension;
 use proto::imap::view::View;
 use store::{MailboxRow, StoreError};
 
+use super::remembered::Key;
 use super::talk::{Selected, Talk};
 use crate::node::Node;
-
-type Key = (AccountId, MailboxId);
 
 /// What sessions were told of in the mailboxes that are open: one entry for each.
 #[derive(Default)]

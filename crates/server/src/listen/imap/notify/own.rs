@@ -2,7 +2,9 @@
 
 use proto::imap::command::Command;
 use proto::imap::command::metadata::EntryName;
-use proto::imap::mailbox_name::{DELIMITER, MailboxName};
+use proto::imap::mailbox_name::MailboxName;
+
+use super::wanted::is_below;
 
 /// What a command changes beside messages.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +31,7 @@ impl Own {
     /// Whether it has to do with a name: it is named, or made or renamed with one that is.
     pub(super) fn has_named(&self, name: &str) -> bool {
         let Self::Names(names) = self else { return false };
-        let is_inside = |one: &str, other: &str| one.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with(DELIMITER));
+        let is_inside = |one: &str, other: &str| one.strip_prefix(other).is_some_and(|rest| rest.is_empty() || is_below(rest));
         names.iter().any(|own| is_inside(name, own.as_str()) || is_inside(own.as_str(), name))
     }
 

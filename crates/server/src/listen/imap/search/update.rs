@@ -65,8 +65,7 @@ pub(in crate::listen::imap) async fn tell_gone(talk: &mut Talk, told: &[Told]) -
         let of_it = gone.iter().filter(|(_, uid)| updated.fitting.contains(uid.get()));
         let removed: Numbers = of_it.map(|(number, uid)| if updated.numbering == Numbering::Uid { *uid } else { *number }).collect();
         if !removed.is_empty() {
-            updated.fitting =
-                updated.fitting.iter().filter(|uid| !gone.iter().any(|(_, gone)| gone.get() == *uid)).filter_map(NonZeroU32::new).collect();
+            updated.fitting = updated.fitting.without(&gone.iter().map(|(_, uid)| *uid).collect());
             data.push(updated.told(Update { removed, added: Numbers::default() }));
         }
     }
@@ -86,38 +85,49 @@ pub(in crate::listen::imap) async fn tell_changed(talk: &mut Talk) -> Result<(),
     if selected.updated.iter().all(|updated| updated.modseq >= modseq) {
         return Ok(());
     }
-    let mut data = Vec::new();
     let mut all = std::mem::take(&mut selected.updated);
     let saved = selected.saved_search.clone();
     let place = Place { node, account, mailbox, uid_validity, view: selected.view.clone() };
+    let (mut data, mut outcome) = (Vec::new(), Ok(()));
     for updated in all.iter_mut().filter(|updated| updated.modseq < modseq) {
-        let changed = place.view.contents().iter().filter(|message| message.modseq > updated.modseq).map(|message| message.uid);
-        let changed: Numbers = changed.collect();
-        updated.modseq = modseq;
-        let Some(set) = SequenceSet::of(&changed) else { continue };
-        let keys: Vec<Key> = std::iter::once(Key::Uids(Messages::Set(set))).chain(updated.keys.iter().cloned()).collect();
-        let plan = Plan::new(&keys, &place.view, &saved, place.node.world.now());
-        let hits = look::matching(&place, &plan).await?;
-        let fits: Numbers = hits.iter().filter_map(|hit| NonZeroU32::new(hit.uid)).collect();
-        data.extend(updated.compare(&changed, &fits, &place));
+        match updated.renew(&place, &saved).await {
+            Ok(told) => data.extend(told),
+            Err(trouble) => outcome = Err(trouble), // it is compared again after the next change
+        }
     }
     talk.selected()?.updated = all;
     for one in data {
         talk.tell(&Data::ESearch(one)).await?;
     }
-    Ok(())
+    outcome
 }
 
 impl Updated {
+    /// Looks at what changed since the last time. Returns what is told of it.
+    async fn renew(&mut self, place: &Place, saved: &[u32]) -> Result<Option<ESearch>, Trouble> {
+        let changed = place.view.contents().iter().filter(|message| message.modseq > self.modseq).map(|message| message.uid);
+        let changed: Numbers = changed.collect();
+        let mut told = None;
+        if let Some(set) = SequenceSet::of(&changed) {
+            let keys: Vec<Key> = std::iter::once(Key::Uids(Messages::Set(set))).chain(self.keys.iter().cloned()).collect();
+            let plan = Plan::new(&keys, &place.view, saved, place.node.world.now());
+            let hits = look::matching(place, &plan).await?;
+            let fits = hits.iter().filter_map(|hit| NonZeroU32::new(hit.uid)).collect();
+            told = self.compare(&changed, &fits, place);
+        }
+        self.modseq = place.view.modseq();
+        Ok(told)
+    }
+
     /// Takes in which of the changed messages fit. Returns what is told of it.
     fn compare(&mut self, changed: &Numbers, fits: &Numbers, place: &Place) -> Option<ESearch> {
-        let is_here = |uid: &u32| !place.view.is_gone(*uid);
-        let removed: Vec<u32> = changed.iter().filter(|uid| self.fitting.contains(*uid) && !fits.contains(*uid)).filter(is_here).collect();
-        let added: Vec<u32> = fits.iter().filter(|uid| !self.fitting.contains(*uid)).collect();
-        let left = self.fitting.iter().filter(|uid| !removed.contains(uid)).chain(added.iter().copied()).filter_map(NonZeroU32::new);
-        self.fitting = left.collect();
+        // Of what is gone is told with its end.
+        let leaves = |uid: &u32| self.fitting.contains(*uid) && !fits.contains(*uid) && !place.view.is_gone(*uid);
+        let removed: Numbers = changed.iter().filter(leaves).filter_map(NonZeroU32::new).collect();
+        let added = fits.without(&self.fitting);
+        self.fitting = self.fitting.without(&removed).with(&added);
         let number = |uid: u32| if self.numbering == Numbering::Uid { NonZeroU32::new(uid) } else { place.view.number_of(uid) };
-        let told = |uids: &[u32]| uids.iter().filter_map(|uid| number(*uid)).collect::<Numbers>();
+        let told = |uids: &Numbers| uids.iter().filter_map(number).collect::<Numbers>();
         let (removed, added) = (told(&removed), told(&added));
         if removed.is_empty() && added.is_empty() { None } else { Some(self.told(Update { removed, added })) }
     }
