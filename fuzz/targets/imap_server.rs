@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use proto::imap::command::append::{AppendLiteral, AppendMessage};
 use proto::imap::limits::Limits;
 use proto::imap::response::{Condition, Data, Status};
 use proto::imap::server::{Config, Event, Session, Step};
@@ -28,14 +29,9 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
                 None => break,
             },
             Step::Event(event) => match event {
-                Event::Append(_, message) | Event::NextMessage(message) => {
-                    announced = message.literal.octets;
-                    session.accept_message().expect("a message was announced");
-                }
-                Event::Replace(replace) => {
-                    announced = replace.message.literal.octets;
-                    session.accept_message().expect("a message was announced");
-                }
+                Event::Append(_, messages) => announced = begin(&mut session, messages.last().and_then(AppendMessage::literal)),
+                Event::AppendNext(next) => announced = begin(&mut session, next.literal()),
+                Event::Replace(replace) => announced = begin(&mut session, replace.message.literal()),
                 Event::Content(content) => announced -= u64::try_from(content.len()).expect("a small number"),
                 Event::Messages => {
                     assert_eq!(announced, 0);
@@ -56,3 +52,12 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
         assert!(output.is_empty() || output.ends_with(b"\r\n"));
     }
 });
+
+/// Takes what is announced: how many octets that is. Messages of which all is there are kept at once.
+fn begin(session: &mut Session, literal: Option<AppendLiteral>) -> u64 {
+    match literal {
+        Some(_) => session.accept_message().expect("a message was announced"),
+        None => session.complete(&Status::new(Condition::Ok, "all by URL")).expect("messages are answered"),
+    }
+    literal.map_or(0, |literal| literal.announced.octets)
+}

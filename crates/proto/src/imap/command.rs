@@ -22,7 +22,7 @@ use super::mailbox_name::{MailboxName, NameForm};
 use super::sequence_set::Messages;
 use super::writer::Writer;
 
-use append::{Append, Replace};
+use append::{Append, AppendLiteral, Replace};
 use fetch::Fetch;
 use list::{List, Lsub};
 use mailbox::{Access, Create, Select, StatusItem};
@@ -88,7 +88,7 @@ pub enum Command {
     Namespace,
     /// `STATUS`
     Status(MailboxName, Vec<StatusItem>),
-    /// `APPEND`, up to its first message.
+    /// `APPEND`, up to the first literal of a message.
     Append(Append),
     /// `IDLE` (RFC 2177)
     Idle,
@@ -124,7 +124,7 @@ pub enum Command {
     Copy(Copy),
     /// `MOVE` (RFC 6851)
     Move(Copy),
-    /// `REPLACE`, up to its message.
+    /// `REPLACE`, up to the first literal of its message.
     Replace(Replace),
     /// `SORT`
     Sort(Sort),
@@ -187,7 +187,7 @@ impl fmt::Debug for Tag {
     }
 }
 
-/// Reads a command with its literals; APPEND and REPLACE up to their first message. The final CRLF may be there or not.
+/// Reads a command with its literals; APPEND and REPLACE up to the first of a message. The final CRLF may be there or not.
 ///
 /// # Errors
 /// It is none.
@@ -228,8 +228,6 @@ impl Command {
             cursor.end()?;
             return Ok(command);
         }
-        // APPEND and REPLACE end with the line that announces a message.
-        let announces = matches!(verb.as_str(), "APPEND" | "REPLACE");
         let command = match Self::about_messages(&verb, numbering, cursor) {
             Some(command) => command?,
             None if numbering == Numbering::Uid => return Err(CommandError::Unknown),
@@ -238,10 +236,19 @@ impl Command {
                 None => Self::about_sessions(&verb, cursor).ok_or(CommandError::Unknown)??,
             },
         };
-        if !announces {
+        if command.message_literal().is_none() {
             cursor.end()?;
         }
         Ok(command)
+    }
+
+    /// The literal of a message with whose announcement APPEND and REPLACE end, and that is not part of the command.
+    pub(super) fn message_literal(&self) -> Option<AppendLiteral> {
+        match self {
+            Self::Append(append) => append.literal(),
+            Self::Replace(replace) => replace.message.literal(),
+            _ => None,
+        }
     }
 
     /// Verbs that stand alone.
@@ -426,11 +433,11 @@ fn messages(cursor: &mut Cursor<'_>) -> Read<Messages> {
 
 impl Tagged {
     /// The command as it is sent, and at which octets the client waits for the server to ask for more. APPEND and REPLACE
-    /// end with the line that announces a message.
+    /// end with the line that announces the first literal of a message, if there is one.
     pub fn encode(&self, literals: LiteralForm, names: NameForm) -> (Vec<u8>, Vec<usize>) {
         let mut out = Writer::commands(literals, names);
         self.command.write(out.put(&self.tag).put(" "));
-        if !matches!(self.command, Command::Append(_) | Command::Replace(_)) {
+        if self.command.message_literal().is_none() {
             out.put("\r\n");
         }
         out.finish()

@@ -25,6 +25,12 @@ pub const PART_DEPTH_MAX: usize = 64;
 /// Literals of one command: at each, what stands before it is read again.
 pub const LITERALS_MAX: usize = 100;
 
+/// Octets of a URL that names a part of a message: a name of a mailbox, each of its octets as `%41`, and a section.
+pub const URL_OCTETS_MAX: usize = 8192;
+
+/// Parts of one message that are named by URL, between two that are sent: each is looked up. No message that is forwarded has so many.
+pub const CATENATED_URLS_MAX: usize = 1000;
+
 /// Parts of a message inside each other, as BODYSTRUCTURE tells of them: they are read by recursion. Our own server tells of 50.
 pub const STRUCTURE_DEPTH_MAX: usize = 100;
 

@@ -13,6 +13,7 @@ pub mod response;
 pub mod section;
 pub mod sequence_set;
 pub mod server;
+pub mod url;
 mod utf7;
 pub mod view;
 mod words;

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::command::append::AppendData;
+use super::command::append::AppendLiteral;
 use super::command::{Command, Numbering, Tag};
 use super::cursor::SyntaxError;
 use super::input::Input;
@@ -200,8 +200,7 @@ struct Behind {
 /// Where a message that is sent stands.
 #[derive(Debug)]
 struct Sending {
-    data: AppendData,
-    octets: u64,
+    literal: AppendLiteral,
     place: SendingPlace,
 }
 
@@ -397,9 +396,9 @@ impl Session {
         }
         let ok = status.condition == Condition::Ok;
         match purpose {
-            Purpose::Message(Sending { data, octets, place: SendingPlace::Octets { left, answered: None } }) => {
+            Purpose::Message(Sending { literal, place: SendingPlace::Octets { left, answered: None } }) => {
                 let place = SendingPlace::Octets { left, answered: Some(status) };
-                self.phase = Phase::Asking(tag, Purpose::Message(Sending { data, octets, place }));
+                self.phase = Phase::Asking(tag, Purpose::Message(Sending { literal, place }));
                 return Ok(());
             }
             Purpose::Message(Sending { place: SendingPlace::Octets { .. }, .. }) => return Err(Misbehaved::Unasked),

@@ -4,7 +4,7 @@ use data_encoding::BASE64;
 
 use super::login::Login;
 use super::{Behind, Event, Idling, Misbehaved, Misuse, Phase, Purpose, Sending, SendingPlace, Session};
-use crate::imap::command::append::AppendMessage;
+use crate::imap::command::append::{AppendLiteral, AppendMessage, AppendNext};
 use crate::imap::command::{Command, Tag, Tagged};
 use crate::imap::input::LiteralForm;
 use crate::imap::writer::Writer;
@@ -14,7 +14,8 @@ use crate::imap::writer::Writer;
 const UNASKED_OCTETS_MAX: u64 = 4096;
 
 impl Session {
-    /// Sends a command; [`Event::Done`] says how it went. APPEND and REPLACE are sent up to their message.
+    /// Sends a command; [`Event::Done`] says how it went. APPEND and REPLACE are sent up to
+    /// the first literal of a message.
     ///
     /// # Errors
     /// Another is under way, a password would be sent in the clear, or the server does not offer what is to be begun.
@@ -65,8 +66,10 @@ impl Session {
     }
 
     fn purpose(&self, command: Command) -> Result<(Command, Purpose), Misuse> {
-        let sending = |message: &AppendMessage| {
-            Purpose::Message(Sending { data: message.data, octets: message.literal.octets, place: SendingPlace::Announced })
+        // What is named by URL need not be sent.
+        let sending = |literal: Option<AppendLiteral>| match literal {
+            Some(literal) => Purpose::Message(Sending { literal, place: SendingPlace::Announced }),
+            None => Purpose::Command,
         };
         let in_clear = self.channel == super::Channel::Clear;
         Ok(match command {
@@ -81,13 +84,17 @@ impl Session {
             Command::Idle => (command, Purpose::Idle(Idling::Asked)),
             Command::Logout => (command, Purpose::Logout),
             Command::Append(mut append) => {
-                append.message.literal.form = self.message_form(append.message.literal.octets);
-                let purpose = sending(&append.message);
+                if let Some(literal) = append.messages.last_mut().and_then(AppendMessage::literal_mut) {
+                    self.set_form(literal);
+                }
+                let purpose = sending(append.literal());
                 (Command::Append(append), purpose)
             }
             Command::Replace(mut replace) => {
-                replace.message.literal.form = self.message_form(replace.message.literal.octets);
-                let purpose = sending(&replace.message);
+                if let Some(literal) = replace.message.literal_mut() {
+                    self.set_form(literal);
+                }
+                let purpose = sending(replace.message.literal());
                 (Command::Replace(replace), purpose)
             }
             command => (command, Purpose::Command),
@@ -132,15 +139,17 @@ impl Session {
         if !self.paused.is_empty() {
             return;
         }
-        if let Phase::Asking(_, Purpose::Message(sending)) = &mut self.phase {
-            sending.place = SendingPlace::Octets { left: sending.octets, answered: None };
+        if let Phase::Asking(_, Purpose::Message(sending @ Sending { place: SendingPlace::Announced, .. })) = &mut self.phase {
+            sending.place = SendingPlace::Octets { left: sending.literal.announced.octets, answered: None };
             self.queued.push_back(Event::SendMessage);
         }
     }
 
-    fn message_form(&self, octets: u64) -> LiteralForm {
+    /// Whether the octets of a message may be sent without asking.
+    fn set_form(&self, literal: &mut AppendLiteral) {
         let unasked = ["LITERAL+", "LITERAL-", "IMAP4rev2"].iter().any(|offer| self.offers(offer));
-        if unasked && octets <= UNASKED_OCTETS_MAX { LiteralForm::NonSynchronising } else { LiteralForm::Synchronising }
+        let at_once = unasked && literal.announced.octets <= UNASKED_OCTETS_MAX;
+        literal.announced.form = if at_once { LiteralForm::NonSynchronising } else { LiteralForm::Synchronising };
     }
 
     /// The server wants more of the command.
@@ -192,33 +201,36 @@ impl Session {
         Ok(())
     }
 
-    /// Ends the message, and announces another one (MULTIAPPEND) or ends the command.
+    /// Ends what was announced, and says what stands behind it: other parts of the message (CATENATE), other messages
+    /// (MULTIAPPEND), or nothing.
     ///
     /// # Errors
-    /// No message is due, or octets of it are missing.
-    pub fn end_message(&mut self, next: Option<AppendMessage>) -> Result<(), Misuse> {
-        let next = next.map(|mut next| {
-            next.literal.form = self.message_form(next.literal.octets);
-            next
-        });
+    /// No message is due, octets of it are missing, or there are parts behind what is no part.
+    pub fn end_message(&mut self, mut next: AppendNext) -> Result<(), Misuse> {
+        if let Some(literal) = next.literal_mut() {
+            self.set_form(literal);
+        }
+        let form = if self.offers("LITERAL+") { LiteralForm::NonSynchronising } else { LiteralForm::Synchronising };
         let Phase::Asking(_, Purpose::Message(sending)) = &mut self.phase else { return Err(Misuse::NotNow) };
         let SendingPlace::Octets { left, answered } = &mut sending.place else { return Err(Misuse::NotNow) };
-        if *left != 0 {
+        if *left != 0 || !next.fits(sending.literal) {
             return Err(Misuse::Octets);
         }
         let answered = answered.take();
-        let closing = sending.data.closing();
-        if let Some(next) = next.filter(|_| answered.is_none()) {
-            (sending.data, sending.octets, sending.place) = (next.data, next.literal.octets, SendingPlace::Announced);
-            let mut out = Writer::commands(next.literal.form, self.names);
-            next.write(out.put(closing));
-            let (octets, pauses) = out.finish();
-            self.write_up_to_pauses(&octets, &pauses);
+        if answered.is_some() {
+            // Whatever follows is for nothing: the shortest end.
+            next = AppendNext::default();
+        }
+        let mut out = Writer::commands(form, self.names);
+        next.write(sending.literal, &mut out);
+        if let Some(literal) = next.literal() {
+            *sending = Sending { literal, place: SendingPlace::Announced };
         } else {
             sending.place = SendingPlace::Ended;
-            self.output.extend_from_slice(closing.as_bytes());
-            self.output.extend_from_slice(b"\r\n");
+            out.put("\r\n");
         }
+        let (octets, pauses) = out.finish();
+        self.write_up_to_pauses(&octets, &pauses);
         if let Some(status) = answered {
             self.phase = Phase::Ready;
             self.queued.push_back(Event::Done(status));

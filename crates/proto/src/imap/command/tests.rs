@@ -9,9 +9,9 @@ fn read(line: &str) -> Tagged {
 fn written(tagged: &Tagged) -> String {
     let (octets, _pauses) = tagged.encode(LiteralForm::NonSynchronising, NameForm::ModifiedUtf7);
     let text = String::from_utf8(octets).unwrap();
-    match &tagged.command {
-        Command::Append(_) | Command::Replace(_) => text,
-        _ => text.strip_suffix("\r\n").expect("a line end").to_owned(),
+    match tagged.command.message_literal() {
+        Some(_) => text,
+        None => text.strip_suffix("\r\n").expect("a line end").to_owned(),
     }
 }
 
@@ -94,6 +94,11 @@ fn what_is_no_command_is_refused_with_a_reason() {
         ("a APPEND INBOX", "expected a space at octet 14"),
         ("a APPEND INBOX \"hello\" {5}", "expected a date such as \"17-Jul-1996 02:44:25 -0700\" at octet 15"),
         ("a APPEND INBOX hello", "expected flags, a date, or a literal at octet 15"),
+        ("a APPEND INBOX CATENATE ()", "expected URL, TEXT or UTF8, and a part of the message at octet 25"),
+        ("a APPEND INBOX CATENATE (URL \"\" {5}\r\n", "expected URL, TEXT or UTF8, and a part of the message at octet 32"),
+        ("a APPEND INBOX CATENATE (TEXT hello)", "expected a literal at octet 30"),
+        ("a APPEND INBOX CATENATE (URL /a/;UID=1) x", "expected flags, a date, or a literal at octet 40"),
+        ("a REPLACE 1 INBOX CATENATE (URL /a/;UID=1) {5}", "expected the end of the line at octet 43"),
         ("a NOTIFY SET", "expected NONE, or SET and groups of mailboxes and events at octet 12"),
         ("a NOTIFY SET (PERSONAL (FlagChange))", "expected MessageNew and MessageExpunge together, and both beside FlagChange at octet 35"),
         ("a NOTIFY SET (SELECTED NONE) (SELECTED-DELAYED NONE)", "expected one of SELECTED and SELECTED-DELAYED at octet 52"),
@@ -126,6 +131,8 @@ fn what_nests_or_repeats_without_end_is_refused() {
         (format!("a SEARCH {}ALL", "SEEN ".repeat(1000)), "too many search keys"),
         (format!("a FETCH 1 BODY[{}1]", "1.".repeat(1000)), "too many parts inside each other"),
         (format!("a FETCH 1 ({}UID)", "UID ".repeat(5000)), "too many elements in one list"),
+        (format!("a APPEND a CATENATE (URL x{})", " URL x".repeat(1000)), "too many parts of one message"),
+        (format!("a APPEND a{}", " CATENATE (URL x)".repeat(5001)), "too many messages in one command"),
         (format!("{} NOOP", "x".repeat(65)), "expected a tag and a command"),
     ] {
         let refused = parse(line.as_bytes(), NameForm::ModifiedUtf7).expect_err("too much");
@@ -148,13 +155,41 @@ fn names_are_read_in_the_form_that_was_agreed_on() {
 
 #[test]
 fn messages_of_an_append_follow_each_other() {
-    let next = |octets: &str, before| append::AppendMessage::read_next(octets.as_bytes(), before, NameForm::Utf8);
-    assert_eq!(next("\r\n", append::AppendData::Plain), Ok(None));
-    assert_eq!(next(")\r\n", append::AppendData::Utf8), Ok(None));
-    assert!(next("\r\n", append::AppendData::Utf8).is_err());
-    assert!(next(" x\r\n", append::AppendData::Plain).is_err());
-    let message = next(" (\\Seen) {7+}\r\n", append::AppendData::Binary).unwrap().unwrap();
-    assert_eq!((message.flags, message.literal.octets), (vec![crate::imap::flag::Flag::Seen], 7));
+    use append::{AppendData, AppendLiteral, AppendNext, LiteralOf};
+    let announced = crate::imap::input::Announcement { octets: 9, form: LiteralForm::Synchronising };
+    let before = |of, data| AppendLiteral { of, data, announced };
+    let message = |data| before(LiteralOf::Message, data);
+    let part = |data| before(LiteralOf::Part, data);
+    for (octets, before, literal) in [
+        ("\r\n", message(AppendData::Plain), None),
+        (")\r\n", message(AppendData::Utf8), None),
+        (")\r\n", part(AppendData::Plain), None),
+        ("))\r\n", part(AppendData::Utf8), None),
+        (" (\\Seen) {7+}\r\n", message(AppendData::Binary), Some(7)),
+        (") {7+}\r\n", part(AppendData::Plain), Some(7)),
+        (" TEXT ~{8+}\r\n", part(AppendData::Plain), Some(8)),
+        (" URL /a/;UID=1 URL /a/;UID=2 UTF8 (~{8+}\r\n", part(AppendData::Plain), Some(8)),
+        (") URL /a/;UID=1) CATENATE (URL /a/;UID=2) (\\Seen) CATENATE (TEXT {6+}\r\n", part(AppendData::Utf8), Some(6)),
+        (" URL /a/;UID=1)\r\n", part(AppendData::Plain), None),
+    ] {
+        let next = AppendNext::read(octets.as_bytes(), before, NameForm::Utf8).unwrap_or_else(|error| panic!("{octets}: {error}"));
+        assert_eq!(next.literal().map(|literal| literal.announced.octets), literal, "{octets}");
+        let mut out = Writer::commands(LiteralForm::NonSynchronising, NameForm::Utf8);
+        next.write(before, &mut out);
+        let (written, _pauses) = out.finish();
+        assert_eq!(String::from_utf8(written).unwrap().trim_end(), octets.trim_end());
+    }
+    for (octets, before, reason) in [
+        ("\r\n", message(AppendData::Utf8), "expected ) behind the message at octet 0"),
+        (" x\r\n", message(AppendData::Plain), "expected flags, a date, or a literal at octet 1"),
+        ("\r\n", part(AppendData::Plain), "expected ) behind the parts of the message, or a space and another at octet 0"),
+        (" )\r\n", part(AppendData::Plain), "expected URL, TEXT or UTF8, and a part of the message at octet 1"),
+        (" {5}\r\n", part(AppendData::Plain), "expected URL, TEXT or UTF8, and a part of the message at octet 1"),
+        (" URL {5}\r\n", part(AppendData::Plain), "the octets of a literal are missing"),
+    ] {
+        let refused = AppendNext::read(octets.as_bytes(), before, NameForm::Utf8).expect_err(octets);
+        assert_eq!(refused.to_string(), reason, "{octets}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Response codes: what a status says to programs (RFC 9051 section 7.1, and each extension's).
 
+use std::fmt::Write as _;
 use std::num::NonZeroU32;
 
 use super::twoway::read_more;
@@ -21,6 +22,8 @@ pub enum Code {
     BadEvent(Vec<String>),
     /// `BADCHARSET`: those we know.
     BadCharset,
+    /// `BADURL` (RFC 4469): the one that names nothing which could be part of a message.
+    BadUrl(String),
     /// `CAPABILITY`
     Capability(Vec<String>),
     /// `COPYUID`: the target's UIDVALIDITY, the UIDs there were and those the messages got, in the same order.
@@ -156,6 +159,7 @@ impl Code {
     ///
     /// ```abnf
     /// resp-text-code = code-word / "APPENDUID" SP nz-number SP uid-set / "BADCHARSET" [SP "(" astring *(SP astring) ")"]
+    ///                / "BADURL" SP 1*<any TEXT-CHAR except "]">
     ///                / "CAPABILITY" 1*(SP atom) / "COPYUID" SP nz-number SP uid-set SP uid-set / "HIGHESTMODSEQ" SP number64
     ///                / "MAILBOXID" SP "(" objectid ")" / "METADATA" SP ( ( "LONGENTRIES" / "MAXSIZE" ) SP number / "TOOMANY" )
     ///                / "MODIFIED" SP sequence-set / "NOUPDATE" SP quoted / "PERMANENTFLAGS" SP "(" [flag-perm *(SP flag-perm)] ")"
@@ -207,6 +211,10 @@ impl Code {
                 cursor.space()?;
                 Self::AppendUid(validity, cursor.numbers()?)
             }
+            // The grammar has no quotes here, and the examples of RFC 4469 have.
+            "BADURL" => {
+                Self::BadUrl(cursor.run("a URL", |octet| matches!(octet, b' '..=b'~') && octet != b']')?.trim_matches('"').to_owned())
+            }
             "COPYUID" => {
                 let validity = cursor.nonzero("a UIDVALIDITY")?;
                 cursor.space()?;
@@ -250,6 +258,7 @@ impl Code {
             Self::AppendUid(validity, uids) => out.put(format_args!("APPENDUID {validity} {uids}")),
             Self::BadEvent(events) => out.put("BADEVENT ").words(events),
             Self::BadCharset => out.put("BADCHARSET (US-ASCII UTF-8)"),
+            Self::BadUrl(url) => out.put("BADURL \"").text(&url_text(url)).put("\""),
             Self::Capability(names) => out.put("CAPABILITY ").put(names.join(" ")),
             Self::CopyUid(validity, from, to) => out.put(format_args!("COPYUID {validity} {from} {to}")),
             Self::HighestModSeq(modseq) => out.put("HIGHESTMODSEQ ").put(modseq),
@@ -270,6 +279,21 @@ impl Code {
             Self::Other(code) => out.put(&code.0),
         };
     }
+}
+
+/// A URL without octets that can't stand between the brackets: those are told as a URL may have them in any case.
+fn url_text(url: &str) -> String {
+    let mut text = String::with_capacity(url.len());
+    for octet in url.bytes() {
+        match octet {
+            b'!'..=b'~' if !matches!(octet, b'"' | b'\\' | b']') => text.push(char::from(octet)),
+            _ => {
+                // Only a `Display` that fails could make this fail.
+                let _infallible = write!(text, "%{octet:02X}");
+            }
+        }
+    }
+    text
 }
 
 /// `uid-set` whose numbers only grow: of one that goes back and forth, a set of ours would forget which belongs to which.

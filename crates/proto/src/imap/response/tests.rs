@@ -60,6 +60,7 @@ fn every_code_is_written() {
         (Code::Capability(vec!["IMAP4rev2".to_owned()]), "CAPABILITY IMAP4rev2"),
         (Code::CopyUid(n(38505), numbers("304,319:320"), numbers("3956:3958")), "COPYUID 38505 304,319:320 3956:3958"),
         (Code::HighestModSeq(715_194_045_007), "HIGHESTMODSEQ 715194045007"),
+        (Code::BadUrl("/a];UID=1 \u{e9}\"".to_owned()), "BADURL \"/a%5D;UID=1%20%C3%A9%22\""),
         (Code::MailboxId("F2212ea87".to_owned()), "MAILBOXID (F2212ea87)"),
         (Code::LongEntries(2199), "METADATA LONGENTRIES 2199"),
         (Code::MetadataMaxSize(1024), "METADATA MAXSIZE 1024"),

@@ -1,8 +1,9 @@
 //! Messages of APPEND and REPLACE, streamed, never held; and what is refused before all of it is here (RFC 7888 section 4).
 
 use super::{Event, Extension, Misuse, Phase, Question, Session, State, Step};
-use crate::imap::command::append::{AppendData, AppendMessage};
+use crate::imap::command::append::{AppendData, AppendLiteral, AppendNext};
 use crate::imap::command::{Command, Tag};
+use crate::imap::cursor::SyntaxError;
 use crate::imap::input::{Announcement, LiteralForm, Piece, Skipped};
 use crate::imap::response::code::CodeWord;
 use crate::imap::response::{Condition, Status, continuation};
@@ -19,17 +20,17 @@ pub(super) struct Discarding {
 }
 
 impl Session {
-    /// The client may send the message that [`Event::Append`], [`Event::Replace`] or [`Event::NextMessage`] announced.
+    /// The client may send the message that [`Event::Append`], [`Event::Replace`] or [`Event::AppendNext`] announced.
     ///
     /// # Errors
     /// None was announced.
     pub fn accept_message(&mut self) -> Result<(), Misuse> {
         match std::mem::replace(&mut self.phase, Phase::Commands) {
-            Phase::Deciding(tag, Question::Message { data, literal, .. }) => {
-                if literal.form == LiteralForm::Synchronising {
+            Phase::Deciding(tag, Question::Message(literal)) => {
+                if literal.announced.form == LiteralForm::Synchronising {
                     self.output.extend(continuation("send the message"));
                 }
-                self.phase = Phase::Content { tag, data, left: literal.octets };
+                self.phase = Phase::Content { tag, literal, left: literal.announced.octets };
                 Ok(())
             }
             other => {
@@ -39,43 +40,43 @@ impl Session {
         }
     }
 
-    /// A command that ends where a message begins.
-    pub(super) fn message_command(&mut self, tag: Tag, command: Command, announcement: Announcement) -> Option<Step> {
+    /// A command that ends at a literal.
+    pub(super) fn command_up_to(&mut self, tag: Tag, command: Command, announced: Announcement) -> Option<Step> {
         self.counts.commands = self.counts.commands.saturating_add(1);
-        let (message, refusal) = match &command {
-            Command::Append(append) => (append.message.clone(), self.refusal(&command)),
-            Command::Replace(replace) => (replace.message.clone(), self.refusal(&command)),
-            // Nothing else ends with a literal's announcement and is complete.
-            _ => return self.command(tag, command),
-        };
-        if let Some(status) = refusal.or_else(|| self.message_refusal(&message)) {
-            self.refuse_literal(Some(tag), status, announcement);
+        // Nothing else ends with a literal's announcement and is complete.
+        let Some(literal) = command.message_literal() else { return self.command(tag, command) };
+        if let Some(status) = self.refusal(&command).or_else(|| self.literal_refusal(literal)) {
+            self.refuse_literal(Some(tag), status, announced);
             return None;
         }
-        let question = Question::Message { data: message.data, literal: message.literal };
+        self.messages(tag, command, Question::Message(literal))
+    }
+
+    /// Asks about messages of which all is here, or all up to a literal.
+    pub(super) fn messages(&mut self, tag: Tag, command: Command, question: Question) -> Option<Step> {
         match command {
-            Command::Append(append) => Some(self.ask(tag, question, Event::Append(append.mailbox, append.message))),
+            Command::Append(append) => Some(self.ask(tag, question, Event::Append(append.mailbox, append.messages))),
             Command::Replace(replace) => Some(self.ask(tag, question, Event::Replace(replace))),
             _ => None,
         }
     }
 
-    fn message_refusal(&self, message: &AppendMessage) -> Option<Status> {
-        if message.literal.octets > self.config.limits.message_octets_max {
+    fn literal_refusal(&self, literal: AppendLiteral) -> Option<Status> {
+        if literal.announced.octets > self.config.limits.message_octets_max {
             // RFC 7889 section 4.
             return Some(Status::new(Condition::No, "the message is too large").with(CodeWord::TooBig));
         }
         let utf8 = [Extension::Utf8, Extension::Rev2].iter().any(|extension| self.enabled.contains(extension));
-        let stray = message.data == AppendData::Utf8 && !utf8;
+        let stray = literal.data == AppendData::Utf8 && !utf8;
         // RFC 6855 section 4.
         stray.then(|| Status::new(Condition::Bad, "UTF8 needs ENABLE UTF8=ACCEPT first"))
     }
 
     /// Yields the next octets of a message.
     pub(super) fn next_content(&mut self) -> Option<Step> {
-        let Phase::Content { tag, data, left } = &mut self.phase else { return None };
+        let Phase::Content { tag, literal, left } = &mut self.phase else { return None };
         if *left == 0 {
-            self.phase = Phase::BehindContent { tag: tag.clone(), data: *data };
+            self.phase = Phase::BehindContent { tag: tag.clone(), literal: *literal };
             return None;
         }
         let unused = self.input.unused();
@@ -89,35 +90,60 @@ impl Session {
         Some(Step::Event(Event::Content(octets)))
     }
 
-    /// Reads what stands behind a message: another one's beginning, or the end.
+    /// Reads what stands behind a literal of a message: another part, another message, or the end.
     pub(super) fn next_behind_content(&mut self) -> Option<Step> {
         let piece = self.input.read(self.command_octets_max());
         if piece == Piece::Partial {
             return Some(Step::NeedInput);
         }
-        let Phase::BehindContent { tag, data } = std::mem::replace(&mut self.phase, Phase::Commands) else { return None };
+        let Phase::BehindContent { tag, literal: before } = std::mem::replace(&mut self.phase, Phase::Commands) else { return None };
         if piece == Piece::TooLong {
             self.discard_line(Some(tag), Self::too_long());
             return Some(Step::Event(Event::ContentDropped));
         }
-        let next = AppendMessage::read_next(self.input.command(), data, self.names());
-        self.consume_command();
-        match (next, piece) {
-            (Ok(None), Piece::Command) => return Some(self.ask(tag, Question::Messages, Event::Messages)),
-            (Ok(Some(message)), Piece::Literal(literal)) => {
-                let Some(status) = self.message_refusal(&message) else {
-                    let question = Question::Message { data: message.data, literal };
-                    return Some(self.ask(tag, question, Event::NextMessage(message)));
-                };
-                self.refuse_literal(Some(tag), status, literal);
-            }
-            (Err(error), Piece::Literal(literal)) => {
-                self.refuse_literal(Some(tag), Status::new(Condition::Bad, error.to_string()), literal);
-            }
-            (Err(error), _) => self.refuse(Some(&tag), &Status::new(Condition::Bad, error.to_string())),
-            (Ok(_), _) => self.refuse(Some(&tag), &Status::new(Condition::Bad, "expected another message, or the end of the line")),
+        let next = AppendNext::read(self.input.command(), before, self.names());
+        if let (Err(SyntaxError::LiteralDue), Piece::Literal(announced)) = (&next, piece) {
+            return self.literal_behind_content(tag, before, announced);
         }
-        Some(Step::Event(Event::ContentDropped))
+        self.consume_command();
+        let next = match (next, piece) {
+            (Ok(next), _) => next,
+            (Err(error), piece) => {
+                let status = Status::new(Condition::Bad, error.to_string());
+                match piece {
+                    Piece::Literal(announced) => self.refuse_literal(Some(tag), status, announced),
+                    _ => self.refuse(Some(&tag), &status),
+                }
+                return Some(Step::Event(Event::ContentDropped));
+            }
+        };
+        let question = match (next.literal(), piece) {
+            (None, Piece::Command) if next.is_end() => return Some(self.ask(tag, Question::Messages, Event::Messages)),
+            (None, Piece::Command) => Question::Messages,
+            (Some(literal), Piece::Literal(announced)) => {
+                if let Some(status) = self.literal_refusal(literal) {
+                    self.refuse_literal(Some(tag), status, announced);
+                    return Some(Step::Event(Event::ContentDropped));
+                }
+                Question::Message(literal)
+            }
+            _ => {
+                self.refuse(Some(&tag), &Status::new(Condition::Bad, "expected another message, or the end of the line"));
+                return Some(Step::Event(Event::ContentDropped));
+            }
+        };
+        Some(self.ask(tag, question, Event::AppendNext(next)))
+    }
+
+    /// A URL behind a message is a literal: that is part of the command.
+    fn literal_behind_content(&mut self, tag: Tag, before: AppendLiteral, announced: Announcement) -> Option<Step> {
+        if let Err(status) = self.take_literal(announced) {
+            self.consume_command();
+            self.refuse_literal(Some(tag), status, announced);
+            return Some(Step::Event(Event::ContentDropped));
+        }
+        self.phase = Phase::BehindContent { tag, literal: before };
+        None
     }
 
     /// Refuses a command at a literal: now if the client waits, else when the octets that come anyway have passed.

@@ -23,10 +23,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::command::append::{AppendData, AppendMessage, Replace};
+use super::command::append::{AppendLiteral, AppendMessage, AppendNext, Replace};
 use super::command::mailbox::Access;
 use super::command::{Command, Tag};
-use super::input::{Announcement, Input};
+use super::input::Input;
 use super::limits::Limits;
 use super::mailbox_name::{MailboxName, NameForm};
 use super::response::code::CodeWord;
@@ -93,12 +93,13 @@ pub enum Event {
     Idle,
     /// The client listens no more. Not answered.
     IdleEnd,
-    /// May a message come? Answered by [`Session::accept_message`], or by [`Session::complete`] with NO.
-    Append(MailboxName, AppendMessage),
+    /// May these messages come? If the last of them has a literal, answered by [`Session::accept_message`], or by
+    /// [`Session::complete`] with NO. If not, they are complete: answered as [`Event::Messages`] is.
+    Append(MailboxName, Vec<AppendMessage>),
     /// May this message replace another? Answered as [`Event::Append`] is.
     Replace(Replace),
-    /// May another message come with those that are here? Answered as [`Event::Append`] is.
-    NextMessage(AppendMessage),
+    /// May this come behind what is here? Answered as [`Event::Append`] is.
+    AppendNext(AppendNext),
     /// The next octets of a message. Not answered.
     Content(Vec<u8>),
     /// What was given of all messages of this command is void. Not answered.
@@ -190,9 +191,9 @@ enum Phase {
     /// `DONE`
     Idle(Tag),
     /// So many octets of a message.
-    Content { tag: Tag, data: AppendData, left: u64 },
-    /// What stands behind a message.
-    BehindContent { tag: Tag, data: AppendData },
+    Content { tag: Tag, literal: AppendLiteral, left: u64 },
+    /// What stands behind a literal of a message.
+    BehindContent { tag: Tag, literal: AppendLiteral },
     /// What was refused before all of it was here.
     Discarding(Discarding),
     /// Nothing: the last response was said.
@@ -205,7 +206,7 @@ enum Question {
     Password { username: String },
     Verifier(AwaitVerifier),
     Command { numbers: NumbersDuring, outcome: Outcome },
-    Message { data: AppendData, literal: Announcement },
+    Message(AppendLiteral),
     Messages,
 }
 
@@ -293,13 +294,13 @@ impl Session {
         match std::mem::replace(&mut self.phase, Phase::Commands) {
             // That somebody is who they say is for the session to find out: only a verifier can make it so.
             // And content that was not asked for can't have come.
-            phase @ Phase::Deciding(_, Question::Verifier(_) | Question::Message { .. }) if ok => {
+            phase @ Phase::Deciding(_, Question::Verifier(_) | Question::Message(_)) if ok => {
                 self.phase = phase;
                 return Err(Misuse::NothingToAnswer);
             }
             Phase::Deciding(tag, Question::Password { username }) if ok => self.authenticated(&tag, username, status),
             Phase::Deciding(tag, Question::Password { .. } | Question::Verifier(_)) => self.auth_failed(&tag, status),
-            Phase::Deciding(tag, Question::Message { literal, .. }) => self.refuse_literal(Some(tag), status.clone(), literal),
+            Phase::Deciding(tag, Question::Message(literal)) => self.refuse_literal(Some(tag), status.clone(), literal.announced),
             Phase::Deciding(tag, Question::Command { outcome, .. }) => {
                 if ok {
                     self.change_state(outcome);

@@ -65,6 +65,8 @@ impl Session {
                 self.phase = Phase::Idle(tag);
                 Some(Step::Event(Event::Idle))
             }
+            // All of their octets are named by URL.
+            command @ (Command::Append(_) | Command::Replace(_)) => self.messages(tag, command, Question::Messages),
             // A driver that has nothing to tell at once answers at once.
             command => Some(self.ask_about(tag, command)),
         }

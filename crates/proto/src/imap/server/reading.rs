@@ -39,31 +39,16 @@ impl Session {
 
     /// Decides on a literal from what stands before it: part of the command, a message, or refused.
     fn literal(&mut self, announcement: Announcement) -> Option<Step> {
-        let octets_max = self.command_octets_max();
-        let prefix = self.input.command();
-        let room = octets_max.saturating_sub(prefix.len());
-        match command::parse(prefix, self.names()) {
+        match command::parse(self.input.command(), self.names()) {
             Ok(Tagged { tag, command }) => {
                 self.consume_command();
-                return self.message_command(tag, command, announcement);
+                return self.command_up_to(tag, command, announcement);
             }
             Err(Refused { tag, error: command::CommandError::Syntax(SyntaxError::LiteralDue) }) => {
-                let refusal = match usize::try_from(announcement.octets).ok().filter(|octets| *octets < room) {
-                    _ if self.literals >= LITERALS_MAX => Status::new(Condition::Bad, "too many literals in one command"),
-                    None => Status::new(Condition::Bad, "the literal is too large here").with(CodeWord::TooBig),
-                    // RFC 9051 section 6.2.3: before the name and the password are sent, not after.
-                    Some(_) if self.is_login_in_clear() => Self::privacy_required(),
-                    Some(octets) => {
-                        self.literals += 1;
-                        self.input.accept_literal(octets);
-                        if announcement.form == LiteralForm::Synchronising {
-                            self.output.extend(continuation("go on"));
-                        }
-                        return None;
-                    }
-                };
-                self.consume_command();
-                self.refuse_literal(tag, refusal, announcement);
+                if let Err(status) = self.take_literal(announcement) {
+                    self.consume_command();
+                    self.refuse_literal(tag, status, announcement);
+                }
             }
             Err(refused) => {
                 let status = reason(&refused);
@@ -72,6 +57,27 @@ impl Session {
             }
         }
         None
+    }
+
+    /// Makes a literal part of the command, if it is not too much.
+    pub(super) fn take_literal(&mut self, announcement: Announcement) -> Result<(), Status> {
+        let room = self.command_octets_max().saturating_sub(self.input.command().len());
+        if self.literals >= LITERALS_MAX {
+            return Err(Status::new(Condition::Bad, "too many literals in one command"));
+        }
+        let Some(octets) = usize::try_from(announcement.octets).ok().filter(|octets| *octets < room) else {
+            return Err(Status::new(Condition::Bad, "the literal is too large here").with(CodeWord::TooBig));
+        };
+        // RFC 9051 section 6.2.3: before the name and the password are sent, not after.
+        if self.is_login_in_clear() {
+            return Err(Self::privacy_required());
+        }
+        self.literals += 1;
+        self.input.accept_literal(octets);
+        if announcement.form == LiteralForm::Synchronising {
+            self.output.extend(continuation("go on"));
+        }
+        Ok(())
     }
 
     pub(super) fn consume_command(&mut self) {

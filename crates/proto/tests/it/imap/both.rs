@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 
 use proptest::prelude::*;
 use proto::imap::client::{self, Misuse};
+use proto::imap::command::append::{Append, AppendLiteral, AppendNext};
 use proto::imap::command::{Command, Numbering, Tag, Tagged, parse};
 use proto::imap::input::LiteralForm;
 use proto::imap::limits::{ClientLimits, Limits};
@@ -171,15 +172,16 @@ impl Both {
                 }
                 self.server.complete(&ok).unwrap();
             }
-            Event::Append(mailbox, message) => {
-                self.asked.push(Command::Append(proto::imap::command::append::Append { mailbox, message }));
-                self.server.accept_message().unwrap();
+            Event::Append(mailbox, messages) => {
+                let append = Append { mailbox, messages };
+                self.take_messages(append.literal());
+                self.asked.push(Command::Append(append));
             }
             Event::Replace(replace) => {
+                self.take_messages(replace.message.literal());
                 self.asked.push(Command::Replace(replace));
-                self.server.accept_message().unwrap();
             }
-            Event::NextMessage(_) => self.server.accept_message().unwrap(),
+            Event::AppendNext(next) => self.take_messages(next.literal()),
             Event::Content(octets) => self.messages.extend(octets),
             Event::Idle => {
                 self.asked.push(Command::Idle);
@@ -190,6 +192,13 @@ impl Both {
             Event::Messages | Event::Password { .. } => self.server.complete(&ok).unwrap(),
             Event::Compress => self.server.compressed().unwrap(),
             Event::StartTls | Event::Scram { .. } => panic!("not asked for"),
+        }
+    }
+
+    fn take_messages(&mut self, literal: Option<AppendLiteral>) {
+        match literal {
+            Some(_) => self.server.accept_message().unwrap(),
+            None => self.server.complete(&Status::new(Condition::Ok, "all by URL")).unwrap(),
         }
     }
 
@@ -206,10 +215,11 @@ impl Both {
     /// Plays one command to its end: how it went.
     fn play(&mut self, command: Command) -> Result<Status, Misuse> {
         let message_octets = match &command {
-            Command::Append(append) => append.message.literal.octets,
-            Command::Replace(replace) => replace.message.literal.octets,
-            _ => 0,
-        };
+            Command::Append(append) => append.literal(),
+            Command::Replace(replace) => replace.message.literal(),
+            _ => None,
+        }
+        .map_or(0, |literal| literal.announced.octets);
         self.client.send(command)?;
         loop {
             match self.event().expect("an answer") {
@@ -220,7 +230,7 @@ impl Both {
                     for piece in message.chunks(100) {
                         self.client.write_message(piece).unwrap();
                     }
-                    self.client.end_message(None).unwrap();
+                    self.client.end_message(AppendNext::default()).unwrap();
                     self.sent += message.len();
                 }
                 client::Event::Idling => self.client.end_idle().unwrap(),

@@ -33,6 +33,11 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         Just("e APPEND INBOX (\\Seen) {5+}"),
         Just("e APPEND INBOX {99+}"),
         Just("hello (\\Draft) {3+}"),
+        Just("e APPEND INBOX CATENATE (URL /a/;UID=1 TEXT {5+}"),
+        Just("e APPEND INBOX CATENATE (URL /a/;UID=1)"),
+        Just("hello URL {10+}"),
+        Just("/a/;UID=23) {5+}"),
+        Just("hello)"),
         Just("hello"),
         Just("f IDLE"),
         Just("DONE"),
@@ -92,10 +97,10 @@ fn played(pieces: &[&[u8]]) -> (Vec<String>, String) {
         }
         let shown = show(&event);
         match event {
-            Event::Append(..) | Event::Replace(_) | Event::NextMessage(_) if shown.contains("Seen") => {
+            Event::Append(..) | Event::Replace(_) | Event::AppendNext(_) if shown.contains("Seen") || !shown.contains("octets") => {
                 session.complete(&Status::new(Condition::No, "not this one")).unwrap();
             }
-            Event::Append(..) | Event::Replace(_) | Event::NextMessage(_) => session.accept_message().unwrap(),
+            Event::Append(..) | Event::Replace(_) | Event::AppendNext(_) => session.accept_message().unwrap(),
             Event::Idle => session.tell(&Data::Exists(3)).unwrap(),
             Event::StartTls => session.tls_started().unwrap(),
             Event::Compress => session.compressed().unwrap(),

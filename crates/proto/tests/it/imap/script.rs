@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use proto::imap::command::append::{AppendContent, AppendMessage, AppendNext, AppendParts};
 use proto::imap::command::{Command, Tag, Tagged};
 use proto::imap::input::LiteralForm;
 use proto::imap::limits::Limits;
@@ -107,13 +108,33 @@ pub(crate) fn show(event: &Event) -> String {
         Event::Command(command) => line(command),
         Event::Idle => "idle".to_owned(),
         Event::IdleEnd => "idle no more".to_owned(),
-        Event::Append(name, message) => format!("append to {name}, {} octets, {:?}", message.literal.octets, message.flags),
+        Event::Append(name, messages) => format!("append to {name}, {}", messages.iter().map(message).collect::<Vec<_>>().join(", then ")),
         Event::Replace(replace) => format!("replace {:?} in {}", replace.number, replace.mailbox),
-        Event::NextMessage(message) => format!("next message, {} octets", message.literal.octets),
+        Event::AppendNext(AppendNext { parts: rest, messages }) => {
+            let rest = if *rest == AppendParts::default() { None } else { Some(format!("next {}", parts(rest))) };
+            let messages = messages.iter().map(|next| format!("next message, {}", message(next)));
+            rest.into_iter().chain(messages).collect::<Vec<_>>().join(", ")
+        }
         Event::Content(octets) => format!("content {}", octets.escape_ascii()),
         Event::ContentDropped => "content dropped".to_owned(),
         Event::Messages => "messages".to_owned(),
     }
+}
+
+/// `5 octets, [Seen]`
+fn message(message: &AppendMessage) -> String {
+    let content = match &message.content {
+        AppendContent::Literal(literal) => format!("{} octets", literal.announced.octets),
+        AppendContent::Parts(rest) => parts(rest),
+    };
+    format!("{content}, {:?}", message.flags)
+}
+
+/// `part /INBOX/;UID=1, part of 5 octets`
+fn parts(parts: &AppendParts) -> String {
+    let urls = parts.urls.iter().map(|url| format!("part {url}"));
+    let text = parts.text.iter().map(|text| format!("part of {} octets", text.announced.octets));
+    urls.chain(text).collect::<Vec<_>>().join(", ")
 }
 
 fn line(command: &Command) -> String {

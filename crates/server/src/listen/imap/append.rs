@@ -1,5 +1,5 @@
 //! APPEND and REPLACE: messages stream into the store, and count all together or not at all (RFC 9051 section 6.3.12,
-//! RFC 3502, RFC 4315, RFC 6855, RFC 7889, RFC 8508).
+//! RFC 3502, RFC 4315, RFC 4469, RFC 6855, RFC 7889, RFC 8508).
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +8,7 @@ use mail::flag::Flags;
 use mail::id::MailboxId;
 use mail::message::HeaderSection;
 use mail::time::Timestamp;
-use proto::imap::command::append::{AppendData, AppendMessage, Replace};
+use proto::imap::command::append::{AppendContent, AppendData, AppendLiteral, AppendMessage, AppendNext, AppendParts, Replace};
 use proto::imap::command::mailbox::Access;
 use proto::imap::mailbox_name::MailboxName;
 use proto::imap::numbers::Numbers;
@@ -16,12 +16,13 @@ use proto::imap::response::code::{Code, CodeWord};
 use proto::imap::response::{Condition, Data, Status};
 use proto::imap::sequence_set::{Messages, SequenceSet};
 use proto::limits::HEADER_OCTETS_MAX;
+use store::StoreError;
 use store::content::ContentWriter;
 use store::items::{Appended, NewItem};
 
 use super::requests::Meaning;
 use super::talk::{Folder, Talk, Trouble, no, ok};
-use super::{brought, flags, requests};
+use super::{brought, catenate, flags, requests};
 use crate::world::WireError;
 
 /// Messages of one command: they are one transaction, which is to be short.
@@ -45,26 +46,29 @@ pub struct Upload {
 struct Incoming {
     flags: Flags,
     received: Option<Timestamp>,
+    /// What octets the literal may have that is coming in.
     data: AppendData,
+    /// How many octets it has, with those that are announced.
+    octets: u64,
     /// The message up to the end of its header section, as far as that is looked at.
     front: Vec<u8>,
     /// Never locked: only who owns the message writes it. A session can be shared between threads this way, its writer can't.
     writer: Mutex<ContentWriter>,
 }
 
-/// APPEND: may its first message come?
-pub(super) async fn begin(talk: &mut Talk, mailbox: &MailboxName, message: AppendMessage) -> Result<(), WireError> {
-    let admitted = admit(talk, mailbox, None, message).await;
-    accept(talk, admitted).await
+/// APPEND: may its messages come?
+pub(super) async fn begin(talk: &mut Talk, mailbox: &MailboxName, messages: Vec<AppendMessage>) -> Result<(), WireError> {
+    let admitted = admit(talk, mailbox, None).await;
+    proceed(talk, admitted, AppendNext { messages, ..AppendNext::default() }).await
 }
 
 /// REPLACE: may its message come?
 pub(super) async fn begin_replacing(talk: &mut Talk, replace: Replace) -> Result<(), WireError> {
     let admitted = match replaced(talk, &replace) {
-        Ok(uid) => admit(talk, &replace.mailbox, Some(uid), replace.message).await,
+        Ok(uid) => admit(talk, &replace.mailbox, Some(uid)).await,
         Err(trouble) => Err(trouble),
     };
-    accept(talk, admitted).await
+    proceed(talk, admitted, AppendNext { messages: vec![replace.message], ..AppendNext::default() }).await
 }
 
 /// The UID of the message that is to go.
@@ -86,55 +90,66 @@ fn replaced(talk: &mut Talk, replace: &Replace) -> Result<u32, Trouble> {
     uids.first().copied().ok_or_else(missing)
 }
 
-/// Another message of the same command: may it come?
-pub(super) async fn go_on(talk: &mut Talk, message: AppendMessage) -> Result<(), WireError> {
-    let admitted = match talk.upload.take() {
-        Some(upload) => add(talk, upload, message).await,
-        None => Err(Status::new(Condition::Bad, "nothing came before").into()),
-    };
-    accept(talk, admitted).await
+/// Other parts of the message, or other messages of the same command: may they come?
+pub(super) async fn go_on(talk: &mut Talk, next: AppendNext) -> Result<(), WireError> {
+    let admitted = talk.upload.take().ok_or_else(|| Status::new(Condition::Bad, "nothing came before").into());
+    proceed(talk, admitted, next).await
 }
 
-async fn accept(talk: &mut Talk, admitted: Result<Box<Upload>, Trouble>) -> Result<(), WireError> {
-    match admitted {
+/// Takes what is there already, asks for the literal that follows, and ends the command if none does.
+async fn proceed(talk: &mut Talk, admitted: Result<Box<Upload>, Trouble>, next: AppendNext) -> Result<(), WireError> {
+    let has_more = next.literal().is_some();
+    let taken = match admitted {
+        Ok(upload) => add(talk, upload, next).await,
+        Err(trouble) => Err(trouble),
+    };
+    match taken {
         Ok(upload) => {
             talk.upload = Some(upload);
-            talk.conversation.session.accept_message().map_err(super::conversation::misuse)
+            if has_more {
+                return talk.conversation.session.accept_message().map_err(super::conversation::misuse);
+            }
+            let finished = finish(talk).await;
+            super::driver::finish(talk, finished).await
         }
         Err(trouble) => super::driver::finish(talk, Err(trouble)).await,
     }
 }
 
-async fn admit(talk: &Talk, mailbox: &MailboxName, replaces: Option<u32>, message: AppendMessage) -> Result<Box<Upload>, Trouble> {
+async fn admit(talk: &Talk, mailbox: &MailboxName, replaces: Option<u32>) -> Result<Box<Upload>, Trouble> {
     let Folder::Stored(row) = talk.target(mailbox).await?;
     requests::refuse_made(talk.account.id, row.id)?;
     let meaning = requests::meaning(talk.account.id, &row).ok().map(|meaning| (meaning, row.name));
-    let upload = Upload { mailbox: row.id, meaning, replaces, whole: Vec::new(), current: None, trouble: None };
-    add(talk, Box::new(upload), message).await
+    Ok(Box::new(Upload { mailbox: row.id, meaning, replaces, whole: Vec::new(), current: None, trouble: None }))
 }
 
-async fn add(talk: &Talk, mut upload: Box<Upload>, message: AppendMessage) -> Result<Box<Upload>, Trouble> {
-    upload.end_message(talk).await;
+async fn add(talk: &Talk, mut upload: Box<Upload>, next: AppendNext) -> Result<Box<Upload>, Trouble> {
     if let Some(trouble) = upload.trouble.take() {
         return Err(trouble);
     }
-    if upload.whole.len() >= MESSAGES_MAX {
-        return Err(no(CodeWord::Limit, "too many messages in one command").into());
+    upload.take_parts(talk, next.parts).await?;
+    for message in next.messages {
+        upload.end_message(talk).await;
+        if let Some(trouble) = upload.trouble.take() {
+            return Err(trouble);
+        }
+        if upload.replaces.is_some() && !upload.whole.is_empty() {
+            // RFC 8508 section 3.1: one message for one.
+            return Err(Status::new(Condition::Bad, "REPLACE has one message").into());
+        }
+        if upload.whole.len() >= MESSAGES_MAX {
+            return Err(no(CodeWord::Limit, "too many messages in one command").into());
+        }
+        let writer = Mutex::new(ContentWriter::new(&talk.node().store, talk.account.id));
+        let (flags, received) = (flags::wanted(&message.flags), message.date);
+        upload.current = Some(Incoming { flags, received, data: AppendData::Plain, octets: 0, front: Vec::new(), writer });
+        match message.content {
+            // RFC 3502 section 6.3.11: so a client takes back what it has begun.
+            AppendContent::Literal(literal) if literal.announced.octets == 0 => return Err(empty().into()),
+            AppendContent::Literal(literal) => upload.announce(talk, literal).await?,
+            AppendContent::Parts(parts) => upload.take_parts(talk, parts).await?,
+        }
     }
-    if message.literal.octets == 0 {
-        // RFC 3502 section 6.3.11: so a client takes back what it has begun.
-        return Err(no(CodeWord::Cannot, "a message has at least one octet").into());
-    }
-    // Before it is sent, so that a client on a slow line does not wait for a refusal.
-    let usage = talk.node().store.usage(talk.account.id).await?;
-    let before: u64 = upload.whole.iter().map(|item| item.content.size_octets).sum();
-    let count = upload.whole.len() as u64 + 1;
-    if !usage.admits(count, before.saturating_add(message.literal.octets)) {
-        return Err(over_quota().into());
-    }
-    let writer = Mutex::new(ContentWriter::new(&talk.node().store, talk.account.id));
-    let (flags, received) = (flags::wanted(&message.flags), message.date);
-    upload.current = Some(Incoming { flags, received, data: message.data, front: Vec::new(), writer });
     Ok(upload)
 }
 
@@ -150,9 +165,7 @@ pub(super) async fn take(talk: &mut Talk, octets: &[u8]) {
         upload.trouble = Some(Status::new(Condition::No, "a message with NUL octets is sent as ~{...}").into());
         return;
     }
-    incoming.look_at(octets);
-    let writer = incoming.writer.get_mut().unwrap_or_else(PoisonError::into_inner);
-    if let Err(error) = writer.write(octets).await {
+    if let Err(error) = incoming.write(octets).await {
         upload.trouble = Some(error.into());
     }
 }
@@ -204,11 +217,56 @@ async fn remove(talk: &mut Talk, uid: u32) -> Result<(), Trouble> {
     Ok(())
 }
 
+fn empty() -> Status {
+    no(CodeWord::Cannot, "a message has at least one octet")
+}
+
 fn over_quota() -> Status {
     no(CodeWord::OverQuota, "there is no room for this: delete something first")
 }
 
 impl Upload {
+    /// Parts of the message that is coming: those that are here already, and the one that follows.
+    async fn take_parts(&mut self, talk: &Talk, parts: AppendParts) -> Result<(), Trouble> {
+        for url in parts.urls {
+            let part = catenate::find(talk, &url).await?;
+            self.make_room(talk, part.count()).await?;
+            let Some(incoming) = &mut self.current else { break };
+            let mut pieces = part.pieces(&talk.node().store);
+            while let Some(piece) = pieces.next().await? {
+                incoming.write(&piece).await?;
+            }
+        }
+        match parts.text {
+            Some(text) => self.announce(talk, text).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A literal of the message follows.
+    async fn announce(&mut self, talk: &Talk, literal: AppendLiteral) -> Result<(), Trouble> {
+        self.make_room(talk, literal.announced.octets).await?;
+        if let Some(incoming) = &mut self.current {
+            incoming.data = literal.data;
+        }
+        Ok(())
+    }
+
+    /// So many octets more belong to the message: is there room? Asked before they are sent, so that a client on a slow line
+    /// does not wait for a refusal.
+    async fn make_room(&mut self, talk: &Talk, octets: u64) -> Result<(), Trouble> {
+        let Some(incoming) = &mut self.current else { return Ok(()) };
+        incoming.octets = incoming.octets.saturating_add(octets);
+        if incoming.octets > talk.node().imap.config.limits.message_octets_max {
+            // RFC 4469 section 4.2: of all parts together.
+            return Err(no(CodeWord::TooBig, "the message is too large").into());
+        }
+        let before: u64 = self.whole.iter().map(|item| item.content.size_octets).sum();
+        let count = self.whole.len() as u64 + 1;
+        let usage = talk.node().store.usage(talk.account.id).await?;
+        if usage.admits(count, before.saturating_add(incoming.octets)) { Ok(()) } else { Err(over_quota().into()) }
+    }
+
     /// The message that was coming is here.
     async fn end_message(&mut self, talk: &Talk) {
         let Some(incoming) = self.current.take() else { return };
@@ -216,6 +274,8 @@ impl Upload {
             return;
         }
         match incoming.finish(talk).await {
+            // Of parts that have no octets.
+            Ok(item) if item.content.size_octets == 0 => self.trouble = Some(empty().into()),
             Ok(item) => self.whole.push(item),
             Err(trouble) => self.trouble = Some(trouble),
         }
@@ -223,6 +283,11 @@ impl Upload {
 }
 
 impl Incoming {
+    async fn write(&mut self, octets: &[u8]) -> Result<(), StoreError> {
+        self.look_at(octets);
+        self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).write(octets).await
+    }
+
     /// Keeps the header section, which is looked at when the message is here.
     fn look_at(&mut self, octets: &[u8]) {
         if self.front.len() < HEADER_OCTETS_MAX && HeaderSection::find_end(&self.front).is_none() {

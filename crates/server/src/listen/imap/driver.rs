@@ -113,9 +113,9 @@ async fn act(talk: &mut Talk, event: Event) -> Result<(), WireError> {
     let answered = match event {
         // In a box of its own: a session that waits holds no room for the largest of all answers.
         Event::Command(command) => Box::pin(answer(talk, command)).await,
-        Event::Append(mailbox, message) => return Box::pin(append::begin(talk, &mailbox, message)).await,
+        Event::Append(mailbox, messages) => return Box::pin(append::begin(talk, &mailbox, messages)).await,
         Event::Replace(replace) => return Box::pin(append::begin_replacing(talk, replace)).await,
-        Event::NextMessage(message) => return Box::pin(append::go_on(talk, message)).await,
+        Event::AppendNext(next) => return Box::pin(append::go_on(talk, next)).await,
         Event::Content(octets) => {
             append::take(talk, &octets).await;
             return Ok(());

@@ -3,6 +3,7 @@
 //! `plan` says what of the store a command needs, `page` gets it for some messages at once, `opened` finds octets in one
 //! message, and here it is written. What the client's view says (UIDs, flags) asks the store for nothing.
 
+mod excerpt;
 mod octets;
 mod opened;
 mod page;
@@ -31,6 +32,7 @@ use opened::{Answer, Opened};
 use page::{Loaded, Shelf};
 use plan::Plan;
 
+pub(super) use excerpt::{Excerpt, excerpt};
 pub(super) use octets::LARGE_MESSAGES_AT_ONCE;
 pub use page::packed;
 

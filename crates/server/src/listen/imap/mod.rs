@@ -6,6 +6,7 @@
 
 pub mod append;
 mod brought;
+mod catenate;
 pub mod contents;
 pub mod conversation;
 pub mod copy;

@@ -4,7 +4,7 @@ use proto::imap::command::twoway;
 use proto::imap::limits::Limits;
 
 /// Capabilities, as they are announced.
-const EXTENSIONS: [&str; 39] = [
+const EXTENSIONS: [&str; 41] = [
     "UNSELECT",
     "UIDPLUS",
     "CHILDREN",
@@ -19,6 +19,8 @@ const EXTENSIONS: [&str; 39] = [
     "QRESYNC",
     "UTF8=ACCEPT",
     "MULTIAPPEND",
+    "CATENATE",
+    "URL-PARTIAL",
     "REPLACE",
     "QUOTA",
     "QUOTA=RES-STORAGE",

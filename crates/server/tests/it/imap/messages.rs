@@ -60,6 +60,11 @@ fn a_large_message_is_told_octet_for_octet_in_all_its_parts() {
             message.len(),
             text.len()
         )));
+        let parts = "URL /INBOX/;UID=1/;SECTION=HEADER URL /INBOX/;UID=1/;SECTION=2/;PARTIAL=30000.150000 URL /INBOX/;UID=1";
+        client.ask(&format!("APPEND INBOX CATENATE ({parts})")).await;
+        let header = literal(&pieces, "BODY[HEADER]");
+        let expected = [header, encoded.get(30_000..180_000).unwrap(), &message].concat();
+        assert!(literal(&octets(&mut client, "FETCH 2 BODY.PEEK[]").await, "BODY[]") == expected, "a message of its parts");
         assert!(structure.contains("PREVIEW \"A line of text, and then another one. A line"), "{structure:.600}");
     });
 }

@@ -216,7 +216,7 @@ impl Chunk {
 }
 
 /// The octets of chunks, piece by piece.
-pub(super) struct Pieces<'a> {
+pub(in super::super) struct Pieces<'a> {
     octets: &'a Octets,
     store: &'a Store,
     chunks: std::vec::IntoIter<Chunk>,
@@ -231,7 +231,7 @@ struct Open<'a> {
 
 impl<'a> Pieces<'a> {
     /// The next piece; nothing at the end.
-    pub(super) async fn next(&mut self) -> Result<Option<Cow<'a, [u8]>>, StoreError> {
+    pub(in super::super) async fn next(&mut self) -> Result<Option<Cow<'a, [u8]>>, StoreError> {
         loop {
             if let Some(open) = &mut self.open {
                 if let Some(piece) = open.next().await? {

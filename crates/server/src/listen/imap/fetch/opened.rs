@@ -52,6 +52,11 @@ impl<'a> Opened<'a> {
         Self { shelf, loaded, octets, header: None, structure, reads_utf8 }
     }
 
+    /// Its octets, for what was found in them.
+    pub(super) fn into_octets(self) -> Octets {
+        self.octets
+    }
+
     /// The octets of an answer.
     pub(super) fn pieces(&self, chunks: Chunks) -> Pieces<'_> {
         chunks.pieces(&self.octets, self.shelf.store)
@@ -134,7 +139,7 @@ impl<'a> Opened<'a> {
     }
 
     /// The octets of a section; nothing if there is no such part.
-    async fn section(&mut self, section: &Section) -> Result<Option<Chunks>, StoreError> {
+    pub(super) async fn section(&mut self, section: &Section) -> Result<Option<Chunks>, StoreError> {
         if section.part.is_empty() {
             return self.section_of_message(&section.of).await;
         }

@@ -72,6 +72,7 @@ fn code() -> BoxedStrategy<Code> {
         (nonzero(), numbers()).prop_map(move |(validity, from)| Code::CopyUid(validity, from.clone(), shifted(&from))),
         number64().prop_map(Code::HighestModSeq),
         "[A-Za-z0-9_-]{1,9}".prop_map(Code::MailboxId),
+        "/[A-Za-z0-9;=/.%]{0,20}".prop_map(Code::BadUrl),
         any::<u32>().prop_map(Code::LongEntries),
         any::<u32>().prop_map(Code::MetadataMaxSize),
         Just(Code::MetadataTooMany),
