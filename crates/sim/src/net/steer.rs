@@ -15,6 +15,9 @@ const BACKUP_STEPS: usize = 3;
 const MOMENT: Duration = Duration::from_millis(10);
 const MOMENTS_MAX: usize = 100;
 
+/// Lost handshakes: one fewer than may send a message by ordinary SMTP (`TLS_FAILURES_MAX` of `delivery::transfer`).
+const LOST_HANDSHAKES_MAX: usize = 3;
+
 /// Where a network is led.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Steer {
@@ -33,7 +36,7 @@ pub enum Steer {
     FailedSyncs,
     /// A forger calls.
     Forgers,
-    /// The connection breaks where TLS should begin.
+    /// The connection breaks where TLS should begin, during the first acts.
     LostHandshakes,
 }
 
@@ -70,7 +73,8 @@ impl Life {
             Steer::AlteredOctets => self.sim.alter_retrieval_after(500),
             Steer::FailedSyncs => self.sim.fail_syncs(domain, 1, FailedSync::Lost),
             Steer::Forgers => self.forge(),
-            Steer::LostHandshakes => self.sim.lose_reply_to("STARTTLS"),
+            Steer::LostHandshakes if self.steered.steps <= LOST_HANDSHAKES_MAX => self.sim.lose_reply_to("STARTTLS"),
+            Steer::LostHandshakes => {}
         }
     }
 
