@@ -19,7 +19,7 @@ use crate::backend::{Sql, Tx};
 use crate::{Result, params, statements};
 
 pub use filling::{Behind, Unread};
-pub use looking::{Reading, RuledOut, TextExtent};
+pub use looking::{Reading, RuledOut, Sought, TextExtent, Within};
 pub use sorting::Stamps;
 pub use status::IndexStatus;
 

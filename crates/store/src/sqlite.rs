@@ -331,6 +331,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_asked_for_every_second_is_found_by_an_index() {
+        let mut sqlite = Sqlite::in_memory().unwrap();
+        crate::schema::migrate(&mut sqlite).unwrap();
+        let asked = crate::Store::statements().into_iter().filter(|sql| sql.text().contains("JOIN lease l"));
+        let mut count = 0;
+        for sql in asked {
+            count += 1;
+            let mut plan = sqlite.connection.prepare(&format!("EXPLAIN QUERY PLAN {}", sql.text())).unwrap();
+            let values = vec![Value::Int(1); plan.parameter_count()];
+            let steps: Vec<String> =
+                plan.query_map(rusqlite::params_from_iter(&values), |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+            assert!(!steps.iter().any(|step| step.starts_with("SCAN")), "{}: {steps:?}", sql.text());
+        }
+        assert!(count >= 8, "{count}");
+    }
+
+    #[test]
     fn no_statement_is_prepared_again_for_other_values() {
         let mut sqlite = Sqlite::in_memory().unwrap();
         crate::schema::migrate(&mut sqlite).unwrap();

@@ -38,7 +38,12 @@ pub async fn run(node: Arc<Node>, lease: Lease) -> Result<(), StoreError> {
             }
             while node.store.index_seal(&lease, mailbox.account).await? {}
         }
-        while node.store.index_thin_out(&lease).await? {}
+        while let Some(account) = node.store.index_thin_out(&lease).await? {
+            while node.store.index_seal(&lease, account).await? {}
+            if node.stop.is_raised() {
+                return Ok(());
+            }
+        }
         if behind.is_empty() {
             return Ok(());
         }

@@ -8,7 +8,8 @@ use crate::{Lease, Result, Store, lease, outline, params, statements};
 
 statements! {
     BEHIND = "SELECT b.account, b.id, b.indexed_uid, b.uidnext - 1 FROM mailbox b JOIN lease l ON l.part = b.part \
-              WHERE b.indexed_uid + 1 < b.uidnext AND b.name IS NOT NULL AND l.owner = ?1 AND l.epoch <= ?2 LIMIT ?3";
+              WHERE CASE WHEN b.indexed_uid + 1 < b.uidnext AND b.name IS NOT NULL THEN 1 ELSE 0 END = 1 \
+              AND l.owner = ?1 AND l.epoch <= ?2 LIMIT ?3";
     UNREAD = "SELECT i.uid, i.mail FROM item i WHERE i.part = ?1 AND i.account = ?2 AND i.mailbox = ?3 AND i.uid > ?4 \
               AND NOT EXISTS (SELECT 1 FROM search_text t WHERE t.part = i.part AND t.account = i.account AND t.mail = i.mail) \
               ORDER BY i.uid LIMIT ?5";
@@ -117,7 +118,7 @@ fn keep(tx: &mut dyn Tx, account: AccountId, message: &Indexed) -> Result<()> {
         outline::keep_one(tx, account, *mail, outline)?;
     }
     // What is not whole has to be read again anyway, whatever a segment would say of the part of it that is kept.
-    let is_common = text.is_whole && grams::of(&text.head).len() + grams::of(&text.body).len() <= segment::GRAMS_MAX;
+    let is_common = text.is_whole && grams::of_message(&text.head, &text.body).len() <= segment::GRAMS_MAX;
     let segment = if is_common { LOOSE } else { NEVER };
     let octets = text.head.len() + text.body.len();
     tx.execute(KEEP_TEXT, params![part, account, *mail, segment, text.is_whole, octets, &text.head, &text.body])?;

@@ -1,7 +1,7 @@
 //! Grams: what a text is cut into, so that what can't contain another is known without reading it.
 //!
 //! A gram is three characters in a row; where one of two is of a script that writes a word in a character or two, it is
-//! those two. Whoever contains a text contains all its grams.
+//! those two. Whoever contains a text contains all its grams. Those of a header section and those of a body are told apart.
 
 /// How many there are: each is a number of 24 bits, made of its characters. Two that share a number cost a look, no answer.
 const GRAM_BITS: u32 = 24;
@@ -12,16 +12,32 @@ const WIDE_FROM: char = '\u{2e80}';
 /// Grams of what is looked for that are looked up: more rule out little more.
 const LOOKED_UP_MAX: usize = 8;
 
+/// Where in a message a text stands. A text that is found stands in one of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Head,
+    Body,
+}
+
+/// The grams of a message, in order, each once.
+pub(crate) fn of_message(head: &str, body: &str) -> Vec<u32> {
+    let mut grams = of(head, Side::Head);
+    grams.extend(of(body, Side::Body));
+    grams.sort_unstable();
+    grams.dedup();
+    grams
+}
+
 /// The grams of a text, in order, each once.
-pub(crate) fn of(text: &str) -> Vec<u32> {
+pub(crate) fn of(text: &str, side: Side) -> Vec<u32> {
     let mut grams = Vec::with_capacity(text.len().min(1 << 16));
     let (mut first, mut second) = ('\n', '\n');
     for third in text.chars() {
         if second != '\n' && third != '\n' {
             if second >= WIDE_FROM || third >= WIDE_FROM {
-                grams.push(number(second, third, '\0'));
+                grams.push(number(second, third, '\0', side));
             } else if first != '\n' && first < WIDE_FROM {
-                grams.push(number(first, second, third));
+                grams.push(number(first, second, third, side));
             }
         }
         (first, second) = (second, third);
@@ -32,8 +48,8 @@ pub(crate) fn of(text: &str) -> Vec<u32> {
 }
 
 /// Some of the grams of what is looked for, from all over it; none if it is too short to have one.
-pub(crate) fn looked_up(text: &str) -> Vec<u32> {
-    let all = of(text);
+pub(crate) fn looked_up(text: &str, side: Side) -> Vec<u32> {
+    let all = of(text, side);
     // Their order is that of a hash: any of them are from all over the text.
     let step = all.len().div_ceil(LOOKED_UP_MAX).max(1);
     all.into_iter().step_by(step).collect()
@@ -44,8 +60,13 @@ pub(crate) fn shard(gram: u32) -> u32 {
     gram >> (GRAM_BITS - 8)
 }
 
-fn number(first: char, second: char, third: char) -> u32 {
-    let characters = u64::from(u32::from(first)) | u64::from(u32::from(second)) << 21 | u64::from(u32::from(third)) << 42;
+fn number(first: char, second: char, third: char, side: Side) -> u32 {
+    // Characters have 21 bits.
+    let side = match side {
+        Side::Head => 1 << 63,
+        Side::Body => 0,
+    };
+    let characters = u64::from(u32::from(first)) | u64::from(u32::from(second)) << 21 | u64::from(u32::from(third)) << 42 | side;
     // Fibonacci hashing: the upper bits depend on all of them.
     let mixed = characters.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     u32::try_from(mixed >> (64 - GRAM_BITS)).unwrap_or_default()
@@ -59,14 +80,21 @@ mod tests {
     fn a_text_has_the_grams_of_what_it_contains() {
         let text =
             "\nsubject: gru\u{308}sse aus mu\u{308}nchen\n\u{4f1a}\u{8bae}\u{8bb0}\u{5f55} abc \u{645}\u{631}\u{62d}\u{628}\u{627}\n";
-        let all = of(text);
+        let all = of(text, Side::Body);
         for piece in ["gru\u{308}s", "\u{4f1a}\u{8bae}", "\u{8bb0}\u{5f55} a", "\u{631}\u{62d}\u{628}", "c \u{645}", "aus m"] {
             assert!(text.contains(piece));
-            assert!(!looked_up(piece).is_empty(), "{piece}");
-            assert!(of(piece).iter().all(|gram| all.binary_search(gram).is_ok()), "{piece}");
+            assert!(!looked_up(piece, Side::Body).is_empty(), "{piece}");
+            assert!(of(piece, Side::Body).iter().all(|gram| all.binary_search(gram).is_ok()), "{piece}");
         }
-        assert!(of("xyz").iter().any(|gram| all.binary_search(gram).is_err()));
-        assert_eq!((of("ab"), of("\u{4f1a}"), of("")), (vec![], vec![], vec![]));
-        assert!((4..=LOOKED_UP_MAX).contains(&looked_up(&"a quick brown fox jumps over the lazy dog".repeat(9)).len()));
+        assert!(of("xyz", Side::Body).iter().any(|gram| all.binary_search(gram).is_err()));
+        assert_eq!((of("ab", Side::Head), of("\u{4f1a}", Side::Head), of("", Side::Head)), (vec![], vec![], vec![]));
+        assert!((4..=LOOKED_UP_MAX).contains(&looked_up(&"a quick brown fox jumps over the lazy dog".repeat(9), Side::Head).len()));
+    }
+    #[test]
+    fn grams_say_where_they_stand() {
+        let message = of_message("\nsubject: gardens\n", "bridges, \u{4f1a}\u{8bae}\n");
+        let has = |text: &str, side| of(text, side).iter().all(|gram| message.binary_search(gram).is_ok());
+        assert!(has("gardens", Side::Head) && has("bridges", Side::Body) && has("\u{4f1a}\u{8bae}", Side::Body));
+        assert!(!has("gardens", Side::Body) && !has("bridges", Side::Head) && !has("\u{4f1a}\u{8bae}", Side::Head));
     }
 }

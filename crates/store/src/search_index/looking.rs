@@ -10,7 +10,8 @@ use mail::subject::BaseSubject;
 use mail::summary::Summary;
 use mail::time::Timestamp;
 
-use super::{grams, segment};
+use super::grams::{self, Side};
+use super::segment;
 use crate::backend::{Row, Tx};
 use crate::items::{hundred, hundreds, with};
 use crate::{Result, Store, StoreError, params, statements};
@@ -30,8 +31,28 @@ statements! {
                      ORDER BY mail LIMIT ?5";
     HEADS_BETWEEN = "SELECT mail, is_whole, head, '' FROM search_text WHERE part = ?1 AND account = ?2 AND mail >= ?3 AND mail <= ?4 \
                      ORDER BY mail LIMIT ?5";
-    SEGMENTS = "SELECT segment, mails FROM search_segment WHERE part = ?1 AND account = ?2 AND segment > ?3 ORDER BY segment LIMIT ?4";
+    SEGMENTS = "SELECT segment, mails FROM search_segment WHERE part = ?1 AND account = ?2 AND segment > ?3 AND form = 1 ORDER BY segment LIMIT ?4";
     SHARD = "SELECT postings FROM search_gram WHERE part = ?1 AND account = ?2 AND segment = ?3 AND shard = ?4";
+}
+
+/// A text that is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sought {
+    /// Itself.
+    pub needle: Needle,
+    /// Where it is to stand.
+    pub within: Within,
+}
+
+/// Where in a message something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Within {
+    /// In its header section.
+    Head,
+    /// Behind that.
+    Body,
+    /// In one of them.
+    Either,
 }
 
 /// What some segments say of texts that are looked for.
@@ -83,14 +104,27 @@ impl Store {
         self.read(move |tx| look_at_texts(tx, account, wanted.clone(), reading, &look)).await
     }
 
-    /// Which messages of an account don't have these texts anywhere, by its next segments. Of texts of one or two letters
-    /// nothing is known.
+    /// Which messages of an account don't have these texts where they are looked for, by its next segments. Of texts of one or
+    /// two letters nothing is known.
     ///
     /// # Errors
     /// The store is not available.
-    pub async fn rule_out(&self, account: AccountId, needles: Vec<Needle>, after: i64) -> Result<RuledOut> {
-        let wanted: Vec<Vec<u32>> = needles.iter().map(|needle| grams::looked_up(needle.as_str())).collect();
+    pub async fn rule_out(&self, account: AccountId, sought: Vec<Sought>, after: i64) -> Result<RuledOut> {
+        let wanted: Vec<Vec<Vec<u32>>> = sought.iter().map(Sought::grams).collect();
         self.read(move |tx| rule_out(tx, account, &wanted, after)).await
+    }
+}
+
+impl Sought {
+    /// Grams of which a message has all that stand in one of these lists; no list, if nothing is known of the text.
+    fn grams(&self) -> Vec<Vec<u32>> {
+        let sides: &[Side] = match self.within {
+            Within::Head => &[Side::Head],
+            Within::Body => &[Side::Body],
+            Within::Either => &[Side::Head, Side::Body],
+        };
+        let lists = sides.iter().map(|side| grams::looked_up(self.needle.as_str(), *side));
+        lists.filter(|grams| !grams.is_empty()).collect()
     }
 }
 
@@ -152,7 +186,7 @@ fn look_at_texts<T>(
     Ok(seen)
 }
 
-fn rule_out(tx: &mut dyn Tx, account: AccountId, wanted: &[Vec<u32>], after: i64) -> Result<RuledOut> {
+fn rule_out(tx: &mut dyn Tx, account: AccountId, wanted: &[Vec<Vec<u32>>], after: i64) -> Result<RuledOut> {
     let part = Partition::of(account);
     let mut ruled_out = RuledOut { mails: vec![Vec::new(); wanted.len()], next: None };
     let segments = tx.query(SEGMENTS, params![part, account, after, SEGMENTS_AT_ONCE])?;
@@ -160,10 +194,16 @@ fn rule_out(tx: &mut dyn Tx, account: AccountId, wanted: &[Vec<u32>], after: i64
     for mut row in segments {
         let (segment, mails) = (row.int()?, ids(&row.blob()?));
         let mut shards = Shards { account, segment, read: BTreeMap::new() };
-        for (grams, out) in wanted.iter().zip(&mut ruled_out.mails).filter(|(grams, _)| !grams.is_empty()) {
-            let with_all = shards.messages_with(tx, grams)?;
-            let has_all = |ordinal: usize| u16::try_from(ordinal).is_ok_and(|ordinal| with_all.binary_search(&ordinal).is_ok());
-            out.extend(mails.iter().enumerate().filter(|(ordinal, _)| !has_all(*ordinal)).map(|(_, mail)| *mail));
+        for (lists, out) in wanted.iter().zip(&mut ruled_out.mails).filter(|(lists, _)| !lists.is_empty()) {
+            let mut may_have = vec![false; mails.len()];
+            for grams in lists {
+                for ordinal in shards.messages_with(tx, grams)? {
+                    if let Some(may_have) = may_have.get_mut(usize::from(ordinal)) {
+                        *may_have = true;
+                    }
+                }
+            }
+            out.extend(mails.iter().zip(may_have).filter(|(_, may_have)| !may_have).map(|(mail, _)| *mail));
         }
         ruled_out.next = Some(segment).filter(|_| !is_last);
     }

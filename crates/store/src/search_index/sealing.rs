@@ -1,4 +1,5 @@
-//! Segments are made of texts that are in none, when there are enough; and taken apart when most of their messages are gone.
+//! Segments are made of texts that are in none, when there are enough; and taken apart when most of their messages are gone, or if
+//! an older program made them.
 
 use mail::id::{AccountId, MailId, Partition};
 
@@ -11,16 +12,18 @@ use crate::{Lease, Result, Store, lease, params, statements};
 const WAITING_OCTETS_MAX: i64 = 4 << 20;
 /// Texts read at once.
 const PAGE: usize = 100;
+/// Of segments as they are made now, with the grams of heads and bodies apart. Statements of ours name it.
+const FORM: i64 = 1;
 
 statements! {
     WAITING = "SELECT COUNT(*), CAST(COALESCE(SUM(octets), 0) AS BIGINT) FROM search_text WHERE part = ?1 AND account = ?2 AND segment = 0";
     LOOSE_TEXTS = "SELECT mail, head, body FROM search_text WHERE part = ?1 AND account = ?2 AND segment = 0 AND mail > ?3 ORDER BY mail LIMIT ?4";
     LAST = "SELECT COALESCE(MAX(segment), 0) FROM search_segment WHERE part = ?1 AND account = ?2";
-    ADD = "INSERT INTO search_segment (part, account, segment, messages, built, mails) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    ADD = "INSERT INTO search_segment (part, account, segment, messages, built, mails, form) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     ADD_SHARD = "INSERT INTO search_gram (part, account, segment, shard, postings) VALUES (?1, ?2, ?3, ?4, ?5)";
     MARK = "UPDATE search_text SET segment = ?4 WHERE part = ?1 AND account = ?2 AND mail = ?3";
     THIN = "SELECT g.account, g.segment FROM search_segment g JOIN lease l ON l.part = g.part \
-            WHERE g.messages * 2 < g.built AND l.owner = ?1 AND l.epoch <= ?2 LIMIT 1";
+            WHERE CASE WHEN g.messages * 2 < g.built OR g.form < 1 THEN 1 ELSE 0 END = 1 AND l.owner = ?1 AND l.epoch <= ?2 LIMIT 1";
     MAILS = "SELECT mails FROM search_segment WHERE part = ?1 AND account = ?2 AND segment = ?3";
     FREE = "UPDATE search_text SET segment = 0 WHERE part = ?1 AND account = ?2 AND mail = ?3 AND segment = ?4";
     DROP_SHARDS = "DELETE FROM search_gram WHERE part = ?1 AND account = ?2 AND segment = ?3";
@@ -48,7 +51,7 @@ impl Store {
             let after = mails.last().map_or_else(String::new, MailId::to_string);
             let page = move |tx: &mut dyn Tx| {
                 let rows = tx.query(LOOSE_TEXTS, params![part, account, &after, PAGE])?;
-                rows.into_iter().map(|mut row| Ok((row.parsed()?, of_both(&row.text()?, &row.text()?)))).collect()
+                rows.into_iter().map(|mut row| Ok((row.parsed()?, grams::of_message(&row.text()?, &row.text()?)))).collect()
             };
             let page: Vec<(MailId, Vec<u32>)> = self.read(page).await?;
             is_full = page.len() < PAGE;
@@ -79,7 +82,7 @@ impl Store {
                 here += tx.execute(MARK, params![part, account, *mail, segment])?;
             }
             let ids: Vec<u8> = mails.iter().flat_map(|mail| mail.to_octets()).collect();
-            tx.execute(ADD, params![part, account, segment, here, mails.len(), &ids])?;
+            tx.execute(ADD, params![part, account, segment, here, mails.len(), &ids, FORM])?;
             for (shard, postings) in &shards {
                 tx.execute(ADD_SHARD, params![part, account, segment, *shard, postings])?;
             }
@@ -88,18 +91,19 @@ impl Store {
         self.write(part, octets, add).await
     }
 
-    /// Takes a segment apart most of whose messages are gone. Returns whether there was one.
+    /// Takes a segment apart most of whose messages are gone, or that has an older form. Returns whose it was: there may be enough
+    /// for another one.
     ///
     /// # Errors
     /// The store is not available, or the lease is lost.
-    pub async fn index_thin_out(&self, lease: &Lease) -> Result<bool> {
+    pub async fn index_thin_out(&self, lease: &Lease) -> Result<Option<AccountId>> {
         let held = lease.clone();
         let find = move |tx: &mut dyn Tx| {
             let found = tx.one(THIN, params![&held.owner, held.epoch])?;
             found.map(|mut row| Ok((row.parsed()?, row.int()?))).transpose()
         };
         let found: Option<(AccountId, i64)> = self.read(find).await?;
-        let Some((account, segment)) = found else { return Ok(false) };
+        let Some((account, segment)) = found else { return Ok(None) };
         let (lease, part) = (lease.clone(), Partition::of(account));
         let take_apart = move |tx: &mut dyn Tx| {
             lease::require(tx, part, &lease)?;
@@ -109,7 +113,7 @@ impl Store {
             }
             drop_segment(tx, account, segment)
         };
-        self.write(part, 0, take_apart).await.map(|()| true)
+        self.write(part, 0, take_apart).await.map(|()| Some(account))
     }
 }
 
@@ -118,12 +122,4 @@ pub(super) fn drop_segment(tx: &mut dyn Tx, account: AccountId, segment: i64) ->
     let part = Partition::of(account);
     tx.execute(DROP_SHARDS, params![part, account, segment])?;
     tx.execute(DROP, params![part, account, segment]).map(drop)
-}
-
-fn of_both(head: &str, body: &str) -> Vec<u32> {
-    let mut grams = grams::of(head);
-    grams.extend(grams::of(body));
-    grams.sort_unstable();
-    grams.dedup();
-    grams
 }

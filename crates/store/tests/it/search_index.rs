@@ -12,7 +12,7 @@ use mail::summary::Summary;
 use store::OutlineWant;
 use store::content::ContentReader;
 use store::items::{Appended, NewItem};
-use store::search_index::{BODY_OCTETS_MAX, IndexStatus, Indexed, Reading, TextExtent};
+use store::search_index::{BODY_OCTETS_MAX, IndexStatus, Indexed, Reading, Sought, TextExtent, Within};
 
 use crate::fixture::{Fixture, in_a_row};
 
@@ -90,12 +90,12 @@ async fn fill(it: &Fixture) -> usize {
 }
 
 /// The messages that are not ruled out, of each text.
-async fn left(it: &Fixture, account: AccountId, all: &BTreeSet<MailId>, texts: &[&str]) -> Vec<BTreeSet<MailId>> {
-    let needles: Vec<Needle> = texts.iter().map(|text| Needle::new(text)).collect();
+async fn left(it: &Fixture, account: AccountId, all: &BTreeSet<MailId>, texts: &[&str], within: Within) -> Vec<BTreeSet<MailId>> {
+    let sought: Vec<Sought> = texts.iter().map(|text| Sought { needle: Needle::new(text), within }).collect();
     let mut left = vec![all.clone(); texts.len()];
     let mut after = Some(0);
     while let Some(segment) = after {
-        let ruled_out = it.store.rule_out(account, needles.clone(), segment).await.unwrap();
+        let ruled_out = it.store.rule_out(account, sought.clone(), segment).await.unwrap();
         for (left, gone) in left.iter_mut().zip(&ruled_out.mails) {
             let gone: BTreeSet<&MailId> = gone.iter().collect();
             left.retain(|mail| !gone.contains(mail));
@@ -165,16 +165,41 @@ on_both_engines! {
         let all: BTreeSet<MailId> = appended.keys().copied().collect();
         let texts = ["rechnung", "gr\u{fc}sse", "CAFE\u{301}", "\u{4f1a}\u{8bae}", "\u{8bae}\u{8bb0}\u{5f55}", "\u{440}\u{438}\u{432}\u{435}", "\u{631}\u{62d}\u{628}", "end1234",
                      "strasse", "nowhere", "\u{65e5}\u{672c}", "Number 77\r\n", "@a.test", "xy"];
-        let left = left(it, alice, &all, &texts).await;
-        for (text, left) in texts.iter().zip(&left) {
-            let needle = Needle::new(text);
-            let has = |mail: &MailId| Searchable::read(&appended[mail], 100_000).has(&needle);
-            let having: BTreeSet<MailId> = all.iter().copied().filter(has).collect();
-            assert!(having.is_subset(left), "{text}");
-            // Those that wait for a segment are not ruled out, and of two letters nothing is known.
-            let unknown = left.difference(&having).count();
-            assert!(unknown <= 160 || *text == "xy", "{text}: {unknown} are left beside {}", having.len());
+        for within in [Within::Head, Within::Body, Within::Either] {
+            let left = left(it, alice, &all, &texts, within).await;
+            for (text, left) in texts.iter().zip(&left) {
+                let needle = Needle::new(text);
+                let has = |mail: &MailId| {
+                    let text = Searchable::read(&appended[mail], 100_000);
+                    match within {
+                        Within::Head => text.head.contains(needle.as_str()),
+                        Within::Body => text.has_in_body(&needle),
+                        Within::Either => text.has(&needle),
+                    }
+                };
+                let having: BTreeSet<MailId> = all.iter().copied().filter(has).collect();
+                assert!(having.is_subset(left), "{text} in {within:?}");
+                // Those that wait for a segment are not ruled out, and of two letters nothing is known.
+                let unknown = left.difference(&having).count();
+                assert!(unknown <= 160 || *text == "xy", "{text} in {within:?}: {unknown} are left beside {}", having.len());
+            }
         }
+    }
+
+    async fn a_segment_of_an_older_program_rules_nothing_out_and_is_made_anew(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::Off).await;
+        let appended = append(it, alice, &(0..2048).map(message).collect::<Vec<_>>()).await;
+        fill(it).await;
+        let all: BTreeSet<MailId> = appended.keys().copied().collect();
+        let before = it.store.index_status(alice).await.unwrap();
+        it.meddle("UPDATE search_segment SET form = 0");
+        assert_eq!(left(it, alice, &all, &["nowhere"], Within::Either).await, std::slice::from_ref(&all));
+        let lease = it.lease().await;
+        assert_eq!(it.store.index_thin_out(&lease).await.unwrap(), Some(alice));
+        assert!(it.store.index_seal(&lease, alice).await.unwrap());
+        assert_eq!(it.store.index_thin_out(&lease).await.unwrap(), None);
+        assert_eq!(it.store.index_status(alice).await.unwrap(), before);
+        assert_eq!(left(it, alice, &all, &["nowhere"], Within::Either).await, [BTreeSet::new()]);
     }
 
     async fn what_goes_is_gone_from_the_index(it: &mut Fixture) {
@@ -194,8 +219,8 @@ on_both_engines! {
         assert_eq!((status.messages, status.indexed, status.segments), (900, 900, 1));
         assert!((2048 - 1200..=900).contains(&status.in_segments), "{status:?}");
         let lease = it.lease().await;
-        assert!(it.store.index_thin_out(&lease).await.unwrap());
-        assert!(!it.store.index_thin_out(&lease).await.unwrap());
+        assert_eq!(it.store.index_thin_out(&lease).await.unwrap(), Some(alice));
+        assert_eq!(it.store.index_thin_out(&lease).await.unwrap(), None);
         let status = it.store.index_status(alice).await.unwrap();
         assert_eq!((status.indexed, status.in_segments, status.segments, status.segment_octets), (900, 0, 0, 0));
         it.store.delete_account(alice, it.now()).await.unwrap();

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use mail::id::MailId;
 use mail::message::HeaderSection;
-use mail::searchable::{Needle, Searchable};
+use mail::searchable::Searchable;
 use mail::summary::Summary;
 use proto::imap::view::Message;
 use store::StoreError;
-use store::search_index::{Reading, Stamps, TextExtent};
+use store::search_index::{Reading, Sought, Stamps, TextExtent};
 
 use super::answer::Hit;
 use super::content;
@@ -141,7 +141,7 @@ async fn ask_segments<'a>(place: &Place, plan: &Plan, open: Vec<Open<'a>>, hits:
     if open.len() <= WITHOUT_SEGMENTS_MAX {
         return Ok(open);
     }
-    let needles: Vec<Needle> = plan.texts.iter().take(RULED_OUT_MAX).map(Text::ruled_out_by).collect();
+    let sought: Vec<Sought> = plan.texts.iter().take(RULED_OUT_MAX).map(Text::ruled_out_by).collect();
     let mut places: Vec<(MailId, usize)> =
         open.iter().enumerate().filter_map(|(index, one)| one.item.map(|item| (item.mail, index))).collect();
     places.sort_unstable();
@@ -149,7 +149,7 @@ async fn ask_segments<'a>(place: &Place, plan: &Plan, open: Vec<Open<'a>>, hits:
     let mut ruled_out = vec![0_u16; open.len()];
     let mut after = Some(0);
     while let Some(segment) = after {
-        let page = place.node.store.rule_out(place.account, needles.clone(), segment).await?;
+        let page = place.node.store.rule_out(place.account, sought.clone(), segment).await?;
         for (text, mails) in page.mails.iter().enumerate() {
             for mail in mails {
                 let from = places.partition_point(|(known, _)| known < mail);

@@ -16,7 +16,7 @@ use proto::imap::flag::Flag;
 use proto::imap::numbers::Numbers;
 use proto::imap::sequence_set::Messages;
 use proto::imap::view::{Message, View};
-use store::search_index::Stamps;
+use store::search_index::{Sought, Stamps, Within};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -240,11 +240,14 @@ impl Planner<'_> {
 
 impl Text {
     /// A text without which a message can't have this; an empty one, if the index does not keep what is asked about.
-    pub(in crate::listen::imap) fn ruled_out_by(&self) -> Needle {
-        match self {
-            Self::Field(name, _) if !Searchable::keeps_field(name) => Needle::new(""),
-            Self::Anywhere(needle) | Self::Body(needle) | Self::Field(_, needle) => needle.clone(),
-        }
+    pub(in crate::listen::imap) fn ruled_out_by(&self) -> Sought {
+        let (needle, within) = match self {
+            Self::Field(name, _) if !Searchable::keeps_field(name) => (&Needle::new(""), Within::Head),
+            Self::Field(_, needle) => (needle, Within::Head),
+            Self::Body(needle) => (needle, Within::Body),
+            Self::Anywhere(needle) => (needle, Within::Either),
+        };
+        Sought { needle: needle.clone(), within }
     }
 
     /// Whether a message has it, by its text; `None` if that does not say.
