@@ -10,7 +10,7 @@ use mail::id::AccountId;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use store::StoreError;
-use store::backend::{Access, Backend, Row, Sql, Trouble, Tx, Value};
+use store::backend::{Access, Backend, Columns, Row, Sql, Trouble, Tx, Value};
 use store::sqlite::Sqlite;
 
 use crate::chance::Chance;
@@ -225,6 +225,15 @@ impl Tx for Disk {
 
     fn query(&mut self, sql: Sql, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
         self.with(|database| database.query(sql, params))
+    }
+
+    fn each(
+        &mut self,
+        sql: Sql,
+        params: &[Value<'_>],
+        take: &mut dyn FnMut(&mut Columns<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.with(|database| database.each(sql, params, take))
     }
 
     fn touch(&mut self, account: AccountId) {

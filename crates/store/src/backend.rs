@@ -54,6 +54,18 @@ pub enum Value<'a> {
     Blob(Cow<'a, [u8]>),
 }
 
+impl Value<'_> {
+    /// A copy that lives on its own.
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Int(value) => Value::Int(value),
+            Self::Text(value) => Value::Text(Cow::Owned(value.into_owned())),
+            Self::Blob(value) => Value::Blob(Cow::Owned(value.into_owned())),
+        }
+    }
+}
+
 macro_rules! value_from {
     ($($from:ty, $value:ident => $to:expr;)*) => {
         $(impl<'a> From<$from> for Value<'a> {
@@ -95,15 +107,18 @@ impl<T: Into<Self>> From<Option<T>> for Value<'_> {
 
 /// One row of an answer, read from its first column to its last.
 #[derive(Debug)]
-pub struct Row(std::vec::IntoIter<Value<'static>>);
+pub struct Columns<'a>(std::vec::IntoIter<Value<'a>>);
 
-impl Row {
+/// A row that was copied out of the database.
+pub type Row = Columns<'static>;
+
+impl<'a> Columns<'a> {
     /// Of these columns.
-    pub fn new(values: Vec<Value<'static>>) -> Self {
+    pub fn new(values: Vec<Value<'a>>) -> Self {
         Self(values.into_iter())
     }
 
-    fn damaged(expected: &str, found: Option<&Value<'static>>) -> StoreError {
+    fn damaged(expected: &str, found: Option<&Value<'a>>) -> StoreError {
         StoreError::Damaged(format!("expected {expected} in a column, found {found:?}"))
     }
 
@@ -167,8 +182,16 @@ impl Row {
     /// # Errors
     /// It is something else.
     pub fn text(&mut self) -> Result<String, StoreError> {
+        self.text_here().map(Cow::into_owned)
+    }
+
+    /// The next column, a text, where it lies.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn text_here(&mut self) -> Result<Cow<'a, str>, StoreError> {
         match self.0.next() {
-            Some(Value::Text(value)) => Ok(value.into_owned()),
+            Some(Value::Text(value)) => Ok(value),
             other => Err(Self::damaged("a text", other.as_ref())),
         }
     }
@@ -178,8 +201,16 @@ impl Row {
     /// # Errors
     /// It is something else.
     pub fn text_or_null(&mut self) -> Result<Option<String>, StoreError> {
+        Ok(self.text_here_or_null()?.map(Cow::into_owned))
+    }
+
+    /// The next column, a text, where it lies, or NULL.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn text_here_or_null(&mut self) -> Result<Option<Cow<'a, str>>, StoreError> {
         match self.0.next() {
-            Some(Value::Text(value)) => Ok(Some(value.into_owned())),
+            Some(Value::Text(value)) => Ok(Some(value)),
             Some(Value::Null) => Ok(None),
             other => Err(Self::damaged("a text", other.as_ref())),
         }
@@ -190,8 +221,16 @@ impl Row {
     /// # Errors
     /// It is something else.
     pub fn blob(&mut self) -> Result<Vec<u8>, StoreError> {
+        self.blob_here().map(Cow::into_owned)
+    }
+
+    /// The next column, octets, where they lie.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn blob_here(&mut self) -> Result<Cow<'a, [u8]>, StoreError> {
         match self.0.next() {
-            Some(Value::Blob(value)) => Ok(value.into_owned()),
+            Some(Value::Blob(value)) => Ok(value),
             other => Err(Self::damaged("octets", other.as_ref())),
         }
     }
@@ -216,7 +255,7 @@ impl Row {
     where
         T: std::str::FromStr<Err: std::fmt::Display>,
     {
-        let text = self.text()?;
+        let text = self.text_here()?;
         text.parse().map_err(|error| StoreError::Damaged(format!("a column holds {text:?}: {error}")))
     }
 
@@ -253,6 +292,19 @@ pub trait Tx {
     /// The database is away, busy or full, or refuses the statement.
     fn query(&mut self, sql: Sql, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError>;
 
+    /// The same; each row is taken where it lies, and not copied: for answers of many rows.
+    ///
+    /// # Errors
+    /// As [`Tx::query`], and those of `take`.
+    fn each(
+        &mut self,
+        sql: Sql,
+        params: &[Value<'_>],
+        take: &mut dyn FnMut(&mut Columns<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.query(sql, params)?.iter_mut().try_for_each(take)
+    }
+
     /// Notes that something changes that whoever watches this account wants to know.
     fn touch(&mut self, account: AccountId);
 }
@@ -264,6 +316,24 @@ impl dyn Tx + '_ {
     /// As [`Tx::query`].
     pub fn one(&mut self, sql: Sql, params: &[Value<'_>]) -> Result<Option<Row>, StoreError> {
         Ok(self.query(sql, params)?.into_iter().next())
+    }
+
+    /// What is made of each row of the answer.
+    ///
+    /// # Errors
+    /// As [`Tx::query`], and those of `read`.
+    pub fn list<T>(
+        &mut self,
+        sql: Sql,
+        params: &[Value<'_>],
+        mut read: impl FnMut(&mut Columns<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut all = Vec::new();
+        self.each(sql, params, &mut |row| {
+            all.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(all)
     }
 }
 
@@ -309,6 +379,9 @@ pub trait Backend: Tx + Send {
 
     /// Whether other processes may work with the same database.
     fn is_shared(&self) -> bool;
+
+    /// Gives back memory that only makes it quicker.
+    fn release_memory(&mut self) {}
 
     /// What made the last transaction fail; asked once.
     fn trouble(&mut self) -> Trouble;

@@ -10,7 +10,7 @@ use mail::flag::{Flags, SystemFlags};
 use mail::id::{AccountId, MailId, MailboxId, Partition};
 use mail::time::Timestamp;
 
-use crate::backend::{Row, Sql, Tx, Value};
+use crate::backend::{Columns, Sql, Tx, Value};
 use crate::mailboxes::{keywords, number};
 use crate::{Result, Store, StoreError, params, statements};
 
@@ -93,10 +93,7 @@ impl Store {
     /// # Errors
     /// The store is not available.
     pub async fn items(&self, account: AccountId, mailbox: MailboxId, after_uid: u32, max: usize) -> Result<Vec<Item>> {
-        let page = move |tx: &mut dyn Tx| {
-            let rows = tx.query(PAGE, params![Partition::of(account), account, mailbox, after_uid, max])?;
-            rows.into_iter().map(|mut row| item(&mut row)).collect()
-        };
+        let page = move |tx: &mut dyn Tx| tx.list(PAGE, params![Partition::of(account), account, mailbox, after_uid, max], item);
         self.read(page).await
     }
 
@@ -147,17 +144,13 @@ pub(crate) fn some(tx: &mut dyn Tx, account: AccountId, mailbox: MailboxId, uids
     let part = Partition::of(account);
     let mut found = Vec::with_capacity(uids.len());
     if let Some((first, last)) = in_a_row(uids) {
-        for mut row in tx.query(PAGE, params![part, account, mailbox, first.saturating_sub(1), uids.len()])? {
-            found.push(item(&mut row)?);
-        }
+        found = tx.list(PAGE, params![part, account, mailbox, first.saturating_sub(1), uids.len()], item)?;
         found.retain(|item| item.uid <= last);
         return Ok(found);
     }
     for list in hundreds(uids) {
         let values = with(list, params![part, account, mailbox]);
-        for mut row in tx.query(SOME, &values)? {
-            found.push(item(&mut row)?);
-        }
+        found.extend(tx.list(SOME, &values, item)?);
     }
     Ok(found)
 }
@@ -169,11 +162,11 @@ pub(crate) fn in_a_row(uids: &[u32]) -> Option<(u32, u32)> {
     (first < last && has_no_gap).then_some((first, last))
 }
 
-pub(crate) fn item(row: &mut Row) -> Result<Item> {
+pub(crate) fn item(row: &mut Columns<'_>) -> Result<Item> {
     Ok(Item {
         uid: number(row)?,
         modseq: row.count()?,
-        flags: Flags { system: system(row)?, keywords: keywords(&row.text()?)? },
+        flags: Flags { system: system(row)?, keywords: keywords(&row.text_here()?)? },
         mail: row.parsed()?,
         received: row.time()?,
         saved: row.time()?,
@@ -182,7 +175,7 @@ pub(crate) fn item(row: &mut Row) -> Result<Item> {
 }
 
 /// The flags of a column.
-pub(crate) fn system(row: &mut Row) -> Result<SystemFlags> {
+pub(crate) fn system(row: &mut Columns<'_>) -> Result<SystemFlags> {
     let bits = row.int()?;
     let flags = u8::try_from(bits).ok().and_then(SystemFlags::from_bits);
     flags.ok_or_else(|| StoreError::Damaged(format!("a column holds {bits} as flags")))

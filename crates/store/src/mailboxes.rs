@@ -10,7 +10,7 @@ use mail::flag::Keyword;
 use mail::id::{AccountId, MailboxId, Partition};
 use mail::special_use::SpecialUse;
 
-use crate::backend::{Row, Sql, Tx};
+use crate::backend::{Columns, Row, Sql, Tx};
 use crate::{Result, Store, StoreError, params, statements};
 
 pub use create::{CreateMailbox, Created};
@@ -173,7 +173,7 @@ fn special_use(name: &str) -> Result<SpecialUse> {
 }
 
 /// A number of 32 bits.
-pub(crate) fn number(row: &mut Row) -> Result<u32> {
+pub(crate) fn number(row: &mut Columns<'_>) -> Result<u32> {
     u32::try_from(row.int()?).map_err(|_range| StoreError::Damaged("a number of more than 32 bits".to_owned()))
 }
 

@@ -5,7 +5,7 @@ use mail::id::{AccountId, MailId, MailboxId, Partition};
 use mail::outline::{Outline, PackedOutline};
 use mail::structure::{EnvelopeStructure, Part};
 
-use crate::backend::{Row, Sql, Tx};
+use crate::backend::{Columns, Sql, Tx};
 use crate::items::{hundred, hundreds, in_a_row, sorted, with};
 use crate::{Result, Store, mailboxes, params, statements};
 
@@ -45,8 +45,8 @@ statements! {
     FIELDS_IN_A_ROW = in_a_row!("o.fields");
     STRUCTURES = of_items!("o.structure");
     STRUCTURES_IN_A_ROW = in_a_row!("o.structure");
-    TOLD = of_items!("o.told, o.structure");
-    TOLD_IN_A_ROW = in_a_row!("o.told, o.structure");
+    TOLD = of_items!("o.told, CASE WHEN o.told IS NULL THEN o.structure END");
+    TOLD_IN_A_ROW = in_a_row!("o.told, CASE WHEN o.told IS NULL THEN o.structure END");
     PREVIEWS = of_items!("o.preview");
     PREVIEWS_IN_A_ROW = in_a_row!("o.preview");
     WHOLE = of_items!("o.envelope, o.fields, o.structure, o.preview");
@@ -79,11 +79,11 @@ pub enum OutlineWant {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeptOutline {
     /// The envelope.
-    pub envelope: Option<EnvelopeStructure>,
+    pub envelope: Option<Box<EnvelopeStructure>>,
     /// The fields.
     pub fields: Option<Vec<u8>>,
     /// The structure.
-    pub structure: Option<Part>,
+    pub structure: Option<Box<Part>>,
     /// The preview.
     pub preview: Option<String>,
     /// What is told of the structure.
@@ -107,15 +107,10 @@ impl Store {
             let (part, mut found) = (Partition::of(account), Vec::with_capacity(uids.len()));
             let (some, range) = statements_of(want);
             if let Some((first, last)) = in_a_row(&uids) {
-                for mut row in tx.query(range, params![part, account, mailbox, first, last])? {
-                    found.push(outline(&mut row, want)?);
-                }
-                return Ok(found);
+                return tx.list(range, params![part, account, mailbox, first, last], |row| outline(row, want));
             }
             for list in hundreds(&uids) {
-                for mut row in tx.query(some, &with(list, params![part, account, mailbox]))? {
-                    found.push(outline(&mut row, want)?);
-                }
+                found.extend(tx.list(some, &with(list, params![part, account, mailbox]), |row| outline(row, want))?);
             }
             Ok(found)
         };
@@ -171,24 +166,24 @@ fn statements_of(want: OutlineWant) -> (Sql, Sql) {
     }
 }
 
-fn outline(row: &mut Row, want: OutlineWant) -> Result<(u32, KeptOutline)> {
+fn outline(row: &mut Columns<'_>, want: OutlineWant) -> Result<(u32, KeptOutline)> {
     let uid = mailboxes::number(row)?;
     let mut kept = KeptOutline::default();
     let wants = |part: OutlineWant| want == part || want == OutlineWant::Whole;
     if wants(OutlineWant::Envelope) {
-        kept.envelope = EnvelopeStructure::unpack(&row.blob()?);
+        kept.envelope = EnvelopeStructure::unpack(&row.blob_here()?).map(Box::new);
     }
     if wants(OutlineWant::Fields) {
-        kept.fields = Outline::unpack_fields(&row.blob()?).map(<[u8]>::to_vec);
+        kept.fields = Outline::unpack_fields(&row.blob_here()?).map(<[u8]>::to_vec);
     }
     if want == OutlineWant::Told {
         kept.told = row.blob_or_null()?;
         if kept.told.is_none() {
-            kept.structure = Part::unpack(&row.blob()?);
+            kept.structure = Part::unpack(&row.blob_here()?).map(Box::new);
         }
     }
     if wants(OutlineWant::Structure) {
-        kept.structure = Part::unpack(&row.blob()?);
+        kept.structure = Part::unpack(&row.blob_here()?).map(Box::new);
     }
     if wants(OutlineWant::Preview) {
         kept.preview = Some(row.text()?);

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -77,6 +78,17 @@ pub struct Queue {
     watchers: Arc<Watchers>,
 }
 
+/// How a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// There is something to drain.
+    Arrived,
+    /// Nothing came for as long as was waited.
+    InVain,
+    /// Nothing comes any more.
+    Closed,
+}
+
 #[derive(Default)]
 struct Waiting {
     operations: VecDeque<Box<dyn Operation>>,
@@ -139,12 +151,19 @@ impl Queue {
         self.arrived.notify_all();
     }
 
-    /// Waits until there is something to drain. `false` once it is closed and empty.
-    pub(crate) fn wait(&self) -> bool {
+    /// Waits until there is something to drain, for as long as this if it is given.
+    pub(crate) fn wait(&self, patience: Option<Duration>) -> Waited {
         let waiting = self.lock();
         let nothing = |waiting: &mut Waiting| waiting.operations.is_empty() && !waiting.closed;
-        let waiting = self.arrived.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner);
-        !waiting.operations.is_empty()
+        let waiting = match patience {
+            Some(patience) => self.arrived.wait_timeout_while(waiting, patience, nothing).unwrap_or_else(PoisonError::into_inner).0,
+            None => self.arrived.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner),
+        };
+        match (waiting.operations.is_empty(), waiting.closed) {
+            (false, _) => Waited::Arrived,
+            (true, false) => Waited::InVain,
+            (true, true) => Waited::Closed,
+        }
     }
 
     /// Why the last transaction failed; none, if it was committed.

@@ -20,7 +20,7 @@ use crate::{Result, params, statements};
 
 pub use filling::{Behind, Unread};
 pub use looking::{Reading, RuledOut, Sought, TextExtent, Within};
-pub use sorting::Stamps;
+pub use sorting::{SortedBy, Stamps};
 pub use status::IndexStatus;
 
 /// Octets of a body's text that are kept: with its head, a row stays below a megabyte.

@@ -12,7 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
-use crate::backend::{Access, Backend, Row, Sql, Trouble, Tx, Value};
+use crate::backend::{Access, Backend, Columns, Row, Sql, Trouble, Tx, Value};
 use crate::{OpenError, StoreError};
 
 /// How long a connection waits for another one's lock; ours never hold one for long.
@@ -214,13 +214,14 @@ impl rusqlite::ToSql for Value<'_> {
     }
 }
 
-fn value(found: ValueRef<'_>) -> Result<Value<'static>, StoreError> {
+/// A column where it lies.
+fn value(found: ValueRef<'_>) -> Result<Value<'_>, StoreError> {
     Ok(match found {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(value) => Value::Int(value),
-        ValueRef::Blob(value) => Value::Blob(value.to_vec().into()),
+        ValueRef::Blob(value) => Value::Blob(value.into()),
         ValueRef::Text(value) => {
-            let text = String::from_utf8(value.to_vec());
+            let text = std::str::from_utf8(value);
             Value::Text(text.map_err(|error| StoreError::Damaged(format!("a column holds text that is not UTF-8: {error}")))?.into())
         }
         ValueRef::Real(value) => return Err(StoreError::Damaged(format!("a column holds {value}, where we write no fractions"))),
@@ -264,10 +265,29 @@ impl Tx for Sqlite {
         let mut found = statement.query(rusqlite::params_from_iter(params)).map_err(failed)?;
         let mut rows = Vec::new();
         while let Some(row) = found.next().map_err(failed)? {
-            let values = (0..columns).map(|column| value(row.get_ref(column).map_err(failed)?));
+            let values = (0..columns).map(|column| value(row.get_ref(column).map_err(failed)?).map(Value::into_owned));
             rows.push(Row::new(values.collect::<Result<_, _>>()?));
         }
         Ok(rows)
+    }
+
+    fn each(
+        &mut self,
+        sql: Sql,
+        params: &[Value<'_>],
+        take: &mut dyn FnMut(&mut Columns<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.connection.prepare_cached(sql.text()).map_err(failed)?;
+        let columns = statement.column_count();
+        let mut found = statement.query(rusqlite::params_from_iter(params)).map_err(failed)?;
+        while let Some(row) = found.next().map_err(failed)? {
+            let mut values = Vec::with_capacity(columns);
+            for column in 0..columns {
+                values.push(value(row.get_ref(column).map_err(failed)?)?);
+            }
+            take(&mut Columns::new(values))?;
+        }
+        Ok(())
     }
 
     fn touch(&mut self, account: AccountId) {
@@ -306,6 +326,12 @@ impl Backend for Sqlite {
     fn is_shared(&self) -> bool {
         // The lock beside the file is ours.
         false
+    }
+
+    fn release_memory(&mut self) {
+        if let Err(error) = self.connection.execute_batch("PRAGMA shrink_memory") {
+            tracing::debug!(%error, "memory was not given back");
+        }
     }
 
     fn trouble(&mut self) -> Trouble {

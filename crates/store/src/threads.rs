@@ -6,10 +6,14 @@ use std::time::{Duration, Instant};
 
 use crate::backend::{Access, Backend};
 use crate::postgres::{Postgres, PostgresUrl};
-use crate::queue::{Queue, drain, live};
+use crate::queue::{Queue, Waited, drain, live};
 use crate::sqlite::{Sqlite, SqliteFile};
 use crate::watch::Sharing;
 use crate::{OpenError, Store, StoreError, Surroundings, lease, schema, sqlite};
+
+/// A connection that has nothing to do for so long gives back the memory that makes it quick. (Those that read are asked every
+/// second what is due.)
+const RELEASED_AFTER: Duration = Duration::from_secs(5);
 
 /// Threads that read from SQLite: as many as there are people who look at once on a small server.
 const SQLITE_READERS: usize = 2;
@@ -112,7 +116,17 @@ fn start<B: Backend + 'static>(
 
 #[expect(clippy::disallowed_methods, reason = "a thread of a real server; the simulation drains the queues itself")]
 fn work<B: Backend>(queue: &Queue, mut backend: B, observer: &OnceLock<Box<Observer>>) {
-    while queue.wait() {
+    let mut is_released = false;
+    loop {
+        match queue.wait(if is_released { None } else { Some(RELEASED_AFTER) }) {
+            Waited::Arrived => is_released = false,
+            Waited::InVain => {
+                backend.release_memory();
+                is_released = true;
+                continue;
+            }
+            Waited::Closed => return,
+        }
         let begun = Instant::now();
         let operations = drain(queue, &mut backend, &mut live);
         if let Some(observer) = observer.get().filter(|_| operations > 0) {

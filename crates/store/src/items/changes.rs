@@ -52,16 +52,15 @@ fn changes(tx: &mut dyn Tx, account: AccountId, mailbox: MailboxId, since: u64, 
         return Ok(Some(Changes { row, changed: Vec::new(), vanished: Vec::new(), until, has_more: false, is_complete: true }));
     }
     let part = Partition::of(account);
-    let read = |rows: Vec<crate::backend::Row>| rows.into_iter().map(|mut row| item(&mut row)).collect::<Result<Vec<Item>>>();
     let max = max.max(1);
-    let mut changed = read(tx.query(CHANGED, params![part, account, mailbox, since, max + 1])?)?;
+    let mut changed: Vec<Item> = tx.list(CHANGED, params![part, account, mailbox, since, max + 1], item)?;
     let has_more = changed.len() > max;
     let mut until = row.modseq;
     if has_more && let Some(last) = changed.last().map(|item| item.modseq) {
         // The last of these changes may have more items.
         changed.retain(|item| item.modseq < last);
         if changed.is_empty() {
-            changed = read(tx.query(OF_ONE_CHANGE, params![part, account, mailbox, last])?)?;
+            changed = tx.list(OF_ONE_CHANGE, params![part, account, mailbox, last], item)?;
         }
         until = changed.last().map_or(last, |item| item.modseq);
     }

@@ -12,7 +12,7 @@ use mail::time::Timestamp;
 
 use super::grams::{self, Side};
 use super::segment;
-use crate::backend::{Row, Tx};
+use crate::backend::{Columns, Row, Tx};
 use crate::items::{hundred, hundreds, with};
 use crate::{Result, Store, StoreError, params, statements};
 
@@ -20,11 +20,18 @@ use crate::{Result, Store, StoreError, params, statements};
 const SEGMENTS_AT_ONCE: usize = 16;
 
 /// Where texts are read in a row, so many are read for each that is wanted.
-const IN_A_ROW: usize = 4;
+pub(super) const IN_A_ROW: usize = 4;
+
+macro_rules! summary_columns {
+    () => {
+        "mail, sent, sent_local, subject, is_reply, from_local, to_local, cc_local, display_from, display_to, message_id, mail_references"
+    };
+}
+
+pub(super) use summary_columns;
 
 statements! {
-    SUMMARIES = concat!("SELECT mail, sent, sent_local, subject, is_reply, from_local, to_local, cc_local, display_from, display_to, \
-                        message_id, mail_references FROM summary WHERE mail IN (", hundred!(), ") AND part = ?101 AND account = ?102");
+    SUMMARIES = concat!("SELECT ", summary_columns!(), " FROM summary WHERE mail IN (", hundred!(), ") AND part = ?101 AND account = ?102");
     TEXTS = concat!("SELECT mail, is_whole, head, body FROM search_text WHERE mail IN (", hundred!(), ") AND part = ?101 AND account = ?102");
     HEADS = concat!("SELECT mail, is_whole, head, '' FROM search_text WHERE mail IN (", hundred!(), ") AND part = ?101 AND account = ?102");
     TEXTS_BETWEEN = "SELECT mail, is_whole, head, body FROM search_text WHERE part = ?1 AND account = ?2 AND mail >= ?3 AND mail <= ?4 \
@@ -155,7 +162,7 @@ fn look_at_texts<T>(
 ) -> Result<BTreeMap<MailId, T>> {
     let part = Partition::of(account);
     let mut seen = BTreeMap::new();
-    let mut take = |row: &mut Row, wanted: Option<&[MailId]>| {
+    let mut take = |row: &mut Columns<'_>, wanted: Option<&[MailId]>| {
         let mail = row.parsed()?;
         if wanted.is_none_or(|wanted| wanted.binary_search(&mail).is_ok()) {
             let text = Searchable { is_whole: row.flag()?, head: row.text()?, body: row.text()? };
@@ -169,19 +176,19 @@ fn look_at_texts<T>(
     };
     if let (true, Some(first), Some(last)) = (reading.is_dense, wanted.first(), wanted.last()) {
         let rows_max = wanted.len() * IN_A_ROW;
-        let rows = tx.query(between, params![part, account, *first, *last, rows_max])?;
-        let is_cut = rows.len() == rows_max;
+        let mut rows = 0;
         let mut until = None;
-        for mut row in rows {
-            until = Some(take(&mut row, Some(&wanted))?);
-        }
+        tx.each(between, params![part, account, *first, *last, rows_max], &mut |row| {
+            rows += 1;
+            until = Some(take(row, Some(&wanted))?);
+            Ok(())
+        })?;
+        let is_cut = rows == rows_max;
         // There was much between them that nobody asked for.
         wanted.retain(|mail| is_cut && until.is_some_and(|until| *mail > until));
     }
     for list in hundreds(&wanted) {
-        for mut row in tx.query(some, &with(list, params![part, account]))? {
-            take(&mut row, None)?;
-        }
+        tx.each(some, &with(list, params![part, account]), &mut |row| take(row, None).map(drop))?;
     }
     Ok(seen)
 }
@@ -247,19 +254,18 @@ impl Shards {
 }
 
 fn summary(row: &mut Row) -> Result<Summary> {
-    summary_or_none(row)?.ok_or_else(|| StoreError::Damaged("a summary has no subject".to_owned()))
-}
-
-/// The columns of a summary, which may be those of none.
-pub(super) fn summary_or_none(row: &mut Row) -> Result<Option<Summary>> {
-    let (at, local) = (row.int_or_null()?, row.int_or_null()?);
-    let sent = at.zip(local).map(|(at, local)| Sent { at: Timestamp::from_millis(at), local: Timestamp::from_millis(local) });
-    let Some(text) = row.text_or_null()? else { return Ok(None) };
-    let subject = BaseSubject { text, is_reply: row.flag()? };
+    let sent = sent(row)?;
+    let subject = BaseSubject { text: row.text()?, is_reply: row.flag()? };
     let (from, to, cc) = (row.text()?, row.text()?, row.text()?);
     let (display_from, display_to, message_id) = (row.text()?, row.text()?, row.text_or_null()?);
-    let references = row.text()?.lines().map(str::to_owned).collect();
-    Ok(Some(Summary { sent, subject, from, to, cc, display_from, display_to, message_id, references }))
+    let references = row.text_here()?.lines().map(str::to_owned).collect();
+    Ok(Summary { sent, subject, from, to, cc, display_from, display_to, message_id, references })
+}
+
+/// When a message says it was sent.
+pub(super) fn sent(row: &mut Columns<'_>) -> Result<Option<Sent>> {
+    let (at, local) = (row.int_or_null()?, row.int_or_null()?);
+    Ok(at.zip(local).map(|(at, local)| Sent { at: Timestamp::from_millis(at), local: Timestamp::from_millis(local) }))
 }
 
 /// The ids of a segment's messages, as its row has them.

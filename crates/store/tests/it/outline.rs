@@ -40,9 +40,9 @@ on_both_engines! {
         let nobodys = it.mail_id();
         it.store.keep_outlines(account, vec![(ids[0], packed.clone()), (ids[2], packed.clone()), (nobodys, packed.clone())]).await.unwrap();
         let kept = KeptOutline {
-            envelope: Some(outline.envelope.clone()),
+            envelope: Some(Box::new(outline.envelope.clone())),
             fields: Some(outline.fields.clone()),
-            structure: Some(outline.structure.clone()),
+            structure: Some(Box::new(outline.structure.clone())),
             preview: Some(outline.preview.clone()),
             told: None,
         };

@@ -40,7 +40,7 @@ pub(super) struct Opened<'a> {
     octets: Octets,
     header: Option<Vec<u8>>,
     /// Of its parts; made out once.
-    structure: Option<Part>,
+    structure: Option<Box<Part>>,
     reads_utf8: bool,
 }
 
@@ -113,7 +113,7 @@ impl<'a> Opened<'a> {
                 if !self.reads_utf8 {
                     surrogate::envelope(&mut envelope);
                 }
-                FetchedValue::Envelope(Box::new(envelope))
+                FetchedValue::Envelope(envelope)
             }
             FetchItem::Body => self.structure_value(Extent::Basic),
             FetchItem::BodyStructure => match &self.loaded.outline.told {
@@ -131,11 +131,11 @@ impl<'a> Opened<'a> {
     }
 
     fn structure_value(&self, extent: Extent) -> FetchedValue {
-        let mut part = self.loaded.outline.structure.clone().unwrap_or_else(|| Part::read(b""));
+        let mut part = self.loaded.outline.structure.clone().unwrap_or_else(|| Box::new(Part::read(b"")));
         if !self.reads_utf8 {
             surrogate::structure(&mut part);
         }
-        FetchedValue::Body(extent, Box::new(part))
+        FetchedValue::Body(extent, part)
     }
 
     /// The octets of a section; nothing if there is no such part.
@@ -228,7 +228,7 @@ impl<'a> Opened<'a> {
         let part = match self.structure.take() {
             Some(part) => part,
             // A large one comes with it, unless it is a bomb.
-            None => Part::read(self.octets.whole(self.shelf.store, self.shelf.large).await?.octets()),
+            None => Box::new(Part::read(self.octets.whole(self.shelf.store, self.shelf.large).await?.octets())),
         };
         Ok(self.structure.insert(part))
     }

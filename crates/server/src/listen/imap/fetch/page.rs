@@ -32,7 +32,7 @@ pub(super) struct Loaded {
     pub(super) outline: KeptOutline,
     pub(super) octets: Option<Octets>,
     /// The parts of a message whose octets are not held.
-    pub(super) parts: Option<Part>,
+    pub(super) parts: Option<Box<Part>>,
 }
 
 impl Shelf<'_> {
@@ -64,29 +64,35 @@ impl Shelf<'_> {
         loaded: &mut BTreeMap<u32, Loaded>,
     ) -> Result<(), StoreError> {
         let has_rows = reads_rows(plan);
-        let mut missing: BTreeSet<u32> = uids.iter().copied().collect();
-        for (uid, outline) in self.store.outlines(self.account, self.mailbox, uids.to_vec(), want).await? {
-            if !is_whole(&outline, want) {
-                continue;
+        let mut found = self.store.outlines(self.account, self.mailbox, uids.to_vec(), want).await?;
+        found.retain(|(_, outline)| is_whole(outline, want));
+        if has_rows {
+            for (uid, outline) in found {
+                if let Some(loaded) = loaded.get_mut(&uid) {
+                    loaded.outline = outline;
+                }
             }
-            if !has_rows || loaded.contains_key(&uid) {
-                missing.remove(&uid);
-                loaded.entry(uid).or_insert_with(|| Loaded { uid, ..Loaded::default() }).outline = outline;
-            }
+        } else {
+            *loaded = found.into_iter().map(|(uid, outline)| (uid, Loaded { uid, outline, ..Loaded::default() })).collect();
         }
-        if !plan.makes_outlines || missing.is_empty() {
+        if !plan.makes_outlines {
+            return Ok(());
+        }
+        let lacks = |uid: &u32| loaded.get(uid).is_none_or(|loaded| loaded.outline == KeptOutline::default());
+        let missing: Vec<u32> = uids.iter().copied().filter(lacks).collect();
+        if missing.is_empty() {
             return Ok(());
         }
         let items = if has_rows {
             missing.iter().filter_map(|uid| loaded.get(uid).and_then(|loaded| loaded.item.clone())).collect()
         } else {
-            self.store.items_of(self.account, self.mailbox, missing.into_iter().collect()).await?
+            self.store.items_of(self.account, self.mailbox, missing).await?
         };
         for (uid, Outline { envelope, fields, structure, preview }) in self.make_outlines(&items).await? {
             let outline = KeptOutline {
-                envelope: Some(envelope),
+                envelope: Some(Box::new(envelope)),
                 fields: Some(fields),
-                structure: Some(structure),
+                structure: Some(Box::new(structure)),
                 preview: Some(preview),
                 told: None,
             };
@@ -148,7 +154,7 @@ impl Shelf<'_> {
         let unread: Vec<Item> = large.into_iter().filter(without).collect();
         for (uid, outline) in self.make_outlines(&unread).await? {
             if let Some(loaded) = loaded.get_mut(&uid) {
-                loaded.parts = Some(outline.structure);
+                loaded.parts = Some(Box::new(outline.structure));
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use mail::fold;
 use mail::sent::Sent;
 use mail::summary::Summary;
-use store::search_index::Stamps;
+use store::search_index::{SortedBy, Stamps};
 
 /// The texts of a message, in the order in which they stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(in crate::listen::imap) enum Text {
     DisplayFrom,
     DisplayTo,
     MessageId,
-    /// Each on a line.
+    /// With line ends between them.
     References,
 }
 
@@ -50,27 +50,84 @@ pub(in crate::listen::imap) struct Row {
 
 impl Keys {
     /// Adds a message behind the others; `false` if there is no room for its texts.
-    pub(in crate::listen::imap) fn push(&mut self, stamps: Stamps, summary: &Summary) -> bool {
-        let at = |texts: &String| u32::try_from(texts.len()).ok();
-        let Some(start) = at(&self.texts) else { return false };
+    pub(in crate::listen::imap) fn push(&mut self, stamps: Stamps, sorted_by: &SortedBy<'_>) -> bool {
+        let SortedBy { sent, is_reply, subject, from, to, cc, display_from, display_to, message_id, references } = *sorted_by;
+        let id = message_id.unwrap_or_default();
+        let Some(start) = self.room_for(0) else { return false };
         let mut ends = [start; TEXTS];
-        let plain = [&summary.subject.text, &summary.from, &summary.to, &summary.cc, &summary.display_from, &summary.display_to];
-        let id = summary.message_id.as_deref().unwrap_or_default();
-        for (index, text) in plain.into_iter().map(String::as_str).chain([id]).enumerate() {
+        for (text, end) in [subject, from, to, cc, display_from, display_to, id, references].into_iter().zip(&mut ends) {
+            let Some(after) = self.room_for(text.len()) else { return false };
             self.texts.push_str(text);
-            let (Some(end), Some(place)) = (at(&self.texts), ends.get_mut(index)) else { return false };
-            *place = end;
+            *end = after;
         }
-        for reference in &summary.references {
-            self.texts.push_str(reference);
-            self.texts.push('\n');
-        }
-        let Some(end) = at(&self.texts) else { return false };
-        ends[TEXTS - 1] = end;
-        let (sent, is_reply, has_id) = (summary.sent, summary.subject.is_reply, summary.message_id.is_some());
-        self.rows.push(Row { stamps, sent, is_reply, has_id, start, ends });
-        self.ranks = std::array::from_fn(|_| OnceLock::new());
+        self.add(Row { stamps, sent, is_reply, has_id: message_id.is_some(), start, ends });
         true
+    }
+
+    /// The same of a message whose header section was read.
+    pub(in crate::listen::imap) fn push_read(&mut self, stamps: Stamps, summary: &Summary) -> bool {
+        let references = summary.references.join("\n");
+        let sorted_by = SortedBy {
+            sent: summary.sent,
+            is_reply: summary.subject.is_reply,
+            subject: &summary.subject.text,
+            from: &summary.from,
+            to: &summary.to,
+            cc: &summary.cc,
+            display_from: &summary.display_from,
+            display_to: &summary.display_to,
+            message_id: summary.message_id.as_deref(),
+            references: &references,
+        };
+        self.push(stamps, &sorted_by)
+    }
+
+    /// Adds the messages of two others behind these, all of which have greater UIDs; `false` if there is no room for all.
+    pub(in crate::listen::imap) fn append(&mut self, one: &Self, other: &Self) -> bool {
+        let (mut ones, mut others) = (one.rows.iter().peekable(), other.rows.iter().peekable());
+        loop {
+            let is_one = match (ones.peek(), others.peek()) {
+                (Some(first), Some(second)) => first.stamps.uid < second.stamps.uid,
+                (Some(_), None) => true,
+                (None, Some(_)) => false,
+                (None, None) => return true,
+            };
+            let (from, next) = if is_one { (one, ones.next()) } else { (other, others.next()) };
+            if !next.is_some_and(|row| self.push_row(from, row)) {
+                return false;
+            }
+        }
+    }
+
+    fn push_row(&mut self, from: &Self, row: &Row) -> bool {
+        let [.., last] = row.ends;
+        let index = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
+        let texts = from.texts.get(index(row.start)..index(last)).unwrap_or_default();
+        let (Some(start), Some(_)) = (self.room_for(0), self.room_for(texts.len())) else { return false };
+        self.texts.push_str(texts);
+        self.add(Row { start, ends: row.ends.map(|end| end - row.start + start), ..*row });
+        true
+    }
+
+    /// Where texts of so many octets behind the others would end, if there is room for them.
+    fn room_for(&self, octets: usize) -> Option<u32> {
+        u32::try_from(self.texts.len() + octets).ok()
+    }
+
+    fn add(&mut self, row: Row) {
+        self.rows.push(row);
+        self.ranks.iter_mut().for_each(|ranks| drop(ranks.take()));
+    }
+
+    /// For those that were added in another order than that of their UIDs.
+    pub(in crate::listen::imap) fn put_in_order(&mut self) {
+        self.rows.sort_unstable_by_key(|row| row.stamps.uid);
+    }
+
+    /// Gives back room, but for what comes in the near future.
+    pub(in crate::listen::imap) fn fit(&mut self) {
+        self.rows.shrink_to(self.rows.len() + self.rows.len() / 8);
+        self.texts.shrink_to(self.texts.len() + self.texts.len() / 8);
     }
 
     /// The UID of the last message.
@@ -161,17 +218,37 @@ mod tests {
         ];
         for (uid, head) in heads {
             let stamps = Stamps { uid, mail: MailId::new(time(0), [0; 10]), received: time(0), saved: time(0), size_octets: 1 };
-            assert!(keys.push(stamps, &Summary::read(&HeaderSection::read(head.as_bytes()))));
+            assert!(keys.push_read(stamps, &Summary::read(&HeaderSection::read(head.as_bytes()))));
         }
         assert_eq!(keys.ranks(Text::Subject), [1, 0, 1]);
         assert_eq!(keys.ranks(Text::From), [1, 0, 0]);
         assert_eq!(keys.ranks(Text::References), [1, 0, 0]);
         let rows: Vec<&Row> = (0..3).filter_map(|place| keys.row(place)).collect();
-        assert_eq!((keys.text(rows[0], Text::References), keys.message_id(rows[0])), ("2@a\n3@a\n", Some("1@a")));
+        assert_eq!((keys.text(rows[0], Text::References), keys.message_id(rows[0])), ("2@a\n3@a", Some("1@a")));
         assert_eq!((keys.text(rows[1], Text::To), keys.message_id(rows[1]), rows[1].sent.is_some()), ("y", None, true));
         assert_eq!((keys.text(rows[2], Text::Subject), rows[2].is_reply), ("b", true));
         let places = |uids: &[u32]| keys.places(uids.iter().copied()).collect::<Vec<_>>();
         assert_eq!(places(&[1, 3, 4, 5, 9, 10]), [None, Some(0), Some(1), None, Some(2), None]);
         assert_eq!(places(&[9]), [Some(2)]);
+    }
+    #[test]
+    fn messages_of_two_are_merged_by_their_uids() {
+        let time = Timestamp::from_millis(0);
+        let keys = |uids: &[u32]| {
+            let mut keys = Keys::default();
+            for uid in uids {
+                let stamps = Stamps { uid: *uid, mail: MailId::new(time, [0; 10]), received: time, saved: time, size_octets: 1 };
+                let head = format!("Subject: s{uid}\r\nFrom: f{uid}@a.test\r\nReferences: <r{uid}@a>\r\n\r\n");
+                assert!(keys.push_read(stamps, &Summary::read(&HeaderSection::read(head.as_bytes()))));
+            }
+            keys
+        };
+        let mut all = keys(&[1]);
+        assert!(
+            all.append(&keys(&[3, 4, 9]), &keys(&[2, 7])) && all.append(&keys(&[]), &keys(&[12])) && all.append(&keys(&[]), &keys(&[]))
+        );
+        let texts = |row: &Row| [Text::Subject, Text::From, Text::References].map(|text| all.text(row, text).to_owned());
+        let expected = [1, 2, 3, 4, 7, 9, 12].map(|uid| (uid, [format!("s{uid}"), format!("f{uid}"), format!("r{uid}@a")]));
+        assert_eq!(all.rows.iter().map(|row| (row.stamps.uid, texts(row))).collect::<Vec<_>>(), expected);
     }
 }

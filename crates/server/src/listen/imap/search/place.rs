@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mail::id::{AccountId, MailId, MailboxId};
+use mail::id::{AccountId, MailboxId};
 use mail::message::HeaderSection;
 use mail::summary::Summary;
 use proto::imap::view::View;
 use store::StoreError;
-use store::search_index::Stamps;
+use store::search_index::{SortedBy, Stamps};
 
 use super::answer::Hit;
 use super::content;
@@ -103,14 +103,15 @@ impl Place {
         let mut keys = known.map(Arc::unwrap_or_clone).unwrap_or_default();
         let mut after = keys.last_uid();
         loop {
-            let page = self.node.store.sorted_by(self.account, self.mailbox, after, PAGE).await?;
-            let is_last = page.len() < PAGE;
-            after = page.last().map_or(after, |(stamps, _)| stamps.uid);
-            if !self.add(&mut keys, page).await? || is_last {
+            let mut page: Page = self.node.store.sorted_by(self.account, self.mailbox, after, PAGE, Page::take).await?;
+            page.put_in_order();
+            after = page.last_uid.max(after);
+            if !self.add(&mut keys, &page).await? || page.count < PAGE {
                 break;
             }
             yielding::others_first().await;
         }
+        keys.fit();
         let keys = Arc::new(keys);
         shelf.keep(key, self.uid_validity, Arc::clone(&keys), keys.octets(), self.node.world.now());
         Ok(keys)
@@ -124,8 +125,14 @@ impl Place {
             let stamps = self.stamps(&uids).await?;
             let mails = stamps.iter().map(|stamps| stamps.mail).collect();
             let known = self.node.store.summaries(self.account, mails).await?;
-            let page = stamps.into_iter().map(|stamps| (stamps, known.get(&stamps.mail).cloned())).collect();
-            if !self.add(&mut keys, page).await? {
+            let mut page = Page::default();
+            for stamps in stamps {
+                match known.get(&stamps.mail) {
+                    Some(summary) => page.is_full |= !page.keys.push_read(stamps, summary),
+                    None => page.unread.push(stamps),
+                }
+            }
+            if !self.add(&mut keys, &page).await? {
                 break;
             }
             yielding::others_first().await;
@@ -134,23 +141,54 @@ impl Place {
     }
 
     /// Adds messages; those that the index has not seen are read. `false`: there is no room for more.
-    async fn add(&self, keys: &mut Keys, page: Vec<(Stamps, Option<Summary>)>) -> Result<bool, StoreError> {
-        let unread: Vec<MailId> = page.iter().filter(|(_, summary)| summary.is_none()).map(|(stamps, _)| stamps.mail).collect();
+    async fn add(&self, keys: &mut Keys, page: &Page) -> Result<bool, StoreError> {
         let mut read = BTreeMap::new();
-        for some in unread.chunks(content::MESSAGES_AT_ONCE) {
-            let mut contents = content::Contents::of(&self.node, self.account, some.to_vec()).await?;
+        for some in page.unread.chunks(content::MESSAGES_AT_ONCE) {
+            let mails = some.iter().map(|stamps| stamps.mail).collect();
+            let mut contents = content::Contents::of(&self.node, self.account, mails).await?;
             while let Some((mail, octets)) = contents.next(content::Part::Head).await? {
                 read.insert(mail, Summary::read(&HeaderSection::read(&octets)));
             }
             yielding::others_first().await;
         }
-        for (stamps, summary) in &page {
+        let mut others = Keys::default();
+        for stamps in &page.unread {
             // One that is in neither went meanwhile.
-            let Some(summary) = summary.as_ref().or_else(|| read.get(&stamps.mail)) else { continue };
-            if !keys.push(*stamps, summary) {
+            let Some(summary) = read.get(&stamps.mail) else { continue };
+            if !others.push_read(*stamps, summary) {
                 return Ok(false);
             }
         }
-        Ok(true)
+        Ok(keys.append(&page.keys, &others) && !page.is_full)
+    }
+}
+
+/// Messages that were looked up at once.
+#[derive(Default)]
+struct Page {
+    /// Of those that the index has seen.
+    keys: Keys,
+    /// The others.
+    unread: Vec<Stamps>,
+    count: usize,
+    last_uid: u32,
+    /// There was no room for all.
+    is_full: bool,
+}
+
+impl Page {
+    /// They come in the order of their mail.
+    fn put_in_order(&mut self) {
+        self.keys.put_in_order();
+        self.unread.sort_unstable_by_key(|stamps| stamps.uid);
+    }
+
+    fn take(&mut self, stamps: Stamps, sorted_by: Option<&SortedBy<'_>>) {
+        self.count += 1;
+        self.last_uid = self.last_uid.max(stamps.uid);
+        match sorted_by {
+            Some(sorted_by) => self.is_full |= !self.keys.push(stamps, sorted_by),
+            None => self.unread.push(stamps),
+        }
     }
 }
