@@ -58,7 +58,7 @@ class Meter:
         for _ in range(60):
             time.sleep(0.5)
             now = self.cpu_seconds()
-            if now - before < 0.02:
+            if now - before < 0.005:
                 return now
             before = now
         raise AssertionError("the server does not come to rest")

@@ -77,10 +77,11 @@ index cache knows what is asked for; what the first time takes stands below. The
 time is the server's, and the clock has the client's and whatever else ran on the two cores in it."""
 
 MAILBOXES_WHY = """What sorts and threads messages is read once for a mailbox, a row for each message, and then held in memory for all sessions until nobody has
-used it for ten minutes: so the first SORT takes longer than those that follow. Words of headers are looked for in the text of headers that
-the index keeps. The segments of the index don't say where in a message a word stands, and here the word of subjects stands in nine messages of
-ten: the heads of nearly all messages are read to find it in one of eleven. What is searched in bodies is found by the segments, which a job makes behind the reply; the same job reads
-envelopes and structures out of each message, once. The memory is SQLite's cache of pages, for all accounts together, and what sorts messages."""
+used it for ten minutes: so the first SORT takes longer than those that follow. Words are looked for by the segments of the index, which a job
+makes behind the reply: they say, of headers and of bodies apart, which messages can't have a word, and the texts of the others are looked at.
+The word of subjects stands in those of one message in eleven, and in the bodies of nine in ten. The same job reads envelopes and structures out of
+each message, once. What is copied is moved on from there and then expunged, so that each round finds what the one before it found; ours is
+durable when it is answered. The memory is SQLite's cache of pages, for all accounts together, and what sorts messages."""
 
 IDLE = """IDLE on connections of one account, all in TLS, all in INBOX. Memory is what the server's processes have allocated beyond what they had with ten
 connections. Dovecot has a process for each connection; with `imap_hibernate_timeout` it ends while it waits, and what TLS needs stays. It had a hundred
