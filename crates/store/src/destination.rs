@@ -18,6 +18,7 @@ use crate::filing::LetIn;
 use crate::items::Target;
 use crate::mailbox::NewMail;
 use crate::mailboxes::INBOX;
+use crate::queue::Haste;
 use crate::quota::Quota;
 use crate::{ArrivalKey, ArrivalRecord, Deliver, Delivered, Lease, NewArrival, Result, SettleArrival, Store, Writer};
 use crate::{accounts, arrival_row, consent, contacts, filing, lease, moment, orphans, params, quota, statements};
@@ -88,7 +89,9 @@ impl Store {
     /// The store is not available, or the lease of the job that asks is lost.
     pub async fn settle_arrival(&self, settle: SettleArrival) -> Result<Option<ArrivalRecord>> {
         let (part, timers) = (Partition::of(settle.key.account), self.timers());
-        self.write(part, 0, move |tx| apply(tx, part, &settle, &timers)).await
+        // The message is here, and its origin knows: nobody waits for this. After a crash it is told again.
+        let haste = if settle.event == ArrivalEvent::OriginKnows { Haste::WithNext } else { Haste::Now };
+        self.write_in(haste, part, 0, move |tx| apply(tx, part, &settle, &timers)).await
     }
 
     /// Puts a retrieved message into the recipient's mailbox, if its arrival is still due: the only way in.

@@ -64,7 +64,7 @@ use mail::time::Timestamp;
 use object_store::ObjectStore;
 
 use backend::{Access, Backend, Sql, Tx};
-use queue::{Hook, Queue};
+use queue::{Haste, Hook, Queue};
 use watch::{Sharing, Watchers};
 
 pub use app_passwords::{APP_PASSWORDS_MAX, AppCredentials, AppPassword, AppPasswordAdded, NewAppPassword, Scope};
@@ -247,9 +247,18 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut dyn Tx) -> Result<T> + Send + 'static,
     {
+        self.write_in(Haste::Now, part, octets, work).await
+    }
+
+    /// The same, when that is.
+    async fn write_in<T, F>(&self, haste: Haste, part: Partition, octets: usize, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut dyn Tx) -> Result<T> + Send + 'static,
+    {
         let lane = usize::from(part.number()) % self.inner.writes.len();
         let queue = self.inner.writes.get(lane).ok_or_else(closed)?;
-        queue.push(octets, work)?.await.map_err(|_dropped| closed())?
+        queue.push(haste, octets, work)?.await.map_err(|_dropped| closed())?
     }
 
     /// Runs `work` in a transaction that only reads.
@@ -258,7 +267,7 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut dyn Tx) -> Result<T> + Send + 'static,
     {
-        self.inner.reads.push(0, work)?.await.map_err(|_dropped| closed())?
+        self.inner.reads.push(Haste::Now, 0, work)?.await.map_err(|_dropped| closed())?
     }
 
     fn now(&self) -> Timestamp {

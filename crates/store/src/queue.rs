@@ -1,6 +1,7 @@
 //! Operations on their way to a database, and the function that carries them there, many to a transaction.
 //!
-//! While one transaction commits, the next operations queue up: what comes together is committed together.
+//! While one transaction commits, the next operations queue up: what comes together is committed together. What nobody
+//! is kept waiting by may linger a moment for company.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,8 +21,20 @@ const BATCH_OCTETS_MAX: usize = 4 << 20;
 const WAITING_OPERATIONS_MAX: usize = 8_192;
 /// Octets that wait.
 const WAITING_OCTETS_MAX: usize = 128 << 20;
+/// How long an operation waits for company that no peer and no person is kept waiting by. As long as the longest delay before
+/// consent is decided: behind a notice that was taken, the retrieval comes.
+const LINGER: Duration = Duration::from_millis(50);
 /// How often a transaction that met another, or whose connection broke, is run in all.
 const ATTEMPTS_MAX: u32 = 8;
+
+/// How soon an operation is to be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Haste {
+    /// At once.
+    Now,
+    /// With the next that comes, or else a moment later: a sync less.
+    WithNext,
+}
 
 /// Something to do in a transaction. It may run several times, and counts only as it ran last.
 trait Operation: Send {
@@ -33,11 +46,14 @@ trait Operation: Send {
     fn answer(self: Box<Self>);
     /// How much it writes, roughly.
     fn octets(&self) -> usize;
+    /// How soon.
+    fn haste(&self) -> Haste;
 }
 
 struct Call<T, F> {
     work: F,
     octets: usize,
+    haste: Haste,
     result: Result<T, StoreError>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -65,11 +81,16 @@ where
     fn octets(&self) -> usize {
         self.octets
     }
+
+    fn haste(&self) -> Haste {
+        self.haste
+    }
 }
 
 /// Operations that wait for one connection.
 pub struct Queue {
     access: Access,
+    linger: Duration,
     waiting: Mutex<Waiting>,
     arrived: Condvar,
     /// Why the last transaction failed; none, if it was committed.
@@ -93,13 +114,15 @@ pub(crate) enum Waited {
 struct Waiting {
     operations: VecDeque<Box<dyn Operation>>,
     octets: usize,
+    /// Of them, those that are in haste.
+    hasty: usize,
     closed: bool,
 }
 
 impl Queue {
     /// Of operations that need this access.
     pub(crate) fn new(access: Access, watchers: Arc<Watchers>) -> Self {
-        Self { access, waiting: Mutex::default(), arrived: Condvar::new(), trouble: Mutex::default(), watchers }
+        Self { access, linger: LINGER, waiting: Mutex::default(), arrived: Condvar::new(), trouble: Mutex::default(), watchers }
     }
 
     /// What its operations need.
@@ -124,7 +147,7 @@ impl Queue {
     }
 
     /// Puts an operation last.
-    pub(crate) fn push<T, F>(&self, octets: usize, work: F) -> Result<oneshot::Receiver<Result<T, StoreError>>, StoreError>
+    pub(crate) fn push<T, F>(&self, haste: Haste, octets: usize, work: F) -> Result<oneshot::Receiver<Result<T, StoreError>>, StoreError>
     where
         T: Send + 'static,
         F: Fn(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
@@ -139,7 +162,8 @@ impl Queue {
             return Err(StoreError::Unavailable("too much is waiting for it".to_owned()));
         }
         waiting.octets += octets;
-        waiting.operations.push_back(Box::new(Call { work, octets, result, reply }));
+        waiting.hasty += usize::from(haste == Haste::Now);
+        waiting.operations.push_back(Box::new(Call { work, octets, haste, result, reply }));
         drop(waiting);
         self.arrived.notify_one();
         Ok(answer)
@@ -151,16 +175,24 @@ impl Queue {
         self.arrived.notify_all();
     }
 
-    /// Waits until there is something to drain, for as long as this if it is given.
+    /// Waits until there is something to drain, for as long as this if it is given; and then for company, if none of it is in
+    /// haste.
     pub(crate) fn wait(&self, patience: Option<Duration>) -> Waited {
-        let waiting = self.lock();
         let nothing = |waiting: &mut Waiting| waiting.operations.is_empty() && !waiting.closed;
+        let may_linger = |waiting: &mut Waiting| {
+            let count = waiting.operations.len();
+            waiting.hasty == 0 && count > 0 && count < BATCH_OPERATIONS_MAX && !waiting.closed
+        };
+        let waiting = self.lock();
         let waiting = match patience {
             Some(patience) => self.arrived.wait_timeout_while(waiting, patience, nothing).unwrap_or_else(PoisonError::into_inner).0,
             None => self.arrived.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner),
         };
+        let (waiting, _timeout) =
+            self.arrived.wait_timeout_while(waiting, self.linger, may_linger).unwrap_or_else(PoisonError::into_inner);
         match (waiting.operations.is_empty(), waiting.closed) {
             (false, _) => Waited::Arrived,
+            // Or another thread has taken it.
             (true, false) => Waited::InVain,
             (true, true) => Waited::Closed,
         }
@@ -197,7 +229,9 @@ impl Queue {
             if !batch.is_empty() && (batch.len() == BATCH_OPERATIONS_MAX || octets > BATCH_OCTETS_MAX) {
                 break;
             }
-            waiting.octets = waiting.octets.saturating_sub(next.octets());
+            let (size, is_hasty) = (next.octets(), next.haste() == Haste::Now);
+            waiting.octets = waiting.octets.saturating_sub(size);
+            waiting.hasty = waiting.hasty.saturating_sub(usize::from(is_hasty));
             batch.extend(waiting.operations.pop_front());
         }
         batch
@@ -327,5 +361,49 @@ fn once(batch: &mut [Box<dyn Operation>], queue: &Queue, backend: &mut dyn Backe
 fn fail_all(batch: &mut [Box<dyn Operation>], error: &StoreError) {
     for operation in batch {
         operation.fail(error.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{RecvTimeoutError, channel};
+
+    use super::*;
+
+    /// How many operations a thread finds that waits for some, each pushed with such haste, one after the other.
+    fn found(linger: Duration, pushed: &[Haste]) -> Vec<Result<usize, RecvTimeoutError>> {
+        let queue = Queue { linger, ..Queue::new(Access::Write, Arc::default()) };
+        let (found, heard) = channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while queue.wait(None) == Waited::Arrived {
+                    found.send(queue.take_batch().len()).unwrap();
+                }
+            });
+            let after = |haste: &Haste| {
+                let is_expected = *haste == Haste::Now || linger.is_zero();
+                drop(queue.push(*haste, 0, |_tx| Ok(())).unwrap());
+                heard.recv_timeout(if is_expected { Duration::from_mins(1) } else { Duration::from_millis(50) })
+            };
+            let all = pushed.iter().map(after).collect();
+            queue.close();
+            all
+        })
+    }
+
+    #[test]
+    fn what_nobody_waits_for_goes_with_the_next_or_a_moment_later() {
+        let (long, nothing) = (Duration::from_hours(1), Err(RecvTimeoutError::Timeout));
+        assert_eq!(found(long, &[Haste::Now, Haste::WithNext, Haste::WithNext, Haste::Now]), [Ok(1), nothing, nothing, Ok(3)]);
+        assert_eq!(found(Duration::ZERO, &[Haste::WithNext]), [Ok(1)]);
+    }
+
+    #[test]
+    fn what_waits_for_company_is_carried_out_before_the_end() {
+        let queue = Queue { linger: Duration::from_hours(1), ..Queue::new(Access::Write, Arc::default()) };
+        let answer = queue.push(Haste::WithNext, 0, |_tx| Ok(()));
+        queue.close();
+        assert!(answer.is_ok());
+        assert_eq!((queue.wait(None), queue.take_batch().len(), queue.wait(None)), (Waited::Arrived, 1, Waited::Closed));
     }
 }

@@ -12,6 +12,7 @@ use mail::time::Timestamp;
 
 use crate::backend::Tx;
 use crate::content::StoredContent;
+use crate::queue::Haste;
 use crate::report::{Draft, News, Prepared};
 use crate::{Attempt, Result, Settle, Settled, Store, StoreError, TransferRecord, Writer, lease, made, moment, orphans, transfer_row};
 
@@ -54,12 +55,15 @@ impl Store {
         let Some(part) = settles.first().and_then(|settle| settle.id.partition()) else {
             return Ok(settles.iter().map(|_of_another_server| None).collect());
         };
+        // Who gave the notice has had its reply; after a crash it is given again, and known as a repeat.
+        let is_awaited = settles.iter().any(|settle| settle.event != TransferEvent::NoticeAccepted);
+        let haste = if is_awaited { Haste::Now } else { Haste::WithNext };
         let settles = Arc::new(settles);
         let (mut prepared, mut attempts) = (Prepared::Nothing, 0);
         loop {
             let (timers, host, settles, ready) = (self.timers(), self.host(), Arc::clone(&settles), prepared.clone());
             let apply = move |tx: &mut dyn Tx| apply(tx, part, &settles, &ready, &timers, &host);
-            match self.write(part, 0, apply).await? {
+            match self.write_in(haste, part, 0, apply).await? {
                 Applied::Done(settled) => return Ok(settled),
                 Applied::NeedsObject(draft, content) if attempts < PREPARED_MAX => {
                     attempts += 1;

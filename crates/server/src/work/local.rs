@@ -22,9 +22,7 @@ const AT_ONCE: usize = 32;
 /// # Errors
 /// The store's.
 pub async fn notify(node: &Arc<Node>, lease: &Lease, records: Vec<TransferRecord>) -> Result<(), StoreError> {
-    stream::iter(records.into_iter().map(Ok)).try_for_each_concurrent(AT_ONCE, |record| notify_one(node, lease, record)).await?;
-    node.due.raise();
-    Ok(())
+    stream::iter(records.into_iter().map(Ok)).try_for_each_concurrent(AT_ONCE, |record| notify_one(node, lease, record)).await
 }
 
 async fn notify_one(node: &Arc<Node>, lease: &Lease, record: TransferRecord) -> Result<(), StoreError> {
@@ -43,6 +41,8 @@ async fn notify_one(node: &Arc<Node>, lease: &Lease, record: TransferRecord) -> 
     let told = Event::Noted { transfer: record.id.clone(), from: notice.from.clone(), to: notice.to.clone() };
     node.store.record_notices(vec![NewArrival { account: account.id, notice, evidence, decide_at: now, now }]).await?;
     node.events.tell(&told);
+    // It can be decided while the rest is recorded here.
+    node.due.raise();
     settle(node, lease, &record, TransferEvent::NoticeAccepted, "noticed on this server".to_owned()).await?;
     node.events.tell(&Event::NoticeAccepted { transfer: record.id, host: node.settings.hostname.to_string() });
     Ok(())
