@@ -28,13 +28,13 @@ statements! {
     NAMED = "SELECT entry FROM entry WHERE part = ?1 AND account = ?2 AND name = ?3 ORDER BY list";
     PUT = "INSERT INTO entry (part, account, name, list, domain, id, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
            ON CONFLICT (part, account, name, list) DO UPDATE SET id = excluded.id, entry = excluded.entry";
-    PUT_NEW = "INSERT INTO entry (part, account, name, list, domain, id, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
-               ON CONFLICT (part, account, name, list) DO NOTHING";
     DELETE = "DELETE FROM entry WHERE part = ?1 AND account = ?2 AND name = ?3 AND list = ?4";
     WRITE_HISTORY = "INSERT INTO history (part, account, id, at, through, act, undone, undo) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7) \
                      ON CONFLICT (part, account, id) DO NOTHING";
     MANY = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM entry WHERE part = ?1 AND account = ?2 LIMIT ?3) AS few";
-    FORGET_HISTORY = "DELETE FROM history WHERE part = ?1 AND account = ?2 AND at < ?3";
+    IS_THERE = "SELECT id FROM entry WHERE part = ?1 AND account = ?2 AND name = ?3 AND list = ?4";
+    // An id begins with its time, and the rows stand in the order of their ids: those that are kept are not looked at.
+    FORGET_HISTORY = "DELETE FROM history WHERE part = ?1 AND account = ?2 AND id < ?3";
     HISTORY = "SELECT id, at, through, act, undone FROM history WHERE part = ?1 AND account = ?2 ORDER BY at DESC, id DESC";
     CHANGE = "SELECT at, undone, undo FROM history WHERE part = ?1 AND account = ?2 AND id = ?3";
     UNDONE = "UPDATE history SET undone = 1 WHERE part = ?1 AND account = ?2 AND id = ?3";
@@ -313,14 +313,21 @@ pub(crate) fn count(tx: &mut dyn Tx, account: AccountId, decision: &Decision, en
 
 /// The owner wrote there: who had no such entry gets one, and what waits from them is let in.
 pub(crate) fn note_replied_to(tx: &mut dyn Tx, account: AccountId, entries: &[Entry], jitter: Jitter, timers: &Timers) -> Result<()> {
-    let mut room = room_left(tx, account)?;
+    // Counted once, and only if it has to be known.
+    let mut room = None;
     for entry in entries {
-        let lists = vec![entry.list];
-        let undo = Undo::Entries { name: entry.key(), lists, before: Vec::new(), after: vec![entry.id] };
-        if room == 0 || write_entry(tx, PUT_NEW, account, entry)? == 0 {
+        // Nearly always: people write to the same few again and again.
+        if tx.one(IS_THERE, params![Partition::of(account), account, entry.key(), list_name(entry.list)])?.is_some() {
             continue;
         }
-        room -= 1;
+        let left = room.map_or_else(|| room_left(tx, account), Ok)?;
+        if left == 0 {
+            break;
+        }
+        room = Some(left - 1);
+        put(tx, account, entry)?;
+        let lists = vec![entry.list];
+        let undo = Undo::Entries { name: entry.key(), lists, before: Vec::new(), after: vec![entry.id] };
         let text = format!("{} {}", list_name(entry.list), entry.who);
         write_history(tx, account, entry.id, (entry.made, &entry.through, &text), &undo)?;
         redecide_first(tx, account, &scope_of((entry.list, &entry.who)), (entry.made, jitter), timers)?;
@@ -336,13 +343,9 @@ fn room_left(tx: &mut dyn Tx, account: AccountId) -> Result<u32> {
 }
 
 fn put(tx: &mut dyn Tx, account: AccountId, entry: &Entry) -> Result<()> {
-    write_entry(tx, PUT, account, entry).map(drop)
-}
-
-fn write_entry(tx: &mut dyn Tx, sql: crate::backend::Sql, account: AccountId, entry: &Entry) -> Result<u64> {
     let domain = domain_of(entry);
     let (name, json) = (entry.key(), codec::to_json(entry)?);
-    tx.execute(sql, params![Partition::of(account), account, name, list_name(entry.list), domain, entry.id, json])
+    tx.execute(PUT, params![Partition::of(account), account, name, list_name(entry.list), domain, entry.id, json]).map(drop)
 }
 
 /// The domain of the address that an entry speaks of; nothing if it speaks of more.
@@ -432,7 +435,7 @@ fn key_on(list: EntryList, who: &Who) -> String {
 fn write_history(tx: &mut dyn Tx, account: AccountId, id: EntryId, entry: (Timestamp, &str, &str), undo: &Undo) -> Result<()> {
     let (at, through, text) = entry;
     let undo = codec::to_json(undo)?;
-    tx.execute(FORGET_HISTORY, params![Partition::of(account), account, at - HISTORY_KEPT])?;
+    tx.execute(FORGET_HISTORY, params![Partition::of(account), account, EntryId::new(at - HISTORY_KEPT, [0; 10])])?;
     tx.touch(account);
     tx.execute(WRITE_HISTORY, params![Partition::of(account), account, id, at, through, text, undo]).map(drop)
 }

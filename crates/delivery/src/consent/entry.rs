@@ -50,13 +50,17 @@ pub struct Entry {
     /// Whom it speaks of.
     pub who: Who,
     /// Until when it counts; for ever if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// How many more messages it lets in; any number if none. Counted when a message is stored, never by a notice.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub remaining: Option<u32>,
     /// The REF an expected message must carry, if the entry names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
     /// For lists and site addresses: the authenticated domain that the entry is bound to, once it is. An entry
     /// is bound when a message it let in was stored, never by a notice.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub list_domain: Option<Domain>,
     /// When it was made.
     pub made: Timestamp,
@@ -65,6 +69,7 @@ pub struct Entry {
     /// Why, in the owner's or the program's words.
     pub reason: String,
     /// What proof the sender had when it was made, if they had written: `ip`, `tls`, `assert`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub proof: Option<String>,
 }
 

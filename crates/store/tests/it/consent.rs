@@ -62,6 +62,22 @@ on_both_engines! {
         assert!(!it.store.undo_consent(bob, history[1].id, it.now()).await.unwrap());
     }
 
+    async fn changes_are_remembered_for_a_year(it: &mut Fixture) {
+        let bob = it.account("bob@b.test", Screening::On).await;
+        let texts = async |it: &Fixture| {
+            let history = it.store.consent_history(bob).await.unwrap();
+            history.into_iter().map(|item| item.text).collect::<Vec<_>>()
+        };
+        it.add(bob, EntryList::Allow, "alice@a.test").await;
+        it.wait(Duration::from_hours(200 * 24));
+        it.add(bob, EntryList::Allow, "carol@a.test").await;
+        assert_eq!(texts(it).await, ["allow carol@a.test", "allow alice@a.test"]);
+        it.wait(Duration::from_hours(166 * 24));
+        it.add(bob, EntryList::Allow, "dave@a.test").await;
+        assert_eq!(texts(it).await, ["allow dave@a.test", "allow carol@a.test"]);
+        assert_eq!(it.store.entries(bob, EntryList::Allow).await.unwrap().len(), 3);
+    }
+
     async fn an_expected_entry_lets_in_so_many_stored_messages(it: &mut Fixture) {
         let bob = it.account("bob@b.test", Screening::On).await;
         let mut entry = it.entry(EntryList::Expected, "@shop.test");
