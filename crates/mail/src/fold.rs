@@ -43,14 +43,12 @@ pub fn push(text: &str, out: &mut String, octets_max: usize) -> bool {
         let ascii = if ascii < rest.len() { ascii.saturating_sub(1) } else { ascii };
         if ascii > room {
             let (front, _) = rest.split_at_checked(room).unwrap_or((rest, ""));
-            front.chars().for_each(|character| put(character.to_ascii_lowercase(), out, &mut after_space));
+            put_ascii(front, out, &mut after_space);
             rest = rest.get(room..).unwrap_or_default();
             continue;
         }
         let (plain, behind) = rest.split_at_checked(ascii).unwrap_or((rest, ""));
-        for character in plain.chars() {
-            put(character.to_ascii_lowercase(), out, &mut after_space);
-        }
+        put_ascii(plain, out, &mut after_space);
         let other = behind.char_indices().skip(1).find(|(_, character)| character.is_ascii()).map_or(behind.len(), |(at, _)| at);
         let (special, tail) = behind.split_at_checked(other).unwrap_or((behind, ""));
         for character in special.nfkd() {
@@ -66,6 +64,35 @@ pub fn push(text: &str, out: &mut String, octets_max: usize) -> bool {
         rest = tail;
     }
     true
+}
+
+/// Takes pieces that only change their case together: nearly all of a text is in such pieces, about a line long.
+fn put_ascii(text: &str, out: &mut String, after_space: &mut bool) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let mut spaced = *after_space;
+        let stays = |octet: u8| {
+            let is_space = octet == b' ';
+            let stays = octet.is_ascii_graphic() || is_space && !spaced;
+            spaced = is_space;
+            stays
+        };
+        let length = rest.bytes().map(stays).position(|stays| !stays).unwrap_or(rest.len());
+        let (piece, behind) = rest.split_at_checked(length).unwrap_or((rest, ""));
+        if !piece.is_empty() {
+            let from = out.len();
+            out.push_str(piece);
+            if let Some(piece) = out.get_mut(from..) {
+                piece.make_ascii_lowercase();
+            }
+            *after_space = piece.ends_with(' ');
+        }
+        let mut others = behind.chars();
+        if let Some(other) = others.next() {
+            put(other, out, after_space);
+        }
+        rest = others.as_str();
+    }
 }
 
 fn put(character: char, out: &mut String, after_space: &mut bool) {
@@ -123,6 +150,18 @@ mod tests {
         fn a_folded_text_is_folded(text in "[aAeß\u{301}\u{327}Σς \u{a0}\n한éﬁ中]{0,30}") {
             let once = fold(&text);
             proptest::prop_assert_eq!(fold(&once), once);
+        }
+
+        #[test]
+        fn ascii_is_folded_character_by_character(text in "[ -~\r\n\t\u{0}\u{1f}\u{7f}]{0,60}") {
+            let mut folded = String::new();
+            for octet in text.bytes().filter(|octet| !octet.is_ascii_control() || matches!(octet, b'\t'..=b'\r')) {
+                let is_space = octet.is_ascii_whitespace();
+                if !is_space || !folded.ends_with(' ') {
+                    folded.push(if is_space { ' ' } else { char::from(octet.to_ascii_lowercase()) });
+                }
+            }
+            proptest::prop_assert_eq!(fold(&text), folded);
         }
 
         #[test]

@@ -77,7 +77,11 @@ pub struct PackedOutline {
 impl Outline {
     /// Reads a message.
     pub fn read(message: &[u8]) -> Self {
-        let structure = Part::read(message);
+        Self::of(message, Part::read(message))
+    }
+
+    /// Of a message whose structure was read.
+    pub fn of(message: &[u8], structure: Part) -> Self {
         let section = HeaderSection::read(message.get(structure.header.clone()).unwrap_or_default());
         let mut fields = Vec::new();
         for field in section.fields() {

@@ -43,10 +43,15 @@ impl Needle {
 impl Searchable {
     /// Reads a message, up to so many octets of text in its body.
     pub fn read(message: &[u8], body_octets_max: usize) -> Self {
+        Self::of(message, &Part::read(message), body_octets_max)
+    }
+
+    /// The same of a message whose structure was read.
+    pub fn of(message: &[u8], structure: &Part, body_octets_max: usize) -> Self {
         let header = HeaderSection::read(message);
         let mut read = Self { head: "\n".to_owned(), body: String::new(), is_whole: true };
         read.is_whole = push_fields(&header, &mut read.head, HEAD_OCTETS_MAX);
-        let whole = push_body(message, &Part::read(message), &mut read.body, body_octets_max);
+        let whole = push_body(message, structure, &mut read.body, body_octets_max);
         read.is_whole &= whole;
         read
     }

@@ -26,9 +26,12 @@ pub use status::IndexStatus;
 /// Octets of a body's text that are kept: with its head, a row stays below a megabyte.
 pub const BODY_OCTETS_MAX: usize = 448 * 1024;
 
-/// The segment of what is in none yet (statements of ours name it), and of what is never in one.
-const LOOSE: i64 = 0;
+/// The segment of what is in none yet (statements of ours name it), of what is never in one, and the first that there is.
+/// SQLite keeps a number in as few octets as it needs, and writes a row anew when it becomes longer: as all of these take
+/// two, a text stays where it is when it comes into a segment, or out of one.
+const LOOSE: i64 = -1000;
 const NEVER: i64 = -1;
+const FIRST: i64 = 1000;
 
 statements! {
     SEGMENT_OF = "SELECT segment FROM search_text WHERE part = ?1 AND account = ?2 AND mail = ?3";
@@ -53,6 +56,21 @@ pub struct Indexed {
     pub text: Searchable,
     /// What lists of messages show of it, if all of it was read.
     pub outline: Option<PackedOutline>,
+    /// Whether a segment may have it.
+    is_common: bool,
+}
+
+impl Indexed {
+    /// Of a mail that was read. Not for a transaction: a long text takes a while.
+    pub fn new(mail: MailId, summary: Summary, text: Searchable, outline: Option<PackedOutline>) -> Self {
+        let has_few = |max: usize| {
+            // A text has fewer grams than octets: those of most need not be counted.
+            text.head.len() + text.body.len() <= max || grams::of_message(&text.head, &text.body).len() <= max
+        };
+        // What is not whole has to be read again anyway, whatever a segment would say of the part of it that is kept.
+        let is_common = text.is_whole && has_few(segment::GRAMS_MAX);
+        Self { mail, summary, text, outline, is_common }
+    }
 }
 
 /// A mail is deleted: so is what is kept of it here.
@@ -62,7 +80,7 @@ pub(crate) fn forget(tx: &mut dyn Tx, account: AccountId, mail: MailId) -> Resul
     let segment = tx.one(SEGMENT_OF, params![part, account, mail])?.map(|mut row| row.int()).transpose()?;
     if let Some(segment) = segment {
         tx.execute(FORGET_TEXT, params![part, account, mail])?;
-        if segment > LOOSE {
+        if segment > 0 {
             tx.execute(ONE_LESS, params![part, account, segment])?;
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mail::message::HeaderSection;
 use mail::outline::Outline;
 use mail::searchable::Searchable;
+use mail::structure::Part;
 use mail::summary::Summary;
 use store::content::ContentReader;
 use store::search_index::{BODY_OCTETS_MAX, Behind, Indexed};
@@ -60,18 +61,15 @@ async fn catch_up(node: &Arc<Node>, lease: &Lease, mailbox: &Behind) -> Result<(
         let mut kept: Vec<Indexed> = Vec::new();
         let mut octets = 0;
         for mail in node.store.mails(mailbox.account, mails).await? {
-            let Some(indexed) = read(node, mail).await? else { continue };
+            let Some(indexed) = read(node, mail).await? else { return Ok(()) };
             octets += indexed.text.head.len() + indexed.text.body.len();
             kept.push(indexed);
             if octets >= OCTETS_AT_ONCE {
-                node.store.index(lease, mailbox.account, std::mem::take(&mut kept)).await?;
+                node.store.index(lease, mailbox.account, std::mem::take(&mut kept), None).await?;
                 octets = 0;
             }
         }
-        if !kept.is_empty() {
-            node.store.index(lease, mailbox.account, kept).await?;
-        }
-        node.store.index_caught_up(lease, mailbox, up_to).await?;
+        node.store.index(lease, mailbox.account, kept, Some((mailbox.mailbox, up_to))).await?;
         if is_last {
             return Ok(());
         }
@@ -97,12 +95,13 @@ async fn read(node: &Node, stored: StoredMail) -> Result<Option<Indexed>, StoreE
     };
     let (done, read) = oneshot::channel();
     let look = move || {
-        let mut text = Searchable::read(&octets, BODY_OCTETS_MAX);
+        let structure = Part::read(&octets);
+        let mut text = Searchable::of(&octets, &structure, BODY_OCTETS_MAX);
         text.is_whole &= is_all;
         let summary = Summary::read(&HeaderSection::read(&octets));
-        let outline = is_all.then(|| fetch::packed(&Outline::read(&octets)));
+        let outline = is_all.then(|| fetch::packed(&Outline::of(&octets, structure)));
         // Nobody waits any more if the node has stopped.
-        drop(done.send(Indexed { mail, summary, text, outline }));
+        drop(done.send(Indexed::new(mail, summary, text, outline)));
     };
     node.world.compute(Box::new(look)).await;
     Ok(read.await.ok())

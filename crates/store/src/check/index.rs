@@ -45,7 +45,7 @@ statements! {
     DROP_SUMMARIES = concat!("DELETE FROM summary WHERE ", no_mail!("summary"));
     DROP_GRAMS = concat!("DELETE FROM search_gram WHERE ", no_segment!("search_gram"));
     /// As when an index is deleted half way: they wait for a segment again.
-    LOOSEN = concat!("UPDATE search_text SET segment = 0 WHERE segment > 0 AND ", no_segment!("search_text"));
+    LOOSEN = concat!("UPDATE search_text SET segment = -1000 WHERE segment > 0 AND ", no_segment!("search_text"));
     COUNT_SEGMENTS = "UPDATE search_segment SET messages = (SELECT COUNT(*) FROM search_text t WHERE t.part = search_segment.part \
                       AND t.account = search_segment.account AND t.segment = search_segment.segment)";
 }

@@ -2,8 +2,9 @@
 
 use mail::id::{AccountId, MailId, MailboxId, Partition};
 
-use super::{Indexed, LOOSE, NEVER, grams, segment};
+use super::{Indexed, LOOSE, NEVER};
 use crate::backend::Tx;
+use crate::queue::Haste;
 use crate::{Lease, Result, Store, lease, outline, params, statements};
 
 statements! {
@@ -78,38 +79,35 @@ impl Store {
         self.read(list).await
     }
 
-    /// Keeps what was read of these messages of an account. Those that are gone meanwhile are not kept.
+    /// Keeps what was read of these messages of an account. Those that are gone meanwhile are not kept. With the UID up to
+    /// which all of a mailbox is in the index then, if these are the last of them.
     ///
     /// # Errors
     /// The store is not available, or the lease is lost.
-    pub async fn index(&self, lease: &Lease, account: AccountId, messages: Vec<Indexed>) -> Result<()> {
+    pub async fn index(
+        &self,
+        lease: &Lease,
+        account: AccountId,
+        messages: Vec<Indexed>,
+        caught_up: Option<(MailboxId, u32)>,
+    ) -> Result<()> {
         let (lease, part) = (lease.clone(), Partition::of(account));
         let outline = |message: &Indexed| message.outline.as_ref().map_or(0, mail::outline::PackedOutline::octets);
         let octets = messages.iter().map(|message| message.text.head.len() + message.text.body.len() + outline(message)).sum();
         let keep = move |tx: &mut dyn Tx| {
             lease::require(tx, part, &lease)?;
-            messages.iter().try_for_each(|message| keep(tx, account, message))
+            messages.iter().try_for_each(|message| keep(tx, account, message))?;
+            match caught_up {
+                Some((mailbox, uid)) => tx.execute(CAUGHT_UP, params![part, account, mailbox, uid]).map(drop),
+                None => Ok(()),
+            }
         };
-        self.write(part, octets, keep).await
-    }
-
-    /// All messages of a mailbox up to this UID are in the index.
-    ///
-    /// # Errors
-    /// The store is not available, or the lease is lost.
-    pub async fn index_caught_up(&self, lease: &Lease, behind: &Behind, uid: u32) -> Result<()> {
-        let (lease, part) = (lease.clone(), Partition::of(behind.account));
-        let Behind { account, mailbox, .. } = *behind;
-        let note = move |tx: &mut dyn Tx| {
-            lease::require(tx, part, &lease)?;
-            tx.execute(CAUGHT_UP, params![part, account, mailbox, uid]).map(drop)
-        };
-        self.write(part, 0, note).await
+        self.write_in(Haste::WithNext, part, octets, keep).await
     }
 }
 
 fn keep(tx: &mut dyn Tx, account: AccountId, message: &Indexed) -> Result<()> {
-    let Indexed { mail, summary, text, outline } = message;
+    let Indexed { mail, summary, text, outline, is_common } = message;
     let part = Partition::of(account);
     if tx.one(IS_THERE, params![part, account, *mail])?.is_none() {
         return Ok(());
@@ -117,9 +115,7 @@ fn keep(tx: &mut dyn Tx, account: AccountId, message: &Indexed) -> Result<()> {
     if let Some(outline) = outline {
         outline::keep_one(tx, account, *mail, outline)?;
     }
-    // What is not whole has to be read again anyway, whatever a segment would say of the part of it that is kept.
-    let is_common = text.is_whole && grams::of_message(&text.head, &text.body).len() <= segment::GRAMS_MAX;
-    let segment = if is_common { LOOSE } else { NEVER };
+    let segment = if *is_common { LOOSE } else { NEVER };
     let octets = text.head.len() + text.body.len();
     tx.execute(KEEP_TEXT, params![part, account, *mail, segment, text.is_whole, octets, &text.head, &text.body])?;
     let values = params![

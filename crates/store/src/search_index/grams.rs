@@ -12,6 +12,9 @@ const WIDE_FROM: char = '\u{2e80}';
 /// Grams of what is looked for that are looked up: more rule out little more.
 const LOOKED_UP_MAX: usize = 8;
 
+/// Places of [`Seen`], at most.
+const SEEN_MAX: usize = 1 << 14;
+
 /// Where in a message a text stands. A text that is found stands in one of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -30,14 +33,19 @@ pub(crate) fn of_message(head: &str, body: &str) -> Vec<u32> {
 
 /// The grams of a text, in order, each once.
 pub(crate) fn of(text: &str, side: Side) -> Vec<u32> {
-    let mut grams = Vec::with_capacity(text.len().min(1 << 16));
+    let (mut grams, mut seen) = (Vec::new(), Seen::for_octets(text.len()));
+    let mut add = |gram: u32| {
+        if seen.is_new(gram) {
+            grams.push(gram);
+        }
+    };
     let (mut first, mut second) = ('\n', '\n');
     for third in text.chars() {
         if second != '\n' && third != '\n' {
             if second >= WIDE_FROM || third >= WIDE_FROM {
-                grams.push(number(second, third, '\0', side));
+                add(number(second, third, '\0', side));
             } else if first != '\n' && first < WIDE_FROM {
-                grams.push(number(first, second, third, side));
+                add(number(first, second, third, side));
             }
         }
         (first, second) = (second, third);
@@ -45,6 +53,24 @@ pub(crate) fn of(text: &str, side: Side) -> Vec<u32> {
     grams.sort_unstable();
     grams.dedup();
     grams
+}
+
+/// What came of late: a text has each of its grams several times, and sorting them all takes longer than all else. What has
+/// the place of another may come twice.
+struct Seen(Vec<u32>);
+
+impl Seen {
+    fn for_octets(octets: usize) -> Self {
+        // No gram has this number.
+        Self(vec![u32::MAX; octets.next_power_of_two().min(SEEN_MAX)])
+    }
+
+    fn is_new(&mut self, gram: u32) -> bool {
+        let places = self.0.len();
+        // The places are a power of two.
+        let place = usize::try_from(gram).unwrap_or_default() & (places - 1);
+        self.0.get_mut(place).is_none_or(|there| std::mem::replace(there, gram) != gram)
+    }
 }
 
 /// Some of the grams of what is looked for, from all over it; none if it is too short to have one.
@@ -75,6 +101,14 @@ fn number(first: char, second: char, third: char, side: Side) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_has_each_gram_once() {
+        let text: String = (0..60_000_u32).map(|number| format!("{} {number:x} ", number % 97)).collect();
+        let letters: Vec<char> = text.chars().collect();
+        let all: std::collections::BTreeSet<u32> = letters.windows(3).map(|three| number(three[0], three[1], three[2], Side::Body)).collect();
+        assert_eq!(of(&text, Side::Body), all.into_iter().collect::<Vec<_>>());
+    }
 
     #[test]
     fn a_text_has_the_grams_of_what_it_contains() {

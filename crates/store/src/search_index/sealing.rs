@@ -4,7 +4,7 @@
 use mail::id::{AccountId, MailId, Partition};
 
 use super::segment::{MESSAGES_MAX, SegmentWriter};
-use super::{grams, looking};
+use super::{FIRST, grams, looking};
 use crate::backend::Tx;
 use crate::{Lease, Result, Store, lease, params, statements};
 
@@ -16,8 +16,8 @@ const PAGE: usize = 100;
 const FORM: i64 = 1;
 
 statements! {
-    WAITING = "SELECT COUNT(*), CAST(COALESCE(SUM(octets), 0) AS BIGINT) FROM search_text WHERE part = ?1 AND account = ?2 AND segment = 0";
-    LOOSE_TEXTS = "SELECT mail, head, body FROM search_text WHERE part = ?1 AND account = ?2 AND segment = 0 AND mail > ?3 ORDER BY mail LIMIT ?4";
+    WAITING = "SELECT COUNT(*), CAST(COALESCE(SUM(octets), 0) AS BIGINT) FROM search_text WHERE part = ?1 AND account = ?2 AND segment = -1000";
+    LOOSE_TEXTS = "SELECT mail, head, body FROM search_text WHERE part = ?1 AND account = ?2 AND segment = -1000 AND mail > ?3 ORDER BY mail LIMIT ?4";
     LAST = "SELECT COALESCE(MAX(segment), 0) FROM search_segment WHERE part = ?1 AND account = ?2";
     ADD = "INSERT INTO search_segment (part, account, segment, messages, built, mails, form) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     ADD_SHARD = "INSERT INTO search_gram (part, account, segment, shard, postings) VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -25,7 +25,7 @@ statements! {
     THIN = "SELECT g.account, g.segment FROM search_segment g JOIN lease l ON l.part = g.part \
             WHERE CASE WHEN g.messages * 2 < g.built OR g.form < 1 THEN 1 ELSE 0 END = 1 AND l.owner = ?1 AND l.epoch <= ?2 LIMIT 1";
     MAILS = "SELECT mails FROM search_segment WHERE part = ?1 AND account = ?2 AND segment = ?3";
-    FREE = "UPDATE search_text SET segment = 0 WHERE part = ?1 AND account = ?2 AND mail = ?3 AND segment = ?4";
+    FREE = "UPDATE search_text SET segment = -1000 WHERE part = ?1 AND account = ?2 AND mail = ?3 AND segment = ?4";
     DROP_SHARDS = "DELETE FROM search_gram WHERE part = ?1 AND account = ?2 AND segment = ?3";
     DROP = "DELETE FROM search_segment WHERE part = ?1 AND account = ?2 AND segment = ?3";
 }
@@ -75,7 +75,8 @@ impl Store {
         let octets = shards.values().map(Vec::len).sum();
         let add = move |tx: &mut dyn Tx| {
             lease::require(tx, part, &lease)?;
-            let segment = tx.one(LAST, params![part, account])?.map_or(Ok(0), |mut row| row.int())? + 1;
+            let last = tx.one(LAST, params![part, account])?.map_or(Ok(0), |mut row| row.int())?;
+            let segment = FIRST.max(last + 1);
             let mut here = 0_u64;
             for mail in &mails {
                 // One that was deleted meanwhile is a place that nobody asks about.

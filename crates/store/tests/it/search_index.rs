@@ -77,14 +77,13 @@ async fn fill(it: &Fixture) -> usize {
                 rest.each(|piece| octets.extend_from_slice(piece)).await.unwrap();
                 let (text, summary) = (Searchable::read(&octets, BODY_OCTETS_MAX), Summary::read(&HeaderSection::read(&octets)));
                 let outline = Some(Outline::read(&octets).pack());
-                indexed.push(Indexed { mail: stored.row.id, summary, text, outline });
+                indexed.push(Indexed::new(stored.row.id, summary, text, outline));
             }
             read += indexed.len();
-            it.store.index(&lease, behind.account, indexed).await.unwrap();
-            it.store.index_caught_up(&lease, &behind, last.uid).await.unwrap();
+            it.store.index(&lease, behind.account, indexed, Some((behind.mailbox, last.uid))).await.unwrap();
             behind.seen_uid = last.uid;
         }
-        it.store.index_caught_up(&lease, &behind, behind.last_uid).await.unwrap();
+        it.store.index(&lease, behind.account, Vec::new(), Some((behind.mailbox, behind.last_uid))).await.unwrap();
         while it.store.index_seal(&lease, behind.account).await.unwrap() {}
     }
     read
@@ -262,8 +261,8 @@ on_both_engines! {
         let behind = it.store.index_behind(&lease, 10).await.unwrap().remove(0);
         it.store.release(&lease).await.unwrap();
         let lost = store::StoreError::LeaseLost;
-        assert_eq!(it.store.index_caught_up(&lease, &behind, 1).await, Err(lost.clone()));
-        assert_eq!(it.store.index(&lease, alice, Vec::new()).await, Err(lost));
+        assert_eq!(it.store.index(&lease, alice, Vec::new(), Some((behind.mailbox, 1))).await, Err(lost.clone()));
+        assert_eq!(it.store.index(&lease, alice, Vec::new(), None).await, Err(lost));
         assert_eq!(it.store.index_behind(&lease, 10).await.unwrap(), []);
     }
 }
