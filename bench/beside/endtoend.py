@@ -154,12 +154,12 @@ class Town:
     def load(self, servers, hand_in, wait):
         """Runs it; returns what was taken, the seconds until all was stored, and what both servers used until they were at rest."""
         with Peak(*(server.meter for server in servers)) as peak:
-            before = [(server.meter.settled(), StoreThreads(server)) for server in servers]
+            before = [(server.used(), StoreThreads(server)) for server in servers]
             begun = time.monotonic()
             taken = hand_in()
             wait(taken)
             seconds = time.monotonic() - begun
-            used = [server.meter.settled() - cpu for server, (cpu, _) in zip(servers, before)]
+            used = [server.used() - cpu for server, (cpu, _) in zip(servers, before)]
         columns = {"cpu_ms_per_message": sum(used) / len(taken) * 1e3, "peak_mib": peak.octets / 2**20}
         for which, cpu, (_, store) in zip(("first", "second"), used, before):
             columns |= {f"cpu_ms_{which}": cpu / len(taken) * 1e3, f"store_share_{which}": store.share(cpu)}

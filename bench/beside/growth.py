@@ -16,14 +16,14 @@ def measure(options, folder, dns, rows):
     """Fills, measures, fills further: 10^3, 10^4 ... waiting messages, as many notices, ten times as many allow entries."""
     with Town(folder, dns) as town:
         a, b = nodes = town.pair.nodes()
-        there = 0
+        there, entries = 0, 0
         for exponent in range(3, options.most + 1):
             count = 10**exponent
-            added = count - there
-            seconds = fill(folder, (a, ["--waiting", added]), (b, ["--arrivals", added, "--entries", added * 10]))
-            there = count
+            added, added_entries = count - there, min(count * 10, options.entries) - entries
+            seconds = fill(folder, (a, ["--waiting", added]), (b, ["--arrivals", added, "--entries", added_entries]))
+            there, entries = count, entries + added_entries
             row = str(count)
-            rows.add(row, filled_s=seconds, origin_mib=size(a) / 2**20, destination_mib=size(b) / 2**20)
+            rows.add(row, entries=entries, filled_s=seconds, origin_mib=size(a) / 2**20, destination_mib=size(b) / 2**20)
             for name, node in (("origin", a), ("destination", b)):
                 begun = time.monotonic()
                 node.begin()

@@ -192,10 +192,11 @@ class Page:
             "`allow list` of one mailbox, s": "allowed_s",
         }
         lines = [GROWTH, "", f"| messages that wait | {' | '.join(f'{int(size):,}' for size in sizes)} |", "|---" * (len(sizes) + 1) + "|"]
-        lines.append(f"| allow entries | {' | '.join(f'{int(size) * 10:,}' for size in sizes)} |")
+        entries = [self.median("growth", size, "entries") for size in sizes]
+        lines.append(f"| allow entries | {' | '.join(f'{int(count):,}' for count in entries)} |")
         for words, column in columns.items():
             lines.append(f"| {words} | {' | '.join(self.cell('growth', size, column) for size in sizes)} |")
-        return "\n".join(lines) + ("\n\n" + NOT_LARGEST if int(sizes[-1]) < 10**6 else "")
+        return "\n".join(lines) + ("\n\n" + NOT_LARGEST if max(entries) < 10**7 else "")
 
     def mailboxes(self):
         """By IMAP."""

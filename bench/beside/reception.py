@@ -83,12 +83,12 @@ def one_round(rows, name, server, source, messages, keep_open, sessions=32):
     before = server.delivered()
     server.sent = getattr(server, "sent", 0) + messages
     with Peak(server.meter) as peak:
-        cpu, store, begun = server.meter.settled(), StoreThreads(server), time.monotonic()
+        cpu, store, begun = server.used(), StoreThreads(server), time.monotonic()
         send(server, source, messages, keep_open, sessions)
         accepted = time.monotonic() - begun
         wait_delivered(server, before + messages)
         stored = time.monotonic() - begun
-        used = server.meter.settled() - cpu
+        used = server.used() - cpu
     rows.add(
         name,
         accepted_per_second=messages / accepted,
@@ -135,6 +135,7 @@ def count(rows, name, folder, dns, messages):
             start(server, source)
             before = counted.octets()
             push(server, source, messages)
+            server.used()
             server.end()
             rows.add(name, octets_per_octet=(counted.octets() - before) / messages / OCTETS)
             if source is not server:
@@ -147,6 +148,7 @@ def count(rows, name, folder, dns, messages):
         server.begin(*syncing(output, regains_rights=server.regains_rights))
         before = sum(syncs(output).values())
         push(server, source, messages)
+        server.used()
         rows.add(name, syncs_per_message=(sum(syncs(output).values()) - before) / messages)
         for one in {server, source}:
             one.end()
