@@ -188,8 +188,7 @@ impl Queue {
             Some(patience) => self.arrived.wait_timeout_while(waiting, patience, nothing).unwrap_or_else(PoisonError::into_inner).0,
             None => self.arrived.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner),
         };
-        let (waiting, _timeout) =
-            self.arrived.wait_timeout_while(waiting, self.linger, may_linger).unwrap_or_else(PoisonError::into_inner);
+        let (waiting, _timeout) = self.arrived.wait_timeout_while(waiting, self.linger, may_linger).unwrap_or_else(PoisonError::into_inner);
         match (waiting.operations.is_empty(), waiting.closed) {
             (false, _) => Waited::Arrived,
             // Or another thread has taken it.
