@@ -1,9 +1,13 @@
 """Several clients in one mailbox, each saying what comes to its mind: nothing that one is told contradicts what any was told before.
 
-The idea is that of Dovecot's imaptest; every run has a seed.
+The idea is that of Dovecot's imaptest; every run has a seed. What never changes of a message (size, dates, envelope, structure,
+octets) is one for all clients, as are its flags at one modification sequence; keywords are told of before they are used; a message is
+recent to one session only; and from time to time all are at rest, and must know the same.
 """
 
+import calendar
 import collections
+import hashlib
 import os
 import random
 import re
@@ -18,9 +22,18 @@ from imap import OnTwoway
 CASES = Cases("IMAP stress")
 
 CLIENTS, SECONDS, SECONDS_LONG = 6, 8, 300
+# How often all are at rest, and are compared.
+ROUNDS, ROUNDS_LONG = 3, 30
 FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Draft", "$one", "$two")
 EXISTS = re.compile(rb"^\* (\d+) EXISTS$")
 FETCH = re.compile(rb"^\* (\d+) FETCH \((.*)$", re.DOTALL)
+KEYWORDS = re.compile(rb"^\* FLAGS \(([^)]*)\)$")
+# What FETCH is asked for; of the second and third, nothing ever changes.
+ITEMS = (
+    "(UID FLAGS MODSEQ BODY.PEEK[HEADER.FIELDS (DATE MESSAGE-ID)])",
+    "(UID INTERNALDATE RFC822.SIZE ENVELOPE)",
+    "(UID RFC822.SIZE BODYSTRUCTURE BODY.PEEK[])",
+)
 
 
 class Common:
@@ -31,8 +44,13 @@ class Common:
         self.seed = seed
         self.lock = threading.Lock()
         self.identities = {}
+        self.facts = {}
+        self.recent = {}
+        self.sessions = 0
         self.appended = {}
         self.gone = set()
+        # Those that no message could be made of, because they were gone.
+        self.refused = set()
         self.letters = 0
         self.failures = []
         self.counts = {}
@@ -42,6 +60,24 @@ class Common:
         with self.lock:
             known = self.identities.setdefault(uid, identity)
             assert known == identity, f"UID {uid} was {known} and is {identity}"
+
+    def is_fact(self, uid, name, value):
+        """What somebody was told of a message that can't change: nobody is told anything else."""
+        with self.lock:
+            known = self.facts.setdefault((uid, name), value)
+            assert known == value, f"UID {uid}: {name} was {known!r:.300} and is {value!r:.300}"
+
+    def is_recent(self, uid, session):
+        """RFC 3501 section 2.3.2: a message is recent to one session."""
+        with self.lock:
+            known = self.recent.setdefault(uid, session)
+            assert known == session, f"UID {uid} is recent to session {session}, and was to session {known}"
+
+    def next_session(self):
+        """A number for a session."""
+        with self.lock:
+            self.sessions += 1
+            return self.sessions
 
     def next_letter(self):
         """A number that nobody has had."""
@@ -77,6 +113,8 @@ class Client:
         self.chance = random.Random(f"{common.seed}.{number}")
         self.has_qresync = number % 2 == 1
         self.session = None
+        self.session_number = 0
+        self.keywords = frozenset()
         self.validity = None
         self.modseq_seen = 0
         # What was said last.
@@ -84,7 +122,7 @@ class Client:
 
     def open(self, again=""):
         """A new session, with the mailbox selected."""
-        self.session = self.common.place.session()
+        self.session, self.session_number = self.common.place.session(), self.common.next_session()
         self.session.must("ENABLE QRESYNC" if self.has_qresync else "ENABLE CONDSTORE")
         if not again:
             self.messages = []
@@ -93,6 +131,9 @@ class Client:
         assert reply.status == "OK", reply
         # The first tells what was there; another may tell already what came since.
         first = next(at for at, line in enumerate(reply.data) if EXISTS.match(line))
+        for line in reply.data[:first]:
+            if found := KEYWORDS.match(line):
+                self.keywords = words(found[1])
         exists = int(EXISTS.match(reply.data[first])[1])
         if again:
             self.resynchronise(reply, exists)
@@ -147,8 +188,12 @@ class Client:
             for uid in numbers(found[1]):
                 self.common.expunged(uid)
                 self.vanish(uid)
+        elif found := KEYWORDS.match(line):
+            self.keywords = words(found[1])
+        elif found := re.match(rb"^\* (\d+) RECENT$", line):
+            assert int(found[1]) <= len(self.messages), f"{line!r} while {len(self.messages)} are known"
         elif found := FETCH.match(line):
-            self.take_fetch(self.at(int(found[1])), int(found[1]), found[2])
+            self.take_fetch(self.at(int(found[1])), int(found[1]), Told(found[2]))
 
     def vanish(self, uid):
         """One that is known by its UID; or one of those of which only that they are there."""
@@ -164,22 +209,36 @@ class Client:
         assert 1 <= number <= len(self.messages), f"message {number} of {len(self.messages)}"
         return self.messages[number - 1]
 
-    def take_fetch(self, message, number, items):
+    def take_fetch(self, message, number, told):
         """What was told of one message."""
-        if uid := re.search(rb"\bUID (\d+)", items):
+        if uid := re.search(rb"\bUID (\d+)", told.plain):
             uid = int(uid[1])
             assert message.uid in (None, uid), f"message {number} had UID {message.uid} and has {uid}"
             message.uid = uid
             known = [(at, other.uid) for at, other in enumerate(self.messages, 1) if other.uid]
             assert all(left[1] < right[1] for left, right in zip(known, known[1:])), f"UIDs do not ascend: {known}"
-        if flags := re.search(rb"FLAGS \(([^)]*)\)", items):
-            message.flags = frozenset(flags[1].decode().lower().split()) - {"\\recent"}
-        if modseq := re.search(rb"MODSEQ \((\d+)\)", items):
+        modseq = re.search(rb"MODSEQ \((\d+)\)", told.plain)
+        if modseq:
             assert int(modseq[1]) >= message.modseq, f"MODSEQ of UID {message.uid} went from {message.modseq} to {int(modseq[1])}"
             message.modseq = int(modseq[1])
-        if identity := re.search(rb"\r\nMessage-ID: <([^>]+)>", items, re.IGNORECASE):
+        if flags := re.search(rb"FLAGS \(([^)]*)\)", told.plain):
+            self.take_flags(message, words(flags[1]), bool(modseq))
+        if identity := re.search(rb"\r\nMessage-ID: <([^>]+)>", told.octets, re.IGNORECASE):
             assert message.uid, "a message without a UID"
             self.common.is_same(message.uid, identity[1])
+        for name, value in told.facts():
+            assert message.uid, "a message without a UID"
+            self.common.is_fact(message.uid, name, value)
+
+    def take_flags(self, message, flags, has_modseq):
+        """Its flags, and whether they are told as of its modification sequence."""
+        unknown = {flag for flag in flags if not flag.startswith("\\")} - self.keywords
+        assert not unknown, f"{unknown} of UID {message.uid} is none of FLAGS: {sorted(self.keywords)}"
+        message.flags = flags - {"\\recent"}
+        if message.uid and "\\recent" in flags:
+            self.common.is_recent(message.uid, self.session_number)
+        if message.uid and has_modseq:
+            self.common.is_fact(message.uid, f"FLAGS at {message.modseq}", message.flags)
 
     def some(self):
         """A set of message numbers."""
@@ -205,24 +264,53 @@ class Client:
     def append(self):
         """One message, or three at once."""
         letters = [self.common.next_letter() for _ in range(self.chance.choice((1, 1, 3)))]
-        parts = ["APPEND INBOX (%s) " % self.chance.choice(FLAGS)]
-        for number in letters:
-            parts += [mails.letter(number), " (\\Seen) "]
+        dates = [self.date_time() for _ in letters]
+        last = max((message.uid for message in self.messages if message.uid), default=0)
+        parts = [f"APPEND INBOX ({self.chance.choice(FLAGS)}) {dates[0]} "]
+        for number, date in zip(letters, [*dates[1:], ""]):
+            parts += [mails.letter(number), f" (\\Seen) {date} "]
         reply = self.must(*parts[:-1])
         validity, uids = reply.code("APPENDUID").split()
         assert validity == self.validity
         uids = numbers(uids)
         assert len(uids) == len(letters), reply
-        for uid, number in zip(uids, letters):
+        assert min(uids) > last and uids == sorted(uids), f"{uids}, and {last} was there before"
+        for uid, number, date in zip(uids, letters, dates):
             with self.common.lock:
                 assert uid not in self.common.appended, f"UID {uid} was given twice"
                 self.common.appended[uid] = number
             self.common.is_same(uid, b"n.%d@example.test" % number)
+            self.common.is_fact(uid, "RFC822.SIZE", str(len(mails.letter(number))))
+            self.common.is_fact(uid, "INTERNALDATE", date)
+
+    def date_time(self):
+        """Some time around the turn of a month, as INTERNALDATE tells it."""
+        day, month = self.chance.choice(((27, "Feb"), (28, "Feb"), (1, "Mar"), (2, "Mar")))
+        return f'"{day:2}-{month}-2026 {self.chance.randint(0, 23):02}:{self.chance.randint(0, 59):02}:00 +0000"'
+
+    def catenate(self):
+        """A message with the header section of another that may be gone."""
+        uid = int(self.some_uids().partition(":")[0].partition(",")[0])
+        section = self.chance.choice(("HEADER", "HEADER.FIELDS%20(Message-ID)"))
+        reply = self.must(f'APPEND INBOX CATENATE (URL "/INBOX/;UID={uid}/;SECTION={section}" TEXT ', b"Put together.\r\n", ")")
+        if reply.status == "NO":
+            assert reply.code("BADURL") is not None, reply
+            with self.common.lock:
+                self.common.refused.add(uid)
+            return
+        made = int(reply.code("APPENDUID").split()[1])
+        with self.common.lock:
+            assert made not in self.common.appended, f"UID {made} was given twice"
+            self.common.appended[made] = None
+            identity = self.common.identities.get(uid)
+        if identity:
+            self.common.is_same(made, identity)
 
     def fetch(self):
-        """Flags and who it is."""
+        """Flags and who it is, or what never changes."""
         numbered = self.chance.random() < 0.5
-        self.must(f"{'FETCH ' + self.some() if numbered else 'UID FETCH ' + self.some_uids()} (UID FLAGS MODSEQ BODY.PEEK[HEADER.FIELDS (DATE MESSAGE-ID)])")
+        items = self.chance.choice((ITEMS[0], *ITEMS))
+        self.must(f"{'FETCH ' + self.some() if numbered else 'UID FETCH ' + self.some_uids()} {items}")
 
     def store(self):
         """Flags, often with UNCHANGEDSINCE."""
@@ -251,6 +339,36 @@ class Client:
             found = [int(number) for number in match[1].split()]
             assert all(1 <= number <= len(self.messages) for number in found), f"{found} of {len(self.messages)}"
         self.must(f"UID SEARCH RETURN (ALL COUNT) {key}")
+        self.search_facts()
+
+    def search_facts(self):
+        """By what never changes: of those of whom that is known, exactly those are found that fit."""
+        text, fits = self.question(3)
+        reply = self.must(f"UID SEARCH {text}")
+        found = {int(uid) for uid in reply.one(rb"^\* SEARCH([ \d]*)")[1].split()}
+        for message in self.messages:
+            with self.common.lock:
+                size, date = (self.common.facts.get((message.uid, name)) for name in ("RFC822.SIZE", "INTERNALDATE"))
+            if size and date:
+                assert (message.uid in found) == fits(int(size), day(date)), f"UID {message.uid}, {size} octets of {date}; {text}: {message.uid in found}"
+
+    def question(self, depth):
+        """A search for size and date, and what it means."""
+        kind = self.chance.choice(("LARGER", "SMALLER", "BEFORE", "ON", "SINCE", "OR", "NOT", "AND") if depth else ("LARGER", "ON"))
+        if kind in ("LARGER", "SMALLER"):
+            octets = self.chance.randint(300, 3000)
+            return f"{kind} {octets}", lambda size, _: size > octets if kind == "LARGER" else size < octets
+        if kind in ("BEFORE", "ON", "SINCE"):
+            # RFC 9051 section 6.4.4: the day that is told, whatever the zone.
+            asked = self.chance.choice(("27-Feb-2026", "28-Feb-2026", "1-Mar-2026", "2-Mar-2026"))
+            wanted = day(asked)
+            return f"{kind} {asked}", lambda _, date: {"BEFORE": date < wanted, "ON": date == wanted, "SINCE": date >= wanted}[kind]
+        (one, is_one), (other, is_other) = self.question(depth - 1), self.question(depth - 1)
+        if kind == "OR":
+            return f"OR {one} {other}", lambda size, date: is_one(size, date) or is_other(size, date)
+        if kind == "NOT":
+            return f"NOT {one}", lambda size, date: not is_one(size, date)
+        return f"({one} {other})", lambda size, date: is_one(size, date) and is_other(size, date)
 
     def sort(self):
         """All of them, once."""
@@ -275,10 +393,14 @@ class Client:
         if said:
             _, before, after = said.split()
             assert len(numbers(before)) == len(numbers(after)), said
-            with self.common.lock:
-                for uid in numbers(after):
+            for source, uid in zip(numbers(before), numbers(after)):
+                with self.common.lock:
                     assert uid not in self.common.appended, f"UID {uid} was given twice"
                     self.common.appended[uid] = None
+                    known = [(name, self.common.facts.get((source, name))) for name in ("RFC822.SIZE", "INTERNALDATE", "ENVELOPE", "BODYSTRUCTURE", "BODY[]")]
+                for name, value in known:
+                    if value is not None:
+                        self.common.is_fact(uid, name, value)
 
     def look(self):
         """Asks for what is new, in one way or another."""
@@ -310,8 +432,65 @@ class Client:
         return None
 
 
-ACTS = [Client.append] * 3 + [Client.fetch] * 4 + [Client.store] * 4 + [Client.delete] * 2 + [Client.search] * 2
+ACTS = [Client.append] * 3 + [Client.catenate] + [Client.fetch] * 4 + [Client.store] * 4 + [Client.delete] * 2 + [Client.search] * 2
 ACTS += [Client.sort, Client.thread, Client.move, Client.copy, Client.look, Client.look, Client.idle, Client.leave]
+
+
+class Told:
+    """What FETCH tells of a message: literals apart, so that nothing in them is taken for an answer."""
+
+    def __init__(self, items):
+        self.octets = items
+        plain, self.literals, at = b"", {}, 0
+        while found := re.compile(rb"~?\{(\d+)\}\r\n").search(items, at):
+            end = found.end() + int(found[1])
+            self.literals[b"{%d}" % len(self.literals)] = items[found.end() : end]
+            plain += items[at : found.start()] + b"{%d}" % (len(self.literals) - 1)
+            at = end
+        self.plain = plain + items[at:]
+
+    def facts(self):
+        """What never changes, by its name."""
+        for name in ("INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODYSTRUCTURE", "BODY[]"):
+            value = self.value(name.encode())
+            if value is not None:
+                # An envelope that holds a literal is as long as that.
+                literals = [self.literals[place] for place in re.findall(rb"\{\d+\}", value) if place in self.literals]
+                told = re.sub(rb"\{\d+\}", b"{}", value) + b"".join(literals)
+                yield name, told.decode(errors="replace") if len(told) < 100 else hashlib.sha256(told).hexdigest()
+
+    def value(self, name):
+        """What stands behind this name: a list, a string, or a word."""
+        found = re.search(rb"(?:^|[ (])" + re.escape(name) + rb" ", self.plain)
+        if not found:
+            return None
+        depth, quoted, at = 0, False, found.end()
+        while at < len(self.plain):
+            octet = self.plain[at : at + 1]
+            if quoted:
+                at += 1 if octet == b"\\" else 0
+                quoted = octet != b'"'
+            elif octet == b'"':
+                quoted = True
+            elif octet == b"(":
+                depth += 1
+            elif octet == b")" and depth > 0:
+                depth -= 1
+            elif octet in (b" ", b")") and depth == 0:
+                break
+            at += 1
+        return self.plain[found.end() : at]
+
+
+def words(octets):
+    """Flags, as they are compared."""
+    return frozenset(octets.decode().lower().split())
+
+
+def day(date):
+    """The day of a date, as days compare."""
+    number, month, year = date.strip('" ').split(" ")[0].split("-")
+    return int(year), calendar.month_abbr[:].index(month), int(number)
 
 
 def numbers(octets):
@@ -323,41 +502,45 @@ def numbers(octets):
     return found
 
 
-def work(common, number, until):
+def work(common, client, number, until):
     """One client, until it is time or somebody has failed."""
-    client = None
     try:
-        client = Client(common, number)
-        client.open()
+        if not client.session:
+            client.open()
         while time.monotonic() < until and not common.failures:
             client.act()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told with its seed
-        trail = "\n".join(client.trail) if client else ""
+        trail = "\n".join(client.trail)
         common.failures.append(f"client {number}: {type(error).__name__}: {error}\n{trail}")
-    return client
 
 
 @CASES.add
 def random_commands(server, is_long=False):
-    """Nothing that random clients are told contradicts anything, and in the end all know the same."""
+    """Nothing that random clients are told contradicts anything, and whenever they are at rest all know the same."""
     seed = os.environ.get("TWOWAY_STRESS_SEED") or str(zlib.crc32(os.urandom(8)))
     place = server.place()
     with place.session() as session:
         session.must("CREATE Other")
         session.append_many("INBOX", [mails.letter(number) for number in range(1_000_000, 1_000_010)])
-    common, clients = Common(place, seed), {}
-    until = time.monotonic() + (SECONDS_LONG if is_long else SECONDS)
-    threads = [threading.Thread(target=lambda number=number: clients.update({number: work(common, number, until)})) for number in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not common.failures, f"TWOWAY_STRESS_SEED={seed}: {common.failures[0]:.12000}"
-    print(f"        seed {seed}: {sum(common.counts.values())} commands of {CLIENTS} clients, {len(common.appended)} messages, {len(common.gone)} expunged")
-    judge_end(common, list(clients.values()), seed)
+    common = Common(place, seed)
+    clients = [Client(common, number) for number in range(CLIENTS)]
+    rounds = ROUNDS_LONG if is_long else ROUNDS
+    for _ in range(rounds):
+        until = time.monotonic() + (SECONDS_LONG if is_long else SECONDS) / rounds
+        threads = [threading.Thread(target=work, args=(common, client, number, until)) for number, client in enumerate(clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not common.failures, f"TWOWAY_STRESS_SEED={seed}: {common.failures[0]:.12000}"
+        judge(common, clients, seed)
+    for client in clients:
+        client.session.close()
+    print(f"        seed {seed}: {sum(common.counts.values())} commands of {CLIENTS} clients, {len(common.appended)} messages, {len(common.gone)} expunged, {len(common.facts)} facts")
+    assert common.facts and common.recent and common.identities, "nothing was compared"
 
 
-def judge_end(common, clients, seed):
+def judge(common, clients, seed):
     """When all are at rest: everybody knows what is there, and nothing was lost."""
     for client in clients:
         client.must("NOOP")
@@ -374,7 +557,7 @@ def judge_end(common, clients, seed):
         assert known == sorted(truth), f"seed {seed}, client {number}: only it {set(known) - set(truth)}, not it {set(truth) - set(known)}"
         for message in client.messages:
             assert message.flags in (None, truth[message.uid]), f"seed {seed}, client {number}: UID {message.uid} has {truth[message.uid]}, and it knows {message.flags}"
-        client.session.close()
+    assert not set(truth) & common.refused, f"seed {seed}: refused as gone, and there: {set(truth) & common.refused}"
     lost = set(common.appended) - set(truth) - common.gone
     assert not lost, f"seed {seed}: lost {lost}"
     assert not set(truth) & common.gone, f"seed {seed}: came back {set(truth) & common.gone}"
