@@ -22,7 +22,7 @@ WHY = """What is missed, or nearly, and why:
 - The store's share: with kept connections nothing is left of a message but its content, its row and the journal. The rows and the journal
   are the store's; SQLite writes whole pages of 8 KiB, those of the indexes among them. Since there is an index for searches, the text of each message is
   written once more, and cut into grams in the store's threads.
-- One message alone: what a message costs is nine or ten commits instead of three syncs, none of them shared with another message, and for
+- One message alone: what a message costs is eight or nine commits instead of three syncs, hardly one of them shared with another message, and for
   one that nothing precedes two connections with a handshake each, where Postfix has one, and the questions to DNS by which an origin is
   believed. Among many messages all of this is shared, and the ratio turns round.
 - Submit to visible: the largest part is a delay of 0 to 50 ms, drawn at random, between the notice and the decision, so that nobody
