@@ -226,9 +226,10 @@ impl Fill {
     /// Entries of one account, in one transaction: with a message of theirs, which is how several come at once.
     async fn entries(&self, number: u64, operations: u64, count: u64) -> anyhow::Result<()> {
         let account = self.account(number, operations)?;
-        let mut entries = Vec::new();
-        for _ in 0..count {
-            let name = data_encoding::HEXLOWER.encode(&self.chance.octets::<8>()?);
+        let (mut entries, begun) = (Vec::new(), today()?.as_millis());
+        for index in 0..count {
+            // In their order, or else each operation would write all pages of the account's entries anew.
+            let name = format!("{begun:011x}{number:05x}{index:03x}");
             entries.push(Entry {
                 id: EntryId::new(today()?, self.chance.octets()?),
                 list: EntryList::Allow,
