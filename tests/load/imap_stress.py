@@ -284,9 +284,10 @@ class Client:
             self.common.is_fact(uid, "INTERNALDATE", date)
 
     def date_time(self):
-        """Some time around the turn of a month, as INTERNALDATE tells it."""
+        """Some time in some zone, around the turn of a month, as INTERNALDATE tells it."""
         day, month = self.chance.choice(((27, "Feb"), (28, "Feb"), (1, "Mar"), (2, "Mar")))
-        return f'"{day:2}-{month}-2026 {self.chance.randint(0, 23):02}:{self.chance.randint(0, 59):02}:00 +0000"'
+        zone = self.chance.choice(("+0000", "+0200", "-0800", "+1245"))
+        return f'"{day:2}-{month}-2026 {self.chance.randint(0, 23):02}:{self.chance.randint(0, 59):02}:00 {zone}"'
 
     def catenate(self):
         """A message with the header section of another that may be gone."""

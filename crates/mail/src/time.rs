@@ -11,12 +11,37 @@ use jiff::fmt::strtime;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
+/// How far a clock is ahead of UTC, in minutes: what `+0100` says, at most 99 hours and 59 minutes either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Zone(i16);
+
 /// A text that is no time of the expected form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a time: {text:?}; expected {expected}")]
 pub struct TimeError {
     text: String,
     expected: &'static str,
+}
+
+impl Zone {
+    /// UTC itself.
+    pub const UTC: Self = Self(0);
+    const MINUTES_MAX: i16 = 99 * 60 + 59;
+
+    /// A clock that is so many minutes ahead, or behind if that is less than nothing; `None` if no zone can say so.
+    pub fn from_minutes(minutes: i64) -> Option<Self> {
+        i16::try_from(minutes).ok().filter(|minutes| minutes.abs() <= Self::MINUTES_MAX).map(Self)
+    }
+
+    /// How many minutes it is ahead.
+    pub fn minutes(self) -> i64 {
+        i64::from(self.0)
+    }
+
+    /// What the clock shows at a time, as if it were UTC.
+    pub fn local(self, at: Timestamp) -> Timestamp {
+        Timestamp::from_millis(at.0 + self.minutes() * 60_000)
+    }
 }
 
 impl Timestamp {

@@ -12,7 +12,7 @@ use delivery::schedule::Timers;
 use mail::digest::ContentDigest;
 use mail::flag::{FlagChange, Flags, SystemFlags};
 use mail::id::{AccountId, MailId, MailboxId};
-use mail::time::Timestamp;
+use mail::time::{Timestamp, Zone};
 use object_store::memory::InMemory;
 use store::content::{Place, StoredContent};
 use store::items::{Copying, NewItem};
@@ -48,6 +48,7 @@ fn new_item(now: Timestamp) -> NewItem {
         mail: MailId::new(now, short()),
         flags: Flags::default(),
         received: now,
+        zone: Zone::UTC,
         from: "carol@c.test".to_owned(),
         subject: "Hello".to_owned(),
         internet_id: None,

@@ -10,7 +10,7 @@ use delivery::schedule::{Jitter, Timers};
 use mail::address::Mailbox;
 use mail::flag::Flags;
 use mail::id::{AccountId, Partition};
-use mail::time::Timestamp;
+use mail::time::{Timestamp, Zone};
 
 use crate::backend::Tx;
 use crate::content::Place;
@@ -253,6 +253,7 @@ fn deliver(tx: &mut dyn Tx, part: Partition, delivery: &Deliver, (timers, quota)
         mailbox: Target::Named(INBOX),
         flags: &Flags::default(),
         received: now,
+        zone: Zone::UTC,
         saved: now,
         author: &delivery.from,
         subject: &delivery.subject,

@@ -6,7 +6,7 @@
 use mail::digest::{ContentDigest, Digester};
 use mail::flag::{FlagChange, Flags};
 use mail::id::{AccountId, MailId, MailboxId, Partition};
-use mail::time::Timestamp;
+use mail::time::{Timestamp, Zone};
 
 use crate::backend::Tx;
 use crate::content::{ContentReader, Place, StoredContent};
@@ -135,6 +135,7 @@ fn append(tx: &mut dyn Tx, import: &Import, (id, superiors): (MailboxId, &[Mailb
         mailbox: Target::Id(row.id),
         flags: &flags,
         received: import.received,
+        zone: Zone::UTC,
         saved: import.now,
         author: &import.from,
         subject: &import.subject,

@@ -8,7 +8,7 @@ pub(crate) mod flags;
 
 use mail::flag::{Flags, SystemFlags};
 use mail::id::{AccountId, MailId, MailboxId, Partition};
-use mail::time::Timestamp;
+use mail::time::{Timestamp, Zone};
 
 use crate::backend::{Columns, Sql, Tx, Value};
 use crate::mailboxes::{keywords, number};
@@ -35,7 +35,7 @@ macro_rules! hundred {
 
 macro_rules! item_columns {
     () => {
-        "uid, modseq, flags, keywords, mail, received, saved, size_octets"
+        "uid, modseq, flags, keywords, mail, received, zone_minutes, saved, size_octets"
     };
 }
 
@@ -72,6 +72,8 @@ pub struct Item {
     pub mail: MailId,
     /// When the message was received: INTERNALDATE.
     pub received: Timestamp,
+    /// In which zone that was said.
+    pub zone: Zone,
     /// When it came into this mailbox.
     pub saved: Timestamp,
     /// Of the whole message.
@@ -169,9 +171,16 @@ pub(crate) fn item(row: &mut Columns<'_>) -> Result<Item> {
         flags: Flags { system: system(row)?, keywords: keywords(&row.text_here()?)? },
         mail: row.parsed()?,
         received: row.time()?,
+        zone: zone(row)?,
         saved: row.time()?,
         size_octets: row.count()?,
     })
+}
+
+/// The zone of a column.
+pub(crate) fn zone(row: &mut Columns<'_>) -> Result<Zone> {
+    let minutes = row.int()?;
+    Zone::from_minutes(minutes).ok_or_else(|| StoreError::Damaged(format!("a column holds {minutes} as a zone")))
 }
 
 /// The flags of a column.

@@ -15,7 +15,7 @@ use mail::address::Mailbox;
 use mail::digest::{ContentDigest, Digester};
 use mail::flag::{Flags, SystemFlags};
 use mail::id::{AccountId, MailId, MailboxId, Partition};
-use mail::time::Timestamp;
+use mail::time::{Timestamp, Zone};
 
 use crate::backend::{Sql, Tx};
 use crate::content::{Place, StoredContent};
@@ -213,6 +213,7 @@ fn put(
         mailbox: Target::Id(made.id(account)),
         flags: &made.flags(),
         received: fact.at,
+        zone: Zone::UTC,
         saved: now,
         author: made.name(),
         subject: &fact.subject,

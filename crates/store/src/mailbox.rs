@@ -2,7 +2,7 @@
 
 use mail::flag::{Flags, SystemFlags};
 use mail::id::{AccountId, MailId, MailboxId, Partition};
-use mail::time::Timestamp;
+use mail::time::{Timestamp, Zone};
 
 use crate::backend::{Row, Tx};
 use crate::content::{Place, StoredContent};
@@ -26,8 +26,8 @@ statements! {
               digest, place, object, origin, notice, recipient_key, head, octets) \
               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
               ON CONFLICT (part, account, id) DO NOTHING";
-    SHOW = "INSERT INTO item (part, account, mailbox, uid, mail, modseq, flags, keywords, received, saved, size_octets) \
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    SHOW = "INSERT INTO item (part, account, mailbox, uid, mail, modseq, flags, keywords, received, zone_minutes, saved, size_octets) \
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
     MOVE = "INSERT INTO mail (part, account, id, received, author, subject, skip_octets, head_octets, size_octets, \
             digest, place, object, head, octets) SELECT part, account, id, received, sender, subject, skip_octets, head_octets, \
             size_octets, digest, place, object, head, octets FROM kept WHERE part = ?1 AND account = ?2 AND id = ?3";
@@ -55,6 +55,7 @@ pub(crate) struct NewMail<'a> {
     pub(crate) mailbox: Target<'a>,
     pub(crate) flags: &'a Flags,
     pub(crate) received: Timestamp,
+    pub(crate) zone: Zone,
     pub(crate) saved: Timestamp,
     pub(crate) author: &'a str,
     pub(crate) subject: &'a str,
@@ -147,13 +148,14 @@ struct Show<'a> {
     mailbox: Target<'a>,
     flags: &'a Flags,
     received: Timestamp,
+    zone: Zone,
     saved: Timestamp,
     size_octets: u64,
 }
 
 /// Gives the next UID of a mailbox to a mail.
 fn show(tx: &mut dyn Tx, account: AccountId, show: &Show<'_>) -> Result<After> {
-    let Show { id, mailbox, flags, received, saved, size_octets } = *show;
+    let Show { id, mailbox, flags, received, zone, saved, size_octets } = *show;
     let mut tally = Tally::default();
     tally.add(flags.system, size_octets);
     let after = change(tx, account, mailbox, 1, &tally)?;
@@ -169,6 +171,7 @@ fn show(tx: &mut dyn Tx, account: AccountId, show: &Show<'_>) -> Result<After> {
         u32::from(flags.system.bits()),
         keyword_text(&flags.keywords),
         received,
+        zone.minutes(),
         saved,
         size_octets,
     ];
@@ -184,7 +187,7 @@ pub(crate) fn append_kept(tx: &mut dyn Tx, account: AccountId, id: &str, copies:
     let Some(mut row) = tx.one(MOVED, params![part, account, id])? else { return Ok(false) };
     let (received, size_octets) = (row.time()?, row.count()?);
     for (mailbox, flags) in copies {
-        let item = Show { id, mailbox: Target::Id(*mailbox), flags, received, saved: now, size_octets };
+        let item = Show { id, mailbox: Target::Id(*mailbox), flags, received, zone: Zone::UTC, saved: now, size_octets };
         show(tx, account, &item)?;
     }
     if copies.is_empty() {
@@ -218,6 +221,7 @@ pub(crate) fn show_also(tx: &mut dyn Tx, mail: &NewMail<'_>) -> Result<After> {
         mailbox: mail.mailbox,
         flags: mail.flags,
         received: mail.received,
+        zone: mail.zone,
         saved: mail.saved,
         size_octets: mail.size_octets(),
     };
@@ -251,7 +255,7 @@ fn insert(tx: &mut dyn Tx, part: Partition, mail: &NewMail<'_>) -> Result<bool> 
 /// Shows a mail that lies in no mailbox in its account's INBOX: for the repair.
 pub(crate) fn show_again(tx: &mut dyn Tx, account: AccountId, id: &str, (received, size_octets): (Timestamp, u64)) -> Result<()> {
     let flags = Flags::from(SystemFlags::NONE);
-    let item = Show { id, mailbox: Target::Named(INBOX), flags: &flags, received, saved: received, size_octets };
+    let item = Show { id, mailbox: Target::Named(INBOX), flags: &flags, received, zone: Zone::UTC, saved: received, size_octets };
     show(tx, account, &item).map(drop)
 }
 

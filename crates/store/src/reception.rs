@@ -156,6 +156,7 @@ fn in_the_mailbox<'a>(new: &'a Receive, author: &'a str, flags: &'a Flags) -> Ne
         mailbox: Target::Named(INBOX),
         flags,
         received: new.now,
+        zone: mail::time::Zone::UTC,
         saved: new.now,
         author,
         subject: &new.subject,

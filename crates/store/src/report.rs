@@ -13,7 +13,7 @@ use mail::digest::ContentDigest;
 use mail::dsn::{self, Outcome, Returned, Scan};
 use mail::flag::Flags;
 use mail::id::{AccountId, MailId, MessageId, Partition};
-use mail::time::Timestamp;
+use mail::time::{Timestamp, Zone};
 
 use crate::backend::Tx;
 use crate::content::{ContentReader, ContentWriter, Place, StoredContent};
@@ -128,6 +128,7 @@ impl Draft {
             mailbox: Target::Named(INBOX),
             flags: &Flags::default(),
             received: self.at,
+            zone: Zone::UTC,
             saved: self.at,
             author: &format!("Mail Delivery System <mailer-daemon@{}>", self.domain),
             subject: &self.tell(host, Returned::Headers(&[]), dsn::subject),

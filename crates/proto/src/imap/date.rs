@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mail::time::Timestamp;
+use mail::time::{Timestamp, Zone};
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const DAY_MILLIS: i64 = 86_400_000;
@@ -13,6 +13,37 @@ pub struct Date {
     year: u16,
     month: u8,
     day: u8,
+}
+
+/// A time as it is told: with the zone of who told it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DateTime {
+    at: Timestamp,
+    zone: Zone,
+}
+
+impl DateTime {
+    /// A time in a zone; in UTC, where no text could say that.
+    pub fn new(at: Timestamp, zone: Zone) -> Self {
+        let has_text = zone.local(at).as_millis() - at.as_millis() == zone.minutes() * 60_000;
+        Self { at, zone: if has_text { zone } else { Zone::UTC } }
+    }
+
+    /// When it is.
+    pub fn at(self) -> Timestamp {
+        self.at
+    }
+
+    /// In which zone it is told.
+    pub fn zone(self) -> Zone {
+        self.zone
+    }
+}
+
+impl From<Timestamp> for DateTime {
+    fn from(at: Timestamp) -> Self {
+        Self { at, zone: Zone::UTC }
+    }
 }
 
 impl Date {
@@ -84,7 +115,7 @@ impl fmt::Debug for Date {
 }
 
 /// Reads what stands between the quotes of a `date-time`: `17-Jul-1996 02:44:25 -0700`, its day of one digit or padded.
-pub fn parse_date_time(text: &str) -> Option<Timestamp> {
+pub fn parse_date_time(text: &str) -> Option<DateTime> {
     let mut parts = text.trim_start_matches(' ').split(' ');
     let (date, time, zone) = (Date::parse(parts.next()?)?, parts.next()?, parts.next()?);
     if parts.next().is_some() {
@@ -105,15 +136,20 @@ pub fn parse_date_time(text: &str) -> Option<Timestamp> {
         return None;
     }
     let seconds = hour * 3600 + (minute - minutes) * 60 + second.min(59);
-    Some(Timestamp::from_millis(date.start().as_millis() + seconds * 1000))
+    let at = Timestamp::from_millis(date.start().as_millis() + seconds * 1000);
+    Some(DateTime::new(at, Zone::from_minutes(minutes)?))
 }
 
-/// Writes a `date-time` without its quotes, in UTC: `17-Jul-1996 09:44:25 +0000`.
-pub fn date_time(time: Timestamp) -> String {
-    let date = Date::of(time);
-    let second = time.as_millis().rem_euclid(DAY_MILLIS) / 1000;
+/// Writes a `date-time` without its quotes: `17-Jul-1996 02:44:25 -0700`.
+pub fn date_time(time: impl Into<DateTime>) -> String {
+    let DateTime { at, zone } = time.into();
+    let local = zone.local(at);
+    let date = Date::of(local);
+    let second = local.as_millis().rem_euclid(DAY_MILLIS) / 1000;
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{:>2}-{}-{:04} {hour:02}:{minute:02}:{second:02} +0000", date.day, date.month_name(), date.year)
+    let (sign, offset) = (if zone < Zone::UTC { '-' } else { '+' }, zone.minutes().abs());
+    let (day, month, year) = (date.day, date.month_name(), date.year);
+    format!("{day:>2}-{month}-{year:04} {hour:02}:{minute:02}:{second:02} {sign}{:02}{:02}", offset / 60, offset % 60)
 }
 
 fn digits(text: &str) -> Option<i64> {
@@ -157,9 +193,20 @@ mod tests {
             ("31-Dec-2016 23:59:60 +0000", "2016-12-31T23:59:59Z"),
             ("1-Jan-2026 05:45:00 +0545", "2026-01-01T00:00:00Z"),
         ] {
-            assert_eq!(parse_date_time(text).unwrap().to_string(), expected);
+            assert_eq!(parse_date_time(text).unwrap().at().to_string(), expected);
         }
-        assert_eq!(date_time(parse_date_time("7-Jul-1996 02:44:25 -0700").unwrap()), " 7-Jul-1996 09:44:25 +0000");
+        for (text, written) in [
+            ("7-Jul-1996 02:44:25 -0700", " 7-Jul-1996 02:44:25 -0700"),
+            ("01-Mar-2024 05:45:00 +0545", " 1-Mar-2024 05:45:00 +0545"),
+            ("1-Jan-2026 00:00:00 -0000", " 1-Jan-2026 00:00:00 +0000"),
+            // Before the first day, and after the last, there is only UTC.
+            ("1-Jan-0000 00:00:00 +0100", " 1-Jan-0000 01:00:00 +0100"),
+            ("31-Dec-9999 23:59:59 +0100", "30-Dec-9999 22:00:00 +0000"),
+        ] {
+            let time = parse_date_time(text).unwrap();
+            assert_eq!(date_time(time), written);
+            assert_eq!(parse_date_time(written), Some(time));
+        }
         for text in [
             "17-Jul-1996 02:44:25",
             "17-Jul-1996 2:44:25 +0000",
@@ -178,9 +225,11 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn every_time_reads_back(seconds in -62_167_219_200_i64..253_402_207_200) {
+        fn every_time_reads_back(seconds in -62_167_219_200_i64..253_402_207_200, minutes in -5999_i64..=5999) {
             let time = Timestamp::from_millis(seconds * 1000);
-            proptest::prop_assert_eq!(parse_date_time(&date_time(time)), Some(time));
+            let zoned = DateTime::new(time, Zone::from_minutes(minutes).unwrap());
+            proptest::prop_assert_eq!(parse_date_time(&date_time(zoned)), Some(zoned));
+            proptest::prop_assert_eq!(parse_date_time(&date_time(time)), Some(time.into()));
             let year = format!("{:04}-", Date::of(time).year);
             proptest::prop_assert!(time.to_rfc3339().starts_with(&year));
         }

@@ -13,12 +13,11 @@ pub mod twoway;
 use std::borrow::Cow;
 use std::num::NonZeroU32;
 
-use mail::time::Timestamp;
-
 use super::command::Tag;
 use super::command::metadata::{EntryName, write_mailbox};
 use super::command::quota::Usage;
 use super::command::session::Id;
+use super::date::DateTime;
 use super::flag::Flag;
 use super::mailbox_name::{MailboxName, NameForm};
 use super::numbers::Numbers;
@@ -234,7 +233,7 @@ pub fn continuation(text: &str) -> Vec<u8> {
 }
 
 /// `date-time`
-fn quoted_date(time: Timestamp) -> String {
+fn quoted_date(time: impl Into<DateTime>) -> String {
     format!("\"{}\"", super::date::date_time(time))
 }
 

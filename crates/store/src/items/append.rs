@@ -2,7 +2,7 @@
 
 use mail::flag::{FlagChange, Flags};
 use mail::id::{AccountId, MailId, MailboxId, Partition};
-use mail::time::Timestamp;
+use mail::time::{Timestamp, Zone};
 
 use super::{After, Target};
 use crate::backend::Tx;
@@ -24,6 +24,8 @@ pub struct NewItem {
     pub flags: Flags,
     /// When it was received: INTERNALDATE.
     pub received: Timestamp,
+    /// In which zone that was said.
+    pub zone: Zone,
     /// From, for listings.
     pub from: String,
     /// Subject, decoded, for listings.
@@ -109,6 +111,7 @@ fn append(
             mailbox: Target::Id(mailbox),
             flags: &item.flags,
             received: item.received,
+            zone: item.zone,
             saved: now,
             author: &item.from,
             subject: &item.subject,

@@ -15,9 +15,9 @@ use crate::{Result, Store, StoreError, params, quota, statements};
 const ITEMS_AT_ONCE: usize = 20_000;
 
 statements! {
-    COPY = concat!("INSERT INTO item (part, account, mailbox, uid, mail, modseq, flags, keywords, received, saved, size_octets) \
+    COPY = concat!("INSERT INTO item (part, account, mailbox, uid, mail, modseq, flags, keywords, received, zone_minutes, saved, size_octets) \
                    SELECT part, account, CAST(?104 AS TEXT), CAST(?105 AS BIGINT) + ROW_NUMBER() OVER (ORDER BY uid), mail, CAST(?106 AS BIGINT), \
-                   flags, keywords, received, CAST(?107 AS BIGINT), size_octets FROM item WHERE uid IN (", hundred!(), ") \
+                   flags, keywords, received, zone_minutes, CAST(?107 AS BIGINT), size_octets FROM item WHERE uid IN (", hundred!(), ") \
                    AND part = ?101 AND account = ?102 AND mailbox = ?103");
 }
 

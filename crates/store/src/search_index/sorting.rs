@@ -2,11 +2,11 @@
 
 use mail::id::{AccountId, MailId, MailboxId, Partition};
 use mail::sent::Sent;
-use mail::time::Timestamp;
+use mail::time::{Timestamp, Zone};
 
 use super::looking::{self, IN_A_ROW, summary_columns};
 use crate::backend::{Columns, Tx};
-use crate::items::{hundred, hundreds, with};
+use crate::items::{hundred, hundreds, with, zone};
 use crate::mailboxes::number;
 use crate::{Result, Store, params, statements};
 
@@ -15,7 +15,7 @@ statements! {
                       ORDER BY mail LIMIT ?5");
     SOME = concat!("SELECT ", summary_columns!(), " FROM summary WHERE mail IN (", hundred!(), ") AND part = ?101 AND account = ?102 \
                    ORDER BY mail");
-    STAMPS = "SELECT uid, mail, received, saved, size_octets FROM item WHERE part = ?1 AND account = ?2 AND mailbox = ?3 AND uid > ?4 \
+    STAMPS = "SELECT uid, mail, received, zone_minutes, saved, size_octets FROM item WHERE part = ?1 AND account = ?2 AND mailbox = ?3 AND uid > ?4 \
               ORDER BY uid LIMIT ?5";
 }
 
@@ -28,6 +28,8 @@ pub struct Stamps {
     pub mail: MailId,
     /// INTERNALDATE.
     pub received: Timestamp,
+    /// In which zone that was said.
+    pub zone: Zone,
     /// SAVEDATE.
     pub saved: Timestamp,
     /// Of the whole message.
@@ -169,5 +171,12 @@ fn with_summary(row: &mut Columns<'_>, take: impl FnOnce(&SortedBy<'_>)) -> Resu
 }
 
 fn stamps(row: &mut Columns<'_>) -> Result<Stamps> {
-    Ok(Stamps { uid: number(row)?, mail: row.parsed()?, received: row.time()?, saved: row.time()?, size_octets: row.count()? })
+    Ok(Stamps {
+        uid: number(row)?,
+        mail: row.parsed()?,
+        received: row.time()?,
+        zone: zone(row)?,
+        saved: row.time()?,
+        size_octets: row.count()?,
+    })
 }

@@ -49,6 +49,7 @@ impl Fixture {
             mail: self.mail_id(),
             flags: Flags::from(SystemFlags::SEEN),
             received: self.now(),
+            zone: mail::time::Zone::UTC,
             from: "alice@a.test".to_owned(),
             subject: "Hello".to_owned(),
             internet_id: Some(internet_id.to_owned()),

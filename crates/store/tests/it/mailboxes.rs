@@ -40,6 +40,7 @@ fn new_item(it: &Fixture, octets: &[u8], names: &[&str]) -> NewItem {
         mail: it.mail_id(),
         flags: flags(names),
         received: "2001-02-03T04:05:06Z".parse().unwrap(),
+        zone: mail::time::Zone::UTC,
         from: "carol@c.test".to_owned(),
         subject: "Hello".to_owned(),
         internet_id: None,

@@ -19,6 +19,7 @@ fn new_item(it: &Fixture) -> NewItem {
         mail: it.mail_id(),
         flags: mail::flag::Flags::default(),
         received: it.now(),
+        zone: mail::time::Zone::UTC,
         from: "bob@b.test".to_owned(),
         subject: "Hello".to_owned(),
         internet_id: None,

@@ -49,6 +49,7 @@ async fn append(it: &Fixture, account: AccountId, messages: &[Vec<u8>]) -> BTree
                 mail: it.mail_id(),
                 flags: Flags::default(),
                 received: it.now(),
+                zone: mail::time::Zone::UTC,
                 from: "a@a.test".to_owned(),
                 subject: "x".to_owned(),
                 internet_id: None,

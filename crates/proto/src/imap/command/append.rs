@@ -6,11 +6,9 @@
 
 use std::num::NonZeroU32;
 
-use mail::time::Timestamp;
-
 use super::Numbering;
 use crate::imap::cursor::{Cursor, Read, SyntaxError};
-use crate::imap::date;
+use crate::imap::date::{self, DateTime};
 use crate::imap::flag::Flag;
 use crate::imap::input::{Announcement, announced};
 use crate::imap::limits::{CATENATED_URLS_MAX, LIST_ITEMS_MAX, URL_OCTETS_MAX};
@@ -45,7 +43,7 @@ pub struct AppendMessage {
     /// Its flags.
     pub flags: Vec<Flag>,
     /// When it arrived, if the client says so.
-    pub date: Option<Timestamp>,
+    pub date: Option<DateTime>,
     /// Where its octets come from.
     pub content: AppendContent,
 }

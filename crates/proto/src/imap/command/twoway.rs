@@ -367,5 +367,5 @@ pub(crate) fn date_time(cursor: &mut Cursor<'_>) -> Read<Timestamp> {
     const FORM: &str = "a date such as \"17-Jul-1996 02:44:25 -0700\"";
     let before = cursor.clone();
     let text = cursor.string_text(FORM)?;
-    date::parse_date_time(&text).map_or_else(|| before.expected(FORM), Ok)
+    date::parse_date_time(&text).map_or_else(|| before.expected(FORM), |time| Ok(time.at()))
 }

@@ -10,7 +10,7 @@ use super::structure::{Extent, read_body, read_envelope, write_body, write_envel
 use crate::imap::command::Numbering;
 use crate::imap::command::fetch::Rfc822;
 use crate::imap::cursor::{Cursor, Read};
-use crate::imap::date;
+use crate::imap::date::{self, DateTime};
 use crate::imap::flag::Flag;
 use crate::imap::input::{LiteralForm, announced};
 use crate::imap::section::Section;
@@ -35,7 +35,7 @@ pub enum FetchedValue {
     /// `FLAGS`
     Flags(Vec<Flag>),
     /// `INTERNALDATE`
-    InternalDate(Timestamp),
+    InternalDate(DateTime),
     /// `ENVELOPE`
     Envelope(Box<EnvelopeStructure>),
     /// `BODY` or `BODYSTRUCTURE`
@@ -198,7 +198,7 @@ impl FetchedValue {
             "THREADID" if cursor.take_word("NIL") => Self::ThreadId(None),
             "THREADID" => Self::ThreadId(Some(cursor.object_id()?)),
             "SAVEDATE" if cursor.take_word("NIL") => Self::SaveDate(None),
-            "SAVEDATE" => return Ok(date::parse_date_time(&cursor.string_text("a date")?).map(|time| Self::SaveDate(Some(time)))),
+            "SAVEDATE" => return Ok(date::parse_date_time(&cursor.string_text("a date")?).map(|time| Self::SaveDate(Some(time.at())))),
             "PREVIEW" => Self::Preview(cursor.nstring_lossy()?),
             _ => {
                 cursor.skip_value()?;

@@ -1,5 +1,7 @@
 //! Every response as it is written; most are examples of the RFC that defines them, in our words.
 
+use mail::time::{Timestamp, Zone};
+
 use super::code::{CodeWord, NewKeywords};
 use super::fetch::{ContentName, FetchedValue};
 use super::mailbox::Attribute;
@@ -11,6 +13,7 @@ use crate::imap::command::list::ListSelection;
 use crate::imap::command::mailbox::SpecialUse;
 use crate::imap::command::quota::Resource;
 use crate::imap::command::twoway as consent;
+use crate::imap::date::DateTime;
 use crate::imap::section::{Section, SectionText};
 use crate::imap::sequence_set::SequenceSet;
 
@@ -134,7 +137,7 @@ fn what_is_told_of_messages_is_written() {
     let values = vec![
         FetchedValue::Uid(n(7)),
         FetchedValue::Flags(vec![Flag::Recent]),
-        FetchedValue::InternalDate(time("1996-07-07T09:44:25Z")),
+        FetchedValue::InternalDate(DateTime::new(time("1996-07-07T09:44:25Z"), Zone::from_minutes(-450).unwrap())),
         FetchedValue::Size(5_000_000_000),
         FetchedValue::ModSeq(65402),
         FetchedValue::EmailId("M6d99".to_owned()),
@@ -147,7 +150,7 @@ fn what_is_told_of_messages_is_written() {
     ];
     check(
         &Data::Fetch(Fetched { number: n(12), numbering: Numbering::Sequence, values }),
-        "12 FETCH (UID 7 FLAGS (\\Recent) INTERNALDATE \" 7-Jul-1996 09:44:25 +0000\" RFC822.SIZE 5000000000 MODSEQ (65402) EMAILID (M6d99) \
+        "12 FETCH (UID 7 FLAGS (\\Recent) INTERNALDATE \" 7-Jul-1996 02:14:25 -0730\" RFC822.SIZE 5000000000 MODSEQ (65402) EMAILID (M6d99) \
          THREADID NIL THREADID (T64b4) SAVEDATE NIL PREVIEW {7}\r\nGr\u{fc}\u{df}e PREVIEW NIL BINARY.SIZE[1.2] 7)",
     );
     let fields = Section { part: vec![n(3)], of: SectionText::HeaderFields(vec!["From".to_owned(), "X Y".to_owned()]) };

@@ -7,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use mail::flag::Flags;
 use mail::id::MailboxId;
 use mail::message::HeaderSection;
-use mail::time::Timestamp;
 use proto::imap::command::append::{AppendContent, AppendData, AppendLiteral, AppendMessage, AppendNext, AppendParts, Replace};
 use proto::imap::command::mailbox::Access;
+use proto::imap::date::DateTime;
 use proto::imap::mailbox_name::MailboxName;
 use proto::imap::numbers::Numbers;
 use proto::imap::response::code::{Code, CodeWord};
@@ -45,7 +45,7 @@ pub struct Upload {
 /// One message on its way in.
 struct Incoming {
     flags: Flags,
-    received: Option<Timestamp>,
+    received: Option<DateTime>,
     /// What octets the literal may have that is coming in.
     data: AppendData,
     /// How many octets it has, with those that are announced.
@@ -303,8 +303,9 @@ impl Incoming {
         let from = section.author().map(|author| author.mailbox.to_string()).unwrap_or_default();
         let subject = section.subject().unwrap_or_default();
         let node = talk.node();
-        let received = received.unwrap_or_else(|| node.world.now());
+        let received = received.unwrap_or_else(|| node.world.now().into());
         let internet_id = section.message_id();
-        Ok(NewItem { mail: node.new_mail_id(), flags, received, from, subject, internet_id, content })
+        let (received, zone) = (received.at(), received.zone());
+        Ok(NewItem { mail: node.new_mail_id(), flags, received, zone, from, subject, internet_id, content })
     }
 }

@@ -63,6 +63,7 @@ async fn put(server: &Server, numbers: impl Iterator<Item = usize>) {
             mail: server.node.new_mail_id(),
             flags: Flags::default(),
             received: server.node.world.now(),
+            zone: mail::time::Zone::UTC,
             from: "author@a.test".to_owned(),
             subject: "x".to_owned(),
             internet_id: None,

@@ -6,7 +6,9 @@ use std::ops::Range;
 use mail::decode::{Decoder, TransferEncoding};
 use mail::structure::{Inside, Part};
 use mail::surrogate;
+use mail::time::Timestamp;
 use proto::imap::command::fetch::{FetchItem, Rfc822};
+use proto::imap::date::DateTime;
 use proto::imap::response::fetch::{ContentName, FetchedValue};
 use proto::imap::response::structure::Extent;
 use proto::imap::section::{Fields, Partial, Section, SectionText};
@@ -104,7 +106,9 @@ impl<'a> Opened<'a> {
             FetchItem::Uid => FetchedValue::Uid(message.uid),
             FetchItem::Flags => FetchedValue::Flags(message.flags.iter().cloned().collect()),
             FetchItem::ModSeq => FetchedValue::ModSeq(message.modseq),
-            FetchItem::InternalDate => FetchedValue::InternalDate(row.map_or(mail::time::Timestamp::from_millis(0), |row| row.received)),
+            FetchItem::InternalDate => {
+                FetchedValue::InternalDate(row.map_or(Timestamp::EPOCH.into(), |row| DateTime::new(row.received, row.zone)))
+            }
             FetchItem::SaveDate => FetchedValue::SaveDate(row.map(|row| row.saved)),
             FetchItem::Size => FetchedValue::Size(row.map_or(0, |row| row.size_octets)),
             FetchItem::EmailId => FetchedValue::EmailId(row.map(|row| row.mail.to_string()).unwrap_or_default()),

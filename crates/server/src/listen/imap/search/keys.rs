@@ -203,7 +203,7 @@ impl Keys {
 mod tests {
     use mail::id::MailId;
     use mail::message::HeaderSection;
-    use mail::time::Timestamp;
+    use mail::time::{Timestamp, Zone};
 
     use super::*;
 
@@ -217,7 +217,8 @@ mod tests {
             (9, "Subject: Re: b\r\n\r\n"),
         ];
         for (uid, head) in heads {
-            let stamps = Stamps { uid, mail: MailId::new(time(0), [0; 10]), received: time(0), saved: time(0), size_octets: 1 };
+            let stamps =
+                Stamps { uid, mail: MailId::new(time(0), [0; 10]), received: time(0), zone: Zone::UTC, saved: time(0), size_octets: 1 };
             assert!(keys.push_read(stamps, &Summary::read(&HeaderSection::read(head.as_bytes()))));
         }
         assert_eq!(keys.ranks(Text::Subject), [1, 0, 1]);
@@ -237,7 +238,8 @@ mod tests {
         let keys = |uids: &[u32]| {
             let mut keys = Keys::default();
             for uid in uids {
-                let stamps = Stamps { uid: *uid, mail: MailId::new(time, [0; 10]), received: time, saved: time, size_octets: 1 };
+                let stamps =
+                    Stamps { uid: *uid, mail: MailId::new(time, [0; 10]), received: time, zone: Zone::UTC, saved: time, size_octets: 1 };
                 let head = format!("Subject: s{uid}\r\nFrom: f{uid}@a.test\r\nReferences: <r{uid}@a>\r\n\r\n");
                 assert!(keys.push_read(stamps, &Summary::read(&HeaderSection::read(head.as_bytes()))));
             }

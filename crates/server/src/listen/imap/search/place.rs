@@ -55,6 +55,7 @@ impl Place {
                     uid: item.uid,
                     mail: item.mail,
                     received: item.received,
+                    zone: item.zone,
                     saved: item.saved,
                     size_octets: item.size_octets,
                 }));

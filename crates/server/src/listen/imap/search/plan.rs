@@ -75,6 +75,8 @@ enum Test {
     Flag(Flag),
     ModSeq(u64),
     Received(Span),
+    /// By the clock of who said so: it disregards the zone (RFC 9051 section 6.4.4).
+    ReceivedLocal(Span),
     Saved(Span),
     /// By its writer's clock.
     Sent(Span),
@@ -125,6 +127,7 @@ impl Test {
             Self::Flag(flag) => Some(facts.message.flags.contains(flag)),
             Self::ModSeq(modseq) => Some(facts.message.modseq >= *modseq),
             Self::Received(span) => facts.item.map(|item| span.has(item.received)),
+            Self::ReceivedLocal(span) => facts.item.map(|item| span.has(item.zone.local(item.received))),
             Self::Saved(span) => facts.item.map(|item| span.has(item.saved)),
             Self::Larger(octets) => facts.item.map(|item| item.size_octets > *octets),
             Self::Smaller(octets) => facts.item.map(|item| item.size_octets < *octets),
@@ -224,7 +227,7 @@ impl Planner<'_> {
                 self.asks_sent = true;
                 Test::Sent(span)
             }
-            DateField::Internal => Test::Received(span),
+            DateField::Internal => Test::ReceivedLocal(span),
             DateField::Saved => Test::Saved(span),
         }
     }

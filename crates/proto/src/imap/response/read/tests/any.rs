@@ -1,7 +1,7 @@
 //! Any response that can be written, for round trips.
 
 use mail::structure::{Disposition, EnvelopeAddress, EnvelopeStructure, Inside, Parameter, Part};
-use mail::time::Timestamp;
+use mail::time::{Timestamp, Zone};
 use proptest::prelude::*;
 
 use super::super::super::code::{CodeWord, NewKeywords};
@@ -15,6 +15,7 @@ use crate::imap::command::fetch::{PartialEnd, PartialRange, Rfc822};
 use crate::imap::command::list::ListSelection;
 use crate::imap::command::mailbox::SpecialUse;
 use crate::imap::command::twoway::{Claims, Entry, EntryList, Legacy, Modes, Screening};
+use crate::imap::date::DateTime;
 use crate::imap::flag::Flag;
 use crate::imap::mailbox_name::MailboxName;
 use crate::imap::numbers::Numbers;
@@ -210,7 +211,7 @@ fn fetched_value() -> BoxedStrategy<FetchedValue> {
     prop_oneof![
         nonzero().prop_map(FetchedValue::Uid),
         flags().prop_map(FetchedValue::Flags),
-        time().prop_map(FetchedValue::InternalDate),
+        (time(), -5999_i64..=5999).prop_map(|(at, zone)| FetchedValue::InternalDate(DateTime::new(at, Zone::from_minutes(zone).unwrap()))),
         envelope().prop_map(|envelope| FetchedValue::Envelope(Box::new(envelope))),
         part().prop_map(|part| FetchedValue::Body(Extent::Extended, Box::new(part))),
         part().prop_map(|part| FetchedValue::Body(Extent::Basic, Box::new(basic(part)))),

@@ -29,8 +29,8 @@ const BODIES: [&str; 3] = ["one hello", "two", "GR\u{dc}SSE \u{4f1a}\u{8bae}"];
 const TEXTS: [&str; 6] = ["hello", "GR\u{dc}SSE", "two", "\u{8bae}", "", "nowhere"];
 
 fn whole() -> impl Strategy<Value = Whole> {
-    (1_u64..6, 0_u8..8, -3_i64..1, -3_i64..1, 0_u64..200, prop::option::of(-3_i64..1), 0_usize..4, 0_usize..3).prop_map(
-        |(modseq, flags, received, saved, size, sent, subject, body)| {
+    (1_u64..6, 0_u8..8, (-3_i64..1, -900_i64..900), -3_i64..1, 0_u64..200, prop::option::of(-3_i64..1), 0_usize..4, 0_usize..3).prop_map(
+        |(modseq, flags, (received, zone), saved, size, sent, subject, body)| {
             let all = [Flag::Seen, Flag::Flagged, Flag::parse("$Work").unwrap()];
             let flags = all.into_iter().enumerate().filter(|(bit, _)| flags >> bit & 1 == 1).map(|(_, flag)| flag).collect();
             let time = |days: i64| Timestamp::from_millis(NOW + days * DAY_MILLIS);
@@ -43,6 +43,7 @@ fn whole() -> impl Strategy<Value = Whole> {
                     uid: 1,
                     mail: MailId::new(time(0), [0; 10]),
                     received: time(received),
+                    zone: mail::time::Zone::from_minutes(zone).unwrap(),
                     saved: time(saved),
                     size_octets: size,
                 },
@@ -122,7 +123,7 @@ fn naive(key: &Key, mailbox: &[Whole], index: usize, saved: &[u32]) -> bool {
         Key::Text(text) => has(&String::from_utf8_lossy(&whole.octets), text),
         Key::Date { field, relation, date } => {
             let (found, wanted) = match field {
-                DateField::Internal => (Some(day(whole.item.received)), day(date.start())),
+                DateField::Internal => (Some(day(whole.item.zone.local(whole.item.received))), day(date.start())),
                 DateField::Saved => (Some(day(whole.item.saved)), day(date.start())),
                 DateField::Sent => (whole.sent.map(|days| day(Timestamp::from_millis(NOW + days * DAY_MILLIS))), day(date.start())),
             };
