@@ -46,6 +46,8 @@ struct Done {
     exported: u64,
     /// From an earlier export to the same Maildir.
     already_there: u64,
+    /// Of those, how many have other flags by now.
+    marked_anew: u64,
     mailboxes: Vec<String>,
 }
 
@@ -110,6 +112,7 @@ fn to_maildir(
         let name = format!("{}.{}.{}", listed.received.as_millis().div_euclid(1000), listed.id, config.hostname);
         if folder.has(&name) {
             done.already_there += 1;
+            done.marked_anew += u64::from(folder.mark(&name, &listed.flags()).map_err(&unusable)?);
         } else {
             let mut delivery = folder.begin(&name, &listed.flags()).map_err(&unusable)?;
             if fetch(connection, address, listed.id, delivery.file())? {

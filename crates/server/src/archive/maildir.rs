@@ -1,7 +1,7 @@
 //! Maildir: a directory with `cur`, `new` and `tmp`, a file for each message, and a directory `.NAME` beside them for
 //! each other mailbox (Maildir++).
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -16,6 +16,8 @@ use super::{INBOX, from_system, sync_directory, to_system};
 
 /// What separates the name of a message from its flags.
 const BEFORE_FLAGS: char = ':';
+/// What stands between the name and the letters of the flags.
+const LETTERS: &str = ":2,";
 /// Where the names of keywords stand, in a folder.
 const KEYWORDS: &str = "dovecot-keywords";
 /// Octets of that file that are read: 26 names, and room.
@@ -24,8 +26,8 @@ const KEYWORDS_OCTETS_MAX: u64 = 64 * 1024;
 /// One mailbox, to add messages to.
 pub(super) struct Folder {
     path: PathBuf,
-    /// The names of its messages, without their flags.
-    there: BTreeSet<String>,
+    /// The names of its messages, without their flags, and their files.
+    there: BTreeMap<String, PathBuf>,
     lettered: Lettered,
 }
 
@@ -58,12 +60,13 @@ impl Folder {
             // Maildir++: says that the directory above is the Maildir.
             OpenOptions::new().create(true).append(true).mode(0o600).open(path.join("maildirfolder"))?;
         }
-        let mut there = BTreeSet::new();
+        let mut there = BTreeMap::new();
         for part in ["new", "cur"] {
             for entry in fs::read_dir(path.join(part))? {
-                let name = entry?.file_name();
+                let entry = entry?;
+                let name = entry.file_name();
                 let name = name.to_string_lossy();
-                there.insert(name.split(BEFORE_FLAGS).next().unwrap_or_default().to_owned());
+                there.insert(name.split(BEFORE_FLAGS).next().unwrap_or_default().to_owned(), entry.path());
             }
         }
         let lettered = lettered(&path)?;
@@ -71,7 +74,26 @@ impl Folder {
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.there.contains(name)
+        self.there.contains_key(name)
+    }
+
+    /// Gives a message that is there these flags and no others. `false` if it has them already.
+    pub(super) fn mark(&mut self, name: &str, flags: &Flags) -> io::Result<bool> {
+        let Some(path) = self.there.get(name) else { return Ok(false) };
+        let letters = self.lettered.letters(flags);
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        if file.split_once(LETTERS).map_or("", |(_name, letters)| letters) == letters {
+            return Ok(false);
+        }
+        let marked = self.marked(name, &letters);
+        fs::rename(path, &marked)?;
+        self.there.insert(name.to_owned(), marked);
+        Ok(true)
+    }
+
+    /// The file of a message of which a program has noted something.
+    fn marked(&self, name: &str, letters: &str) -> PathBuf {
+        self.path.join("cur").join(format!("{name}{LETTERS}{letters}"))
     }
 
     /// Begins a message: in `tmp`, as every Maildir is written.
@@ -81,7 +103,7 @@ impl Folder {
         // One of which something is noted was seen by a program, if not by its reader: it lies in `cur`.
         let place = match self.lettered.letters(flags) {
             letters if letters.is_empty() => self.path.join("new").join(name),
-            letters => self.path.join("cur").join(format!("{name}{BEFORE_FLAGS}2,{letters}")),
+            letters => self.marked(name, &letters),
         };
         Ok(Delivery { file, beside, name: place })
     }
@@ -179,7 +201,7 @@ pub(super) fn messages(path: &Path) -> io::Result<(Vec<Found>, Vec<PathBuf>)> {
                 strange.push(entry.path());
                 continue;
             }
-            let flags = name.split_once(":2,").map(|(_name, letters)| lettered.flags(letters)).unwrap_or_default();
+            let flags = name.split_once(LETTERS).map(|(_name, letters)| lettered.flags(letters)).unwrap_or_default();
             found.push(Found { received: from_system(facts.modified()?), path: entry.path(), flags });
         }
     }

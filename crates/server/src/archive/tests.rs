@@ -6,6 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use mail::flag::{FlagChange, Flags};
+use mail::id::MailboxId;
 use serde_json::Value;
 
 use super::import::{Repeats, Wanted};
@@ -15,6 +17,8 @@ use crate::admin::client::Connection;
 use crate::admin::request::{Form, Password};
 use crate::config::Config;
 use crate::progress::Shown;
+use crate::real::Machine;
+use crate::serve::open;
 
 /// What is hard on one format or another.
 const NASTY: &[&[u8]] = &[
@@ -107,6 +111,18 @@ impl Place {
         connection.close();
         mail.sort();
         mail
+    }
+
+    /// Gives the first messages of INBOX these flags and no others, as a mail program does.
+    fn mark(&self, uids: &[u32], flags: &[&str]) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let opened = open::open(&self.config, &Machine::new()).await.unwrap();
+            let account = opened.store.account(&alice()).await.unwrap().unwrap().id;
+            let flags = FlagChange::Replace(Flags::from_names(flags.iter().copied()).unwrap());
+            opened.store.set_flags(account, MailboxId::inbox_of(account), uids.to_vec(), flags, None).await.unwrap();
+            opened.close().await;
+        });
     }
 
     /// Mailbox and flags of all that lies there.
@@ -206,6 +222,31 @@ fn flags_go_along_and_messages_with_fields_like_theirs_stay_as_they_are() {
     let there = Place::new();
     there.import(&from(theirs));
     assert_eq!(there.flags(), [("INBOX".to_owned(), "\\Answered \\Flagged \\Seen".to_owned())]);
+}
+
+#[test]
+fn another_export_to_the_same_maildir_brings_the_flags_up_to_date() {
+    let here = Place::new();
+    here.fill("INBOX", &[b"Subject: one\n\n".to_vec(), b"Subject: two\n\n".to_vec()]);
+    here.export("dir", Format::Maildir);
+    let names = |part: &str| -> Vec<String> {
+        fs::read_dir(here.path("dir").join(part)).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    assert_eq!((names("new").len(), names("cur").len()), (2, 0));
+    let exported = |flags: &[&str]| {
+        here.mark(&[1, 2], flags);
+        let done = here.export("dir", Format::Maildir);
+        [&done["exported"], &done["already_there"], &done["marked_anew"]].map(|count| count.as_u64().unwrap())
+    };
+    assert_eq!(exported(&["\\Seen", "$work"]), [0, 2, 2]);
+    assert_eq!(exported(&["\\Seen", "$work"]), [0, 2, 0], "nothing is new");
+    assert!(names("new").is_empty() && names("cur").iter().all(|name| name.ends_with(":2,Sa")), "{:?}", names("cur"));
+    assert_eq!(exported(&[]), [0, 2, 2]);
+    assert!(names("cur").iter().all(|name| name.ends_with(":2,")), "they were seen by a program, if not by their reader");
+    assert_eq!(exported(&["$work", "other"]), [0, 2, 2]);
+    let there = Place::new();
+    there.import(&from(here.path("dir")));
+    assert_eq!((there.mail(), there.flags()), (here.mail(), here.flags()));
 }
 
 #[test]
