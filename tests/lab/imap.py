@@ -249,7 +249,7 @@ class OnTwoway:
 
     is_ours = True
 
-    def __init__(self, limits=""):
+    def __init__(self, limits="mailbox_octets_max = 20_000_000_000"):
         self.limits = limits
 
     @contextlib.contextmanager
