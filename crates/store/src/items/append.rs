@@ -9,7 +9,7 @@ use crate::backend::Tx;
 use crate::content::{Place, StoredContent};
 use crate::mailbox::{self, NewMail};
 use crate::mailboxes::by_id;
-use crate::{Result, Store, StoreError, items, made, orphans, params, quota, statements};
+use crate::{MailboxRow, Result, Store, StoreError, items, made, orphans, params, quota, statements};
 
 statements! {
     LIES_AT = "SELECT uid FROM item WHERE part = ?1 AND account = ?2 AND mail = ?3 AND mailbox = ?4 ORDER BY uid LIMIT 1";
@@ -68,6 +68,39 @@ impl Store {
         let default = self.quota();
         self.write(Partition::of(account), octets, move |tx| append(tx, account, mailbox, &new, now, &default)).await
     }
+
+    /// Why these messages, none of which is there, could not be appended now; `None` if they could.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn append_refusal(&self, account: AccountId, mailbox: MailboxId, new: &[NewItem]) -> Result<Option<Appended>> {
+        let octets = new.iter().map(|item| item.content.size_octets).sum();
+        let wanted: Vec<_> = new.iter().map(|item| FlagChange::Add(item.flags.clone())).collect();
+        let default = self.quota();
+        self.read(move |tx| {
+            let Some(row) = by_id(tx, account, mailbox)? else { return Ok(Some(Appended::NoMailbox)) };
+            refusal(tx, account, &row, octets, &wanted, &default)
+        })
+        .await
+    }
+}
+
+/// Whether there is room for so many messages with these flags, and so many octets.
+fn refusal(
+    tx: &mut dyn Tx,
+    account: AccountId,
+    row: &MailboxRow,
+    octets: u64,
+    wanted: &[FlagChange],
+    default: &quota::Quota,
+) -> Result<Option<Appended>> {
+    if !wanted.is_empty() && !quota::admits(tx, account, default, wanted.len() as u64, octets)? {
+        return Ok(Some(Appended::OverQuota));
+    }
+    if !items::flags::admits(tx, account, row, wanted)? {
+        return Ok(Some(Appended::TooManyKeywords));
+    }
+    Ok(None)
 }
 
 fn append(
@@ -91,12 +124,9 @@ fn append(
         uids.push(uid);
     }
     let octets = fresh.iter().map(|item| item.content.size_octets).sum();
-    if !fresh.is_empty() && !quota::admits(tx, account, default, fresh.len() as u64, octets)? {
-        return Ok(Appended::OverQuota);
-    }
-    let all: Vec<_> = fresh.iter().map(|item| FlagChange::Add(item.flags.clone())).collect();
-    if !items::flags::admits(tx, account, &row, &all)? {
-        return Ok(Appended::TooManyKeywords);
+    let wanted: Vec<_> = fresh.iter().map(|item| FlagChange::Add(item.flags.clone())).collect();
+    if let Some(refused) = refusal(tx, account, &row, octets, &wanted, default)? {
+        return Ok(refused);
     }
     for (item, uid) in new.iter().zip(&mut uids) {
         if uid.is_some() {

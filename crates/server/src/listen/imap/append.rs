@@ -179,15 +179,13 @@ pub(super) async fn finish(talk: &mut Talk) -> Result<Status, Trouble> {
         return Err(trouble);
     }
     if let Some((meaning, target)) = meaning {
-        brought::decide(talk, meaning, &target, &whole).await?;
+        brought::decide(talk, meaning, mailbox, &target, &whole).await?;
     }
     let node = talk.node();
     let now = node.world.now();
     let (uid_validity, uids) = match node.store.append_messages(talk.account.id, mailbox, whole, now).await? {
         Appended::Done { uid_validity, uids } => (uid_validity, uids),
-        Appended::NoMailbox => return Err(no(CodeWord::TryCreate, "there is no mailbox of this name any more").into()),
-        Appended::OverQuota => return Err(over_quota().into()),
-        Appended::TooManyKeywords => return Err(no(CodeWord::Limit, "the mailbox has as many keywords as it may").into()),
+        refused => return Err(not_appended(&refused).into()),
     };
     let uids: Numbers = uids.into_iter().filter_map(NonZeroU32::new).collect();
     let code = NonZeroU32::new(uid_validity).map(|validity| Code::AppendUid(validity, uids));
@@ -219,6 +217,16 @@ async fn remove(talk: &mut Talk, uid: u32) -> Result<(), Trouble> {
 
 fn empty() -> Status {
     no(CodeWord::Cannot, "a message has at least one octet")
+}
+
+/// Why nothing was appended.
+pub(super) fn not_appended(refused: &Appended) -> Status {
+    match refused {
+        Appended::NoMailbox => no(CodeWord::TryCreate, "there is no mailbox of this name any more"),
+        Appended::OverQuota => over_quota(),
+        Appended::TooManyKeywords => no(CodeWord::Limit, "the mailbox has as many keywords as it may"),
+        Appended::Done { .. } => ok("they are there"),
+    }
 }
 
 fn over_quota() -> Status {

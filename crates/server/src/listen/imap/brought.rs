@@ -3,19 +3,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mail::id::MailboxId;
 use mail::message::HeaderSection;
 use store::content::Place;
 use store::items::NewItem;
 use store::made::Made;
 
+use super::append;
 use super::requests::{self, DECIDED_MAX, Meaning, REQUESTS_MAX};
 use super::talk::{Talk, Trouble};
 
-/// Decides about the senders of those requests that are among these messages and are still in their mailbox.
+/// Decides about the senders of those requests that are among these messages and are still in their mailbox. Nothing is
+/// decided if the messages could not be kept: whoever brings them would be told NO, and had let somebody in.
 ///
 /// # Errors
 /// It is refused, or the store's.
-pub(super) async fn decide(talk: &Talk, meaning: Meaning, target: &str, messages: &[NewItem]) -> Result<(), Trouble> {
+pub(super) async fn decide(talk: &Talk, meaning: Meaning, mailbox: MailboxId, target: &str, messages: &[NewItem]) -> Result<(), Trouble> {
     // What the server writes is from nobody who could send mail; and its id tells nobody else the facts that it is made of.
     let ours = format!("no-reply@{}", talk.account.address.domain());
     let brought: BTreeSet<&str> =
@@ -36,6 +39,10 @@ pub(super) async fn decide(talk: &Talk, meaning: Meaning, target: &str, messages
     }
     if decided.len() > DECIDED_MAX {
         return Err(requests::too_many().into());
+    }
+    // Before, and not after they are kept: a crash in between is told of by no reply, and the same is brought again.
+    if let Some(refused) = store.append_refusal(account, mailbox, messages).await? {
+        return Err(append::not_appended(&refused).into());
     }
     for request in store.requests_of(account, decided).await? {
         requests::act(talk, request.sender, meaning, target).await?;

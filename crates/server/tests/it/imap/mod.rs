@@ -1,5 +1,6 @@
 //! Sessions with mail programs: whole servers without a network, each with a store of its own.
 
+mod brought;
 mod channels;
 mod consent;
 mod dialogues;
