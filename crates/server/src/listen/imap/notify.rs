@@ -4,14 +4,14 @@ mod metadata;
 mod own;
 mod wanted;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mail::id::MailboxId;
 use proto::imap::command::Numbering;
 use proto::imap::command::fetch::Fetch;
 use proto::imap::command::mailbox::StatusItem;
 use proto::imap::command::notify::{Event, EventGroup, Filter, Notify, OtherEvent};
-use proto::imap::mailbox_name::MailboxName;
+use proto::imap::mailbox_name::{DELIMITER, MailboxName};
 use proto::imap::numbers::Numbers;
 use proto::imap::response::code::Code;
 use proto::imap::response::mailbox::{Attribute, Listed};
@@ -116,13 +116,21 @@ async fn tell_mailboxes(
 ) -> Result<(), Trouble> {
     let selected = selected(talk);
     let is_own = |name: &str| own.is_some_and(|own| own.has_named(name));
+    let mut came_or_went = BTreeSet::new();
     for (id, old) in before.iter().filter(|(id, _)| !known.contains_key(id)) {
-        if wanted.hears(old, OtherEvent::MailboxName) && selected != Some(*id) && !is_own(&old.name) {
+        if is_own(&old.name) {
+            continue;
+        }
+        came_or_went.insert(old.name.as_str());
+        if wanted.hears(old, OtherEvent::MailboxName) && selected != Some(*id) {
             tell_listed(talk, &old.name, list::gone).await?;
         }
     }
     for (id, row) in known {
         let old = before.get(id);
+        if old.is_none() && !is_own(&row.name) {
+            came_or_went.insert(&row.name);
+        }
         let is_renamed = old.is_none_or(|old| old.name != row.name && !is_inside_renamed(&old.name, &row.name, before, known));
         if is_renamed && wanted.hears(row, OtherEvent::MailboxName) && !is_own(&row.name) {
             let old_name = old.and_then(|old| MailboxName::new(&old.name));
@@ -135,6 +143,25 @@ async fn tell_mailboxes(
         }
         if selected != Some(*id) && wanted.hears_of(old, row) {
             tell_status(talk, row).await?;
+        }
+    }
+    tell_parents(talk, wanted, known, &came_or_went).await
+}
+
+/// RFC 5465 section 5.4: a mailbox that is created or deleted affects the one right above it, too.
+async fn tell_parents(
+    talk: &mut Talk,
+    wanted: &Wanted,
+    known: &BTreeMap<MailboxId, MailboxRow>,
+    came_or_went: &BTreeSet<&str>,
+) -> Result<(), Trouble> {
+    let parents: BTreeSet<&str> = came_or_went.iter().filter_map(|name| Some(name.rsplit_once(DELIMITER)?.0)).collect();
+    // Those that came with it are told themselves.
+    for parent in known.values().filter(|row| parents.contains(row.name.as_str()) && !came_or_went.contains(row.name.as_str())) {
+        if wanted.hears(parent, OtherEvent::MailboxName) {
+            let has_children = known.values().any(|row| row.name.strip_prefix(&parent.name).is_some_and(wanted::is_below));
+            let attributes = vec![if has_children { Attribute::HasChildren } else { Attribute::HasNoChildren }];
+            tell_listed(talk, &parent.name, |name| Listed { attributes, ..list::plain(name) }).await?;
         }
     }
     Ok(())
