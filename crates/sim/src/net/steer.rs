@@ -55,7 +55,6 @@ impl Life {
         let Some(domain) = domains.get(server).copied() else { return };
         self.steered.steps += 1;
         match steer {
-            Steer::Nowhere => {}
             Steer::Deaths => {
                 self.sim.crash(domain);
                 self.sim.restart_all();
@@ -74,7 +73,7 @@ impl Life {
             Steer::FailedSyncs => self.sim.fail_syncs(domain, 1, FailedSync::Lost),
             Steer::Forgers => self.forge(),
             Steer::LostHandshakes if self.steered.steps <= LOST_HANDSHAKES_MAX => self.sim.lose_reply_to("STARTTLS"),
-            Steer::LostHandshakes => {}
+            Steer::Nowhere | Steer::LostHandshakes => {}
         }
     }
 
