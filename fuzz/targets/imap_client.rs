@@ -2,6 +2,7 @@
 #![no_main]
 
 use proto::imap::client::{Channel, Event, Session, Step};
+use proto::imap::command::append::AppendNext;
 use proto::imap::command::parse;
 use proto::imap::limits::ClientLimits;
 use proto::imap::mailbox_name::NameForm;
@@ -53,7 +54,7 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
                 Event::Idling => session.end_idle().expect("it has begun"),
                 Event::SendMessage => {
                     session.write_message(b"hello").expect("it was announced");
-                    session.end_message(None).expect("it is whole");
+                    session.end_message(AppendNext::default()).expect("it is whole");
                     message = true;
                 }
                 Event::Ready | Event::Done(_) => {
