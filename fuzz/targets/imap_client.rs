@@ -7,6 +7,7 @@ use proto::imap::command::parse;
 use proto::imap::limits::ClientLimits;
 use proto::imap::mailbox_name::NameForm;
 use proto::sasl::Secret;
+use proto::sasl::scram::Nonce;
 
 const COMMANDS: [&[u8]; 9] = [
     b"x SEARCH SUBJECT {2+}\r\n\xc3\xa9 TEXT {2+}\r\n\xc3\xa8",
@@ -33,6 +34,8 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     let mut session = Session::new(limits, channel);
     let mut pieces = dialogue.chunks(usize::from(first / 2 % 32) + 1);
     let mut commands = COMMANDS.into_iter().cycle().skip(usize::from(first / 64));
+    let mut next = || parse(commands.next().expect("a cycle"), NameForm::Utf8).expect("a command").command;
+    let nonce = Nonce::from_entropy([7; 18]);
     let (mut due, mut message) = (0, false);
     for _ in 0..10_000 {
         match session.next() {
@@ -59,10 +62,12 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
                 }
                 Event::Ready | Event::Done(_) => {
                     let password = Secret::new("pencil").expect("a password");
-                    if session.is_authenticated() || session.login("bob", &password).is_err() {
-                        let command = parse(commands.next().expect("a cycle"), NameForm::Utf8).expect("a command").command;
-                        // Refused where the server offers no such thing, or nothing more is said.
-                        let _refused = session.send(command);
+                    // Half of them never show the password: who takes the wrong proof for a right one is not whom we know.
+                    let logged_in = if first % 4 < 2 { session.login("bob", &password) } else { session.prove("bob", &password, &nonce) };
+                    if session.is_authenticated() || logged_in.is_err() {
+                        // Refused where the server offers no such thing, or nothing more is said; or has to wait.
+                        let _refused = session.send(next());
+                        let _refused = (0..first / 16 % 4).try_for_each(|_| session.send_behind(next()));
                     }
                 }
                 Event::Refused(_) | Event::Data(_) | Event::Unknown(_) | Event::Closing(_) => {}
