@@ -14,7 +14,7 @@ use crate::backend::{Columns, Sql, Tx, Value};
 use crate::mailboxes::{keywords, number};
 use crate::{Result, Store, StoreError, params, statements};
 
-pub use append::{Appended, NewItem};
+pub use append::{AppendRefusal, Appended, NewItem};
 pub use changes::Changes;
 pub use copy::{Copied, Copying};
 pub use expunge::EXPUNGED_ROWS_MAX;

@@ -46,6 +46,13 @@ pub enum Appended {
         /// Theirs, in their order.
         uids: Vec<u32>,
     },
+    /// None of them does.
+    Refused(AppendRefusal),
+}
+
+/// Why messages can't be appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppendRefusal {
     /// The mailbox is not there.
     NoMailbox,
     /// The account has no room for them.
@@ -73,12 +80,12 @@ impl Store {
     ///
     /// # Errors
     /// The store is not available.
-    pub async fn append_refusal(&self, account: AccountId, mailbox: MailboxId, new: &[NewItem]) -> Result<Option<Appended>> {
+    pub async fn append_refusal(&self, account: AccountId, mailbox: MailboxId, new: &[NewItem]) -> Result<Option<AppendRefusal>> {
         let octets = new.iter().map(|item| item.content.size_octets).sum();
         let wanted: Vec<_> = new.iter().map(|item| FlagChange::Add(item.flags.clone())).collect();
         let default = self.quota();
         self.read(move |tx| {
-            let Some(row) = by_id(tx, account, mailbox)? else { return Ok(Some(Appended::NoMailbox)) };
+            let Some(row) = by_id(tx, account, mailbox)? else { return Ok(Some(AppendRefusal::NoMailbox)) };
             refusal(tx, account, &row, octets, &wanted, &default)
         })
         .await
@@ -93,12 +100,12 @@ fn refusal(
     octets: u64,
     wanted: &[FlagChange],
     default: &quota::Quota,
-) -> Result<Option<Appended>> {
+) -> Result<Option<AppendRefusal>> {
     if !wanted.is_empty() && !quota::admits(tx, account, default, wanted.len() as u64, octets)? {
-        return Ok(Some(Appended::OverQuota));
+        return Ok(Some(AppendRefusal::OverQuota));
     }
     if !items::flags::admits(tx, account, row, wanted)? {
-        return Ok(Some(Appended::TooManyKeywords));
+        return Ok(Some(AppendRefusal::TooManyKeywords));
     }
     Ok(None)
 }
@@ -112,7 +119,7 @@ fn append(
     default: &quota::Quota,
 ) -> Result<Appended> {
     let part = Partition::of(account);
-    let Some(row) = by_id(tx, account, mailbox)? else { return Ok(Appended::NoMailbox) };
+    let Some(row) = by_id(tx, account, mailbox)? else { return Ok(Appended::Refused(AppendRefusal::NoMailbox)) };
     let mut uids = Vec::with_capacity(new.len());
     let mut fresh = Vec::new();
     for item in new {
@@ -126,7 +133,7 @@ fn append(
     let octets = fresh.iter().map(|item| item.content.size_octets).sum();
     let wanted: Vec<_> = fresh.iter().map(|item| FlagChange::Add(item.flags.clone())).collect();
     if let Some(refused) = refusal(tx, account, &row, octets, &wanted, default)? {
-        return Ok(refused);
+        return Ok(Appended::Refused(refused));
     }
     for (item, uid) in new.iter().zip(&mut uids) {
         if uid.is_some() {

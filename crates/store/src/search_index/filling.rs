@@ -94,6 +94,9 @@ impl Store {
         let (lease, part) = (lease.clone(), Partition::of(account));
         let outline = |message: &Indexed| message.outline.as_ref().map_or(0, mail::outline::PackedOutline::octets);
         let octets = messages.iter().map(|message| message.text.head.len() + message.text.body.len() + outline(message)).sum();
+        // One that came alone waits for company. Where there are more, more may be behind them: a new index is not to take a
+        // moment longer for each page.
+        let haste = if messages.len() > 1 { Haste::Now } else { Haste::WithNext };
         let keep = move |tx: &mut dyn Tx| {
             lease::require(tx, part, &lease)?;
             messages.iter().try_for_each(|message| keep(tx, account, message))?;
@@ -102,7 +105,7 @@ impl Store {
                 None => Ok(()),
             }
         };
-        self.write_in(Haste::WithNext, part, octets, keep).await
+        self.write_in(haste, part, octets, keep).await
     }
 }
 

@@ -126,6 +126,7 @@ mod tests {
         assert_eq!((of("ab", Side::Head), of("\u{4f1a}", Side::Head), of("", Side::Head)), (vec![], vec![], vec![]));
         assert!((4..=LOOKED_UP_MAX).contains(&looked_up(&"a quick brown fox jumps over the lazy dog".repeat(9), Side::Head).len()));
     }
+
     #[test]
     fn grams_say_where_they_stand() {
         let message = of_message("\nsubject: gardens\n", "bridges, \u{4f1a}\u{8bae}\n");

@@ -57,7 +57,7 @@ impl Fixture {
         };
         match self.store.append_messages(account, folder.id, vec![item], self.now()).await.unwrap() {
             Appended::Done { uids, .. } => uids[0],
-            other => panic!("{other:?}"),
+            Appended::Refused(why) => panic!("{why:?}"),
         }
     }
 

@@ -15,7 +15,7 @@ use mail::id::{AccountId, MailboxId};
 use mail::special_use::SpecialUse;
 use store::annotations::{ANNOTATION_OCTETS_MAX, ANNOTATIONS_MAX, Annotated};
 use store::content::ContentWriter;
-use store::items::{Appended, Copied, Copying, EXPUNGED_ROWS_MAX, FlagsSet, NewItem};
+use store::items::{AppendRefusal, Appended, Copied, Copying, EXPUNGED_ROWS_MAX, FlagsSet, NewItem};
 use store::mailboxes::{
     CreateMailbox, Created, Gone, MAILBOX_DEPTH_MAX, MAILBOX_KEYWORDS_MAX, MESSAGE_KEYWORDS_MAX, Renamed, Subscribed, Subscription,
 };
@@ -53,7 +53,7 @@ async fn append(it: &Fixture, account: AccountId, mailbox: MailboxId, count: usi
     let new = (0..count).map(|_| new_item(it, b"hello", &[])).collect();
     match it.store.append_messages(account, mailbox, new, it.now()).await.unwrap() {
         Appended::Done { uids, .. } => uids,
-        other => panic!("{other:?}"),
+        Appended::Refused(why) => panic!("{why:?}"),
     }
 }
 
@@ -255,9 +255,9 @@ on_both_engines! {
         let too_many: Vec<String> = (0..=MESSAGE_KEYWORDS_MAX).map(|number| format!("k{number}")).collect();
         let too_many: Vec<&str> = too_many.iter().map(String::as_str).collect();
         let refused = vec![new_item(it, b"x", &[]), new_item(it, b"x", &too_many)];
-        assert_eq!(it.store.append_messages(alice, inbox, refused, it.now()).await.unwrap(), Appended::TooManyKeywords);
+        assert_eq!(it.store.append_messages(alice, inbox, refused, it.now()).await.unwrap(), Appended::Refused(AppendRefusal::TooManyKeywords));
         let nowhere = MailboxId::new(it.now(), it.entropy());
-        assert_eq!(it.store.append_messages(alice, nowhere, vec![new_item(it, b"x", &[])], it.now()).await.unwrap(), Appended::NoMailbox);
+        assert_eq!(it.store.append_messages(alice, nowhere, vec![new_item(it, b"x", &[])], it.now()).await.unwrap(), Appended::Refused(AppendRefusal::NoMailbox));
         assert_eq!(row(&it.store, alice, inbox).await.messages, 2);
     }
 

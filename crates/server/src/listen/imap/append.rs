@@ -18,7 +18,7 @@ use proto::imap::sequence_set::{Messages, SequenceSet};
 use proto::limits::HEADER_OCTETS_MAX;
 use store::StoreError;
 use store::content::ContentWriter;
-use store::items::{Appended, NewItem};
+use store::items::{AppendRefusal, Appended, NewItem};
 
 use super::requests::Meaning;
 use super::talk::{Folder, Talk, Trouble, no, ok};
@@ -185,7 +185,7 @@ pub(super) async fn finish(talk: &mut Talk) -> Result<Status, Trouble> {
     let now = node.world.now();
     let (uid_validity, uids) = match node.store.append_messages(talk.account.id, mailbox, whole, now).await? {
         Appended::Done { uid_validity, uids } => (uid_validity, uids),
-        refused => return Err(not_appended(&refused).into()),
+        Appended::Refused(refusal) => return Err(not_appended(refusal).into()),
     };
     let uids: Numbers = uids.into_iter().filter_map(NonZeroU32::new).collect();
     let code = NonZeroU32::new(uid_validity).map(|validity| Code::AppendUid(validity, uids));
@@ -220,12 +220,11 @@ fn empty() -> Status {
 }
 
 /// Why nothing was appended.
-pub(super) fn not_appended(refused: &Appended) -> Status {
-    match refused {
-        Appended::NoMailbox => no(CodeWord::TryCreate, "there is no mailbox of this name any more"),
-        Appended::OverQuota => over_quota(),
-        Appended::TooManyKeywords => no(CodeWord::Limit, "the mailbox has as many keywords as it may"),
-        Appended::Done { .. } => ok("they are there"),
+pub(super) fn not_appended(refusal: AppendRefusal) -> Status {
+    match refusal {
+        AppendRefusal::NoMailbox => no(CodeWord::TryCreate, "there is no mailbox of this name any more"),
+        AppendRefusal::OverQuota => over_quota(),
+        AppendRefusal::TooManyKeywords => no(CodeWord::Limit, "the mailbox has as many keywords as it may"),
     }
 }
 

@@ -41,8 +41,8 @@ pub(super) async fn decide(talk: &Talk, meaning: Meaning, mailbox: MailboxId, ta
         return Err(requests::too_many().into());
     }
     // Before, and not after they are kept: a crash in between is told of by no reply, and the same is brought again.
-    if let Some(refused) = store.append_refusal(account, mailbox, messages).await? {
-        return Err(append::not_appended(&refused).into());
+    if let Some(refusal) = store.append_refusal(account, mailbox, messages).await? {
+        return Err(append::not_appended(refusal).into());
     }
     for request in store.requests_of(account, decided).await? {
         requests::act(talk, request.sender, meaning, target).await?;

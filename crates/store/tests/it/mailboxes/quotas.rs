@@ -3,7 +3,7 @@
 use delivery::arrival::Stage;
 use delivery::consent::{Legacy, Screening};
 use mail::id::MailboxId;
-use store::items::{Appended, Copied, Copying};
+use store::items::{AppendRefusal, Appended, Copied, Copying};
 use store::quota::{Limit, Quota};
 use store::{Delivered, Imported, Received, Room};
 
@@ -26,7 +26,7 @@ on_both_engines! {
         assert_eq!(it.store.deliver(delivery.clone()).await.unwrap(), Delivered::OverQuota);
         let stage = it.store.arrival(&arrival.key).await.unwrap().unwrap().arrival.stage;
         assert!(matches!(stage, Stage::Due { .. }), "{stage:?}");
-        assert_eq!(it.store.append_messages(alice, inbox, vec![new_item(it, &[b'x'; 61], &[])], it.now()).await.unwrap(), Appended::OverQuota);
+        assert_eq!(it.store.append_messages(alice, inbox, vec![new_item(it, &[b'x'; 61], &[])], it.now()).await.unwrap(), Appended::Refused(AppendRefusal::OverQuota));
         let copy = |copying| it.store.copy_items(alice, inbox, vec![1], folder.id, copying, it.now());
         assert!(matches!(copy(Copying::Copy).await.unwrap(), Copied::Done { .. }));
         assert_eq!(copy(Copying::Copy).await.unwrap(), Copied::OverQuota);
@@ -85,7 +85,7 @@ on_both_engines! {
         let inbox = MailboxId::inbox_of(alice);
         let append = async || it.store.append_messages(alice, inbox, vec![new_item(it, b"x", &[])], it.now()).await.unwrap();
         assert!(matches!(append().await, Appended::Done { .. }));
-        assert_eq!(append().await, Appended::OverQuota);
+        assert_eq!(append().await, Appended::Refused(AppendRefusal::OverQuota));
         it.store.set_quota(alice, None, Some(Limit::None)).await.unwrap();
         assert!(matches!(append().await, Appended::Done { .. }));
     }

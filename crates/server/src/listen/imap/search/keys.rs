@@ -232,6 +232,7 @@ mod tests {
         assert_eq!(places(&[1, 3, 4, 5, 9, 10]), [None, Some(0), Some(1), None, Some(2), None]);
         assert_eq!(places(&[9]), [Some(2)]);
     }
+
     #[test]
     fn messages_of_two_are_merged_by_their_uids() {
         let time = Timestamp::from_millis(0);
