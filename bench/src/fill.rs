@@ -177,6 +177,7 @@ impl Fill {
             from: account.address.clone(),
             reverse_path: ReversePath::Mailbox(account.address.clone()),
             kind: Kind::Mail,
+            reference: None,
             list: None,
             envelope_id: None,
             returns: None,

@@ -33,4 +33,5 @@ libfuzzer_sys::fuzz_target!(|message: &[u8]| {
     section.date();
     section.claim();
     section.received_count();
+    mail::confirmation::reference(&section);
 });

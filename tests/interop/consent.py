@@ -140,6 +140,22 @@ def expected(demo):
 
 
 @CASES.add
+def expected_by_reference(demo):
+    """Who signs up somewhere expects an answer under a reference: what carries it comes in, and nothing else from there."""
+    erin, frank = strangers(demo)
+    reference = "c2lnbiB1cCBhdCB0aGUgc2hvcA"
+    frank.command("expected", "add", "@a.test", "--ref", reference)
+    other, _ = erin.write(frank)
+    frank.wait_contact(erin)
+    subject = token()
+    answer = f"Ownership-Confirmation: v=1; ref={reference}\r\n".encode() + erin.message(frank, subject)
+    message = erin.submit([frank.address], answer)
+    assert answer.split(b"\r\n\r\n")[0] in frank.find(subject)
+    erin.wait_sent(message, frank, "delivered")
+    assert not frank.has(other)
+
+
+@CASES.add
 def expected_too_late(demo):
     """An expectation that is over before it begins is refused."""
     erin, frank = strangers(demo)

@@ -62,6 +62,7 @@ pub async fn submit(node: &Node, submission: Submission) -> Result<(), StoreErro
         way: Way { twoway_only: envelope.way.twoway_only || facts.twoway_only, ..envelope.way },
         subject: facts.subject,
         kind: facts.kind,
+        reference: facts.reference,
         list: facts.list,
         header: facts.header,
         content,

@@ -79,11 +79,20 @@ impl User {
     /// # Errors
     /// It was not taken, or nobody said so.
     pub fn try_submit(&self, to: Vec<Mailbox>, subject: &str, body: &[u8]) -> Result<Message, String> {
+        self.try_submit_with("", to, subject, body)
+    }
+
+    /// Sends a message with more fields, each with its CRLF; fails the test if it is not taken.
+    pub fn submit_with(&self, fields: &str, to: Mailbox, text: &str) -> Message {
+        self.sim.sure(self.try_submit_with(fields, vec![to], text, text.as_bytes()))
+    }
+
+    fn try_submit_with(&self, fields: &str, to: Vec<Mailbox>, subject: &str, body: &[u8]) -> Result<Message, String> {
         let number = self.sim.written.get() + 1;
         self.sim.written.set(number);
         let message = Message(format!("{subject} #{number}"));
         let recipients: Vec<_> = to.iter().map(ToString::to_string).collect();
-        let header = format!("From: <{}>\r\nTo: {}\r\nSubject: {}\r\n\r\n", self.address, recipients.join(", "), message.0);
+        let header = format!("From: <{}>\r\nTo: {}\r\n{fields}Subject: {}\r\n\r\n", self.address, recipients.join(", "), message.0);
         let body = [body, b"\r\n"].concat();
         let content = [header.as_bytes(), &body].concat();
         let letter = Letter { from: self.address(), to: to.clone(), password: PASSWORD, content };
@@ -155,6 +164,15 @@ impl User {
     /// # Errors
     /// The server is down or dies.
     pub fn try_enter(&self, list: EntryList, who: Who) -> Result<(), String> {
+        self.enter(list, who, None)
+    }
+
+    /// Expects mail from there that carries a reference.
+    pub fn expect_mail(&self, who: Who, reference: &NoticeId) {
+        self.sim.sure(self.enter(EntryList::Expected, who, Some(reference.to_string())));
+    }
+
+    fn enter(&self, list: EntryList, who: Who, reference: Option<String>) -> Result<(), String> {
         let account = self.account;
         let owner = self.address();
         self.ask(move |node| {
@@ -166,7 +184,7 @@ impl User {
                     who: who.clone(),
                     until: None,
                     remaining: None,
-                    reference: None,
+                    reference,
                     list_domain: None,
                     made: now,
                     through: "cli".to_owned(),

@@ -3,7 +3,7 @@
 use delivery::arrival::{Arrival, Stage};
 use delivery::schedule::Moment;
 use mail::address::Mailbox;
-use mail::id::{AccountId, NoticeId, Partition};
+use mail::id::{AccountId, Partition};
 use mail::notice::Notice;
 use mail::time::Timestamp;
 
@@ -123,8 +123,7 @@ fn record(row: &mut Row) -> Result<ArrivalRecord> {
     let (size_octets, date, expires, noted_at) = (row.count()?, row.time()?, row.time()?, row.time()?);
     let (body, smtputf8, require_tls) = (codec::body(&row.text()?)?, row.flag()?, row.flag()?);
     let (kind, name, subject) = (codec::kind(&row.text()?)?, row.text_or_null()?, row.text_or_null()?);
-    let reference = row.text_or_null()?.map(|text| text.parse::<NoticeId>()).transpose();
-    let reference = reference.map_err(|error| StoreError::Damaged(format!("a REF in a column: {error}")))?;
+    let reference = codec::reference(row)?;
     let list = row.text_or_null()?;
     let (rule, detail, address) = (row.text()?, row.text()?, row.text_or_null()?);
     let address = address.map(|text| text.parse()).transpose();

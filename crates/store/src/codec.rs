@@ -2,6 +2,7 @@
 
 use delivery::consent::{Claims, Legacy, Screening};
 use mail::envelope::{Body, ReportWish, ReturnWish};
+use mail::id::NoticeId;
 use mail::notice::Kind;
 use serde::Serialize;
 
@@ -70,6 +71,12 @@ pub(crate) fn returns(name: &str) -> Result<Option<ReturnWish>> {
 
 pub(crate) fn body(name: &str) -> Result<Body> {
     Body::parse(name).ok_or_else(|| unknown("BODY", name))
+}
+
+/// Reads a REF, or none.
+pub(crate) fn reference(row: &mut Row) -> Result<Option<NoticeId>> {
+    let reference = row.text_or_null()?.map(|text| text.parse::<NoticeId>()).transpose();
+    reference.map_err(|error| StoreError::Damaged(format!("a REF in a column: {error}")))
 }
 
 pub(crate) fn kind(name: &str) -> Result<Kind> {

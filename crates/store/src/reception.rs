@@ -7,7 +7,7 @@ use delivery::rules::Allowance;
 use delivery::schedule::Timers;
 use mail::address::{Mailbox, ReversePath};
 use mail::flag::Flags;
-use mail::id::Partition;
+use mail::id::{NoticeId, Partition};
 
 use crate::backend::Tx;
 use crate::consent::Asked;
@@ -68,7 +68,12 @@ impl Store {
 fn receive(tx: &mut dyn Tx, part: Partition, new: &Receive, (timers, quota): (&Timers, &Quota)) -> Result<Received> {
     let Some((screening, legacy)) = accounts::modes(tx, new.account)? else { return Ok(Received::NoMailbox) };
     let legacy = legacy.unwrap_or(Legacy::default_for(screening));
-    let asked = Asked { sender: &new.sender, recipient: &new.recipient, list: new.list_id.as_deref(), reference: None };
+    let asked = Asked {
+        sender: &new.sender,
+        recipient: &new.recipient,
+        list: new.list_id.as_deref(),
+        reference: new.reference.as_ref().map(NoticeId::as_str),
+    };
     let entries = asked.entries(tx, new.account)?;
     let question = asked.question(&entries, screening, new.now);
     let (pushed, decision) = decide_pushed(&question, legacy, &new.authorship, answers(tx, part, new)?);

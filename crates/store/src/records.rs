@@ -134,6 +134,8 @@ pub struct Keep {
     pub subject: String,
     /// What its notices call it.
     pub kind: Kind,
+    /// Which expectation of its recipients it answers, for its notices.
+    pub reference: Option<NoticeId>,
     /// The list that it went to, for its notices.
     pub list: Option<String>,
     /// The header section as sent, at most 16 KiB of it: what reports return.
@@ -196,6 +198,8 @@ pub struct TransferRecord {
     pub subject: String,
     /// What its notices call it.
     pub kind: Kind,
+    /// Which expectation of its recipients it answers.
+    pub reference: Option<NoticeId>,
     /// The list that it went to.
     pub list: Option<String>,
     /// The octets; without a place to read them from once they are freed.

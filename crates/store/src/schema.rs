@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/0017.sql"),
     include_str!("schema/0018.sql"),
     include_str!("schema/0019.sql"),
+    include_str!("schema/0020.sql"),
 ];
 
 const FIRST: &str = "CREATE TABLE IF NOT EXISTS migration (part BIGINT NOT NULL, version BIGINT NOT NULL, PRIMARY KEY (part, version))";

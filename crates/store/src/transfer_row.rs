@@ -14,7 +14,7 @@ use crate::{Attempt, Keep, NewTransfer, Result, StoreError, TransferRecord, code
 macro_rules! transfer_columns {
     () => {
         "t.id, t.account, t.message, t.recipient, t.report, t.original, t.state, t.since, t.detail, t.attempt, m.sender, m.reverse_path, m.kept, \
-         m.body, m.smtputf8, m.envelope_id, m.returns, m.require_tls, m.twoway_only, m.subject, m.kind, m.list, m.size_octets, m.digest, m.place, m.object"
+         m.body, m.smtputf8, m.envelope_id, m.returns, m.require_tls, m.twoway_only, m.subject, m.kind, m.reference, m.list, m.size_octets, m.digest, m.place, m.object"
     };
 }
 
@@ -27,7 +27,7 @@ macro_rules! transfer_with_message {
 statements! {
     INSERT_MESSAGE = "INSERT INTO message (part, id, account, kept, sender, reverse_path, envelope_id, returns, body, smtputf8, subject, \
                       size_octets, digest, place, object, header, octets, require_tls, twoway_only, \
-                      internet_id, kind, list) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22) \
+                      internet_id, kind, list, reference) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23) \
                       ON CONFLICT (part, id) DO NOTHING";
     INSERT_TRANSFER = "INSERT INTO transfer (part, id, account, message, sender_key, recipient, recipient_key, report, original, stage, \
                        due_at, since, detail, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, '', ?13)";
@@ -132,6 +132,7 @@ pub(crate) fn insert(tx: &mut dyn Tx, keep: &Keep, internet_id: &str, transfer: 
         internet_id,
         keep.kind.as_str(),
         keep.list.as_deref(),
+        keep.reference.as_ref(),
     ];
     if tx.execute(INSERT_MESSAGE, values)? == 0 {
         return Ok(false);
@@ -200,6 +201,7 @@ fn record(row: &mut Row) -> Result<TransferRecord> {
         way: Way { require_tls: row.flag()?, twoway_only: row.flag()? },
         subject: row.text()?,
         kind: codec::kind(&row.text()?)?,
+        reference: codec::reference(row)?,
         list: row.text_or_null()?,
         content: content(row)?,
     })

@@ -33,6 +33,7 @@ const GRAMMAR: [(&str, &[&str]); 2] = [
         "smtp.md",
         &[
             "delivery/src/policy.rs",
+            "mail/src/confirmation.rs",
             "mail/src/id.rs",
             "mail/src/time.rs",
             "proto/src/path.rs",

@@ -82,6 +82,7 @@ impl Office {
             way: mail::envelope::Way::default(),
             subject: "Hello".to_owned(),
             kind: Kind::Mail,
+            reference: None,
             list: None,
             header: b"Subject: Hello\r\n\r\n".to_vec(),
             content: self.content(b"Subject: Hello\r\n\r\nHi\r\n").await,

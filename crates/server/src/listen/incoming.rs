@@ -2,7 +2,8 @@
 //! streams on.
 
 use mail::address::Mailbox;
-use mail::id::{AccountId, MessageId};
+use mail::confirmation;
+use mail::id::{AccountId, MessageId, NoticeId};
 use mail::message::{Field, HeaderSection};
 use mail::notice::Kind;
 use mail::submission;
@@ -87,6 +88,8 @@ pub struct HeaderFacts {
     pub twoway_only: bool,
     /// What its notices call it.
     pub kind: Kind,
+    /// Which expectation of its recipient it answers: recipients may let in who names it.
+    pub reference: Option<NoticeId>,
     /// The identifier in its List-Id: recipients may have let in that list from the author's domain.
     pub list: Option<String>,
 }
@@ -184,6 +187,7 @@ fn facts(section: &HeaderSection<'_>) -> Result<HeaderFacts, Refusal> {
     let header = section.octets();
     // One that is too long for a notice, or no identifier, names no list.
     let list = section.list_id().filter(|id| id.len() <= LIST_OCTETS_MAX);
+    let reference = confirmation::reference(section);
     Ok(HeaderFacts {
         from: author.mailbox,
         subject: section.subject().unwrap_or_default(),
@@ -192,8 +196,10 @@ fn facts(section: &HeaderSection<'_>) -> Result<HeaderFacts, Refusal> {
         kind: match &list {
             Some(_) => Kind::List,
             None if is_report => Kind::Report,
+            None if reference.is_some() => Kind::Confirm,
             None => Kind::Mail,
         },
+        reference,
         list,
         origin: match is_report {
             true => Authorship::Report,
@@ -221,10 +227,13 @@ mod tests {
             ("Content-Type: multipart/report; boundary=x\r\n", Kind::Report, None, Authorship::Report),
             ("Auto-Submitted: auto-replied\r\n", Kind::Mail, None, Authorship::Program),
             ("Precedence: bulk\r\n", Kind::Mail, None, Authorship::Program),
+            ("Ownership-Confirmation: v=1; ref=Zm9yIHRoZSBzaG9wIG9ubHk\r\n", Kind::Confirm, None, Authorship::Person),
+            ("Ownership-Confirmation: v=1\r\n", Kind::Mail, None, Authorship::Person),
         ] {
             let header = format!("From: ann@a.test\r\n{fields}\r\n");
             let facts = facts(&HeaderSection::read(header.as_bytes())).unwrap();
             assert_eq!((facts.kind, facts.list, facts.origin), (kind, list, origin), "{fields}");
+            assert_eq!(facts.reference.is_some(), kind == Kind::Confirm);
         }
         assert!(matches!(facts(&HeaderSection::read(b"Subject: x\r\n\r\n")), Err(Refusal::Author(_))));
     }

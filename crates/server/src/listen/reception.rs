@@ -8,8 +8,9 @@ use delivery::policy::PolicyOf;
 use delivery::spf::Check;
 use futures_util::future::join_all;
 use mail::address::{Domain, Mailbox, ReversePath};
+use mail::confirmation;
 use mail::envelope::{Envelope, Recipient};
-use mail::id::{AccountId, MailId, MessageId};
+use mail::id::{AccountId, MailId, MessageId, NoticeId};
 use mail::message::{Claim, Head, HeaderSection};
 use mail::status::Status;
 use mail::trace::{Protocol, ids_given_by, received_field, return_path_field};
@@ -48,6 +49,7 @@ pub struct Reception {
 pub struct PushedFacts {
     claim: Claim,
     list_id: Option<String>,
+    reference: Option<NoticeId>,
     subject: String,
     /// The header section as it will lie in mailboxes, behind our fields.
     head: Head,
@@ -67,7 +69,17 @@ impl Door for Exchange {
         }
         let (claim, list_id, subject) = (section.claim(), section.list_id(), section.subject().unwrap_or_default());
         let gap = if section.is_missing() { "\r\n" } else { "" };
-        Ok((PushedFacts { claim, list_id, subject, head: without_forgeries(node, section).finish(), gap }, None))
+        Ok((
+            PushedFacts {
+                claim,
+                list_id,
+                reference: confirmation::reference(section),
+                subject,
+                head: without_forgeries(node, section).finish(),
+                gap,
+            },
+            None,
+        ))
     }
 }
 
@@ -257,7 +269,7 @@ impl Whole<'_> {
         content: StoredContent,
         (sender, returns): (&Mailbox, &[MessageId]),
     ) -> Receive {
-        let PushedFacts { list_id, subject, head, gap, .. } = &self.facts;
+        let PushedFacts { list_id, reference, subject, head, gap, .. } = &self.facts;
         let fields = [&return_path_field(&self.envelope.reverse_path), &self.received_field(recipient), *gap].map(str::as_bytes).concat();
         Receive {
             account,
@@ -266,6 +278,7 @@ impl Whole<'_> {
             reverse_path: self.envelope.reverse_path.clone(),
             sender: sender.clone(),
             list_id: list_id.clone(),
+            reference: reference.clone(),
             authorship: self.authorship.clone(),
             answerable: self.answerable.clone(),
             returns: returns.to_vec(),

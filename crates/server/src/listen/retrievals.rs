@@ -254,7 +254,7 @@ pub fn notice_of(record: &TransferRecord, at: delivery::schedule::Moment<'_>) ->
         name: None,
         subject: None,
         kind: record.kind,
-        reference: None,
+        reference: record.reference.clone(),
         list: record.list.clone(),
     }
 }

@@ -120,7 +120,7 @@ async fn answer(
 fn facts(from: Mailbox, subject: String, octets: &[u8], kind: Kind) -> HeaderFacts {
     let octets = HeaderSection::read(octets).octets();
     let header = octets.get(..RETURNED_HEADER_OCTETS_MAX).unwrap_or(octets).to_vec();
-    HeaderFacts { from, subject, header, origin: Authorship::Program, twoway_only: false, kind, list: None }
+    HeaderFacts { from, subject, header, origin: Authorship::Program, twoway_only: false, kind, reference: None, list: None }
 }
 
 fn envelope(reverse_path: ReversePath, smtputf8: bool, to: &[Mailbox]) -> Envelope {

@@ -1,7 +1,8 @@
 //! The walk of one message when nothing goes wrong.
 
-use delivery::consent::Screening;
+use delivery::consent::{Screening, Who};
 use delivery::report::SentStatus;
+use mail::id::NoticeId;
 use sim::Sim;
 
 #[test]
@@ -40,6 +41,25 @@ fn moving_a_contact_request_to_the_inbox_fetches_what_waits_from_its_sender_and_
     assert!(messages.iter().all(|message| alice.sent_status(message) == SentStatus::Delivered));
     assert_eq!(carol.sent_status(&other), SentStatus::Noticed);
     assert_eq!(bob.requests(), [carol.address()]);
+}
+
+#[test]
+fn what_is_expected_under_a_reference_comes_in_with_it_and_nothing_else_does() {
+    let mut sim = Sim::seeded(44);
+    sim.listen_in();
+    let [shop, bob] = sim.accounts(["shop@a.test", "bob@b.test"]);
+    let reference: NoticeId = "c2lnbiB1cCBhdCB0aGUgc2hvcA".parse().unwrap();
+    bob.expect_mail(Who::Domain(shop.address().domain().clone()), &reference);
+    let news = shop.submit(bob.address(), "News");
+    let of_another = shop.submit_with("Ownership-Confirmation: v=1; ref=Zm9yIHNvbWVib2R5IGVsc2U\r\n", bob.address(), "Welcome");
+    let answer = shop.submit_with(&format!("Ownership-Confirmation: v=1; ref={reference}\r\n"), bob.address(), "Welcome");
+    sim.run_until_idle();
+    assert_eq!(bob.inbox(), std::slice::from_ref(&answer));
+    assert_eq!(bob.contact_attempts(), [shop.address()]);
+    let statuses = [&news, &of_another, &answer].map(|message| shop.sent_status(message));
+    assert_eq!(statuses, [SentStatus::Noticed, SentStatus::Noticed, SentStatus::Delivered]);
+    let named = format!(" KIND=confirm REF={reference}");
+    assert_eq!(sim.said().iter().filter(|line| line.starts_with("NOTICE ") && line.contains(&named)).count(), 1);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use delivery::consent::Legacy;
 use delivery::legacy::Authorship;
 use mail::address::{Mailbox, ReversePath};
-use mail::id::{AccountId, MailId, MessageId};
+use mail::id::{AccountId, MailId, MessageId, NoticeId};
 use mail::time::Timestamp;
 
 use crate::content::StoredContent;
@@ -58,6 +58,8 @@ pub struct Receive {
     pub sender: Mailbox,
     /// The List-Id, if it has one.
     pub list_id: Option<String>,
+    /// Which expectation of the recipient it says to answer.
+    pub reference: Option<NoticeId>,
     /// Whether that is proved.
     pub authorship: Authorship,
     /// Its author, if an absence reply may believe in them (`delivery::legacy::answerable`).

@@ -260,6 +260,7 @@ impl Fixture {
             way: mail::envelope::Way::default(),
             subject: "Hello".to_owned(),
             kind: Kind::Mail,
+            reference: None,
             list: None,
             header: b"From: alice@a.test\r\nSubject: Hello\r\n\r\n".to_vec(),
             content: in_a_row(octets),

@@ -74,13 +74,20 @@ on_both_engines! {
 
     async fn what_its_notices_call_a_message_is_kept_with_it(it: &mut Fixture) {
         let alice = it.account("alice@a.test", Screening::Off).await;
-        for (kind, list) in [(Kind::Mail, None), (Kind::Forward, None), (Kind::List, Some("dev.a.test".to_owned())), (Kind::Report, None)] {
-            let message = Keep { kind, list: list.clone(), ..it.message(alice, "alice@a.test", &["bob@b.test"], b"hello") };
+        let answered = it.notice_id(alice);
+        for (kind, list, reference) in [
+            (Kind::Mail, None, None),
+            (Kind::Forward, None, None),
+            (Kind::List, Some("dev.a.test".to_owned()), None),
+            (Kind::Report, None, None),
+            (Kind::Confirm, None, Some(answered)),
+        ] {
+            let message = Keep { kind, list: list.clone(), reference: reference.clone(), ..it.message(alice, "alice@a.test", &["bob@b.test"], b"hello") };
             let id = message.transfers[0].id.clone();
             it.store.keep(message).await.unwrap();
             it.restart();
             let record = it.store.transfer(&id).await.unwrap().unwrap();
-            assert_eq!((record.kind, record.list), (kind, list));
+            assert_eq!((record.kind, record.list, record.reference), (kind, list, reference));
         }
     }
 

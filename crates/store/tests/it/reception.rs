@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use delivery::consent::{EntryList, Legacy, Screening};
+use delivery::consent::{Entry, EntryList, Legacy, Screening};
 use delivery::contacts::{ContactKind, ROWS_MAX as CONTACTS_MAX};
-use delivery::legacy::authorship;
+use delivery::legacy::{Authorship, authorship};
 use futures_util::TryStreamExt as _;
 use mail::id::AccountId;
 use object_store::ObjectStore as _;
@@ -23,6 +23,7 @@ pub(crate) fn pushed(it: &Fixture, account: AccountId, from: &str, to: &str, con
         reverse_path: from.parse().unwrap(),
         sender: mailbox(from),
         list_id: None,
+        reference: None,
         authorship: authorship(None),
         answerable: None,
         returns: Vec::new(),
@@ -60,6 +61,25 @@ async fn large(it: &Fixture, account: AccountId) -> StoredContent {
 }
 
 on_both_engines! {
+    async fn what_is_expected_under_a_reference_is_let_in_with_it_and_proved(it: &mut Fixture) {
+        let bob = it.account("bob@b.test", Screening::On).await;
+        let reference = it.notice_id(bob);
+        let entry = Entry { reference: Some(reference.to_string()), remaining: Some(3), ..it.entry(EntryList::Expected, "@shop.test") };
+        it.store.change_consent(it.change(bob, ConsentAct::Add(entry))).await.unwrap();
+        for (named, is_proved, becomes) in [
+            (None, true, Received::Kept),
+            (Some(it.notice_id(bob)), true, Received::Kept),
+            (Some(reference.clone()), false, Received::Kept),
+            (Some(reference), true, Received::Delivered),
+        ] {
+            let message = pushed(it, bob, "orders@shop.test", "bob@b.test", in_a_row(b"hello"));
+            let author = if is_proved { Authorship::Proved(message.sender.clone()) } else { message.authorship.clone() };
+            let message = Receive { reference: named, authorship: author, ..message };
+            assert_eq!(it.store.receive(message).await.unwrap(), becomes);
+        }
+        assert_eq!(it.store.entries(bob, EntryList::Expected).await.unwrap()[0].remaining, Some(2));
+    }
+
     async fn the_modes_say_what_becomes_of_pushed_mail_and_a_repeat_changes_nothing(it: &mut Fixture) {
         for (number, (screening, legacy, becomes)) in [
             (Screening::Off, None, Received::Delivered),

@@ -61,6 +61,7 @@ impl Server {
             way: Way::default(),
             subject: "Hello".to_owned(),
             kind: Kind::Mail,
+            reference: None,
             list: None,
             header: octets.clone(),
             content: StoredContent { size_octets: octets.len() as u64, digest: ContentDigest::of(&octets), place: Place::Row(octets) },

@@ -1,0 +1,2 @@
+-- Which expectation of its recipients a message answers (REF).
+ALTER TABLE message ADD COLUMN reference TEXT;
