@@ -40,6 +40,7 @@ statements! {
     ERASE_HISTORY = "DELETE FROM history WHERE part = ?1 AND account = ?2";
     ERASE_REDECISIONS = "DELETE FROM redecision WHERE part = ?1 AND account = ?2";
     ERASE_OBSERVED = "DELETE FROM observed WHERE part = ?1 AND account = ?2";
+    ERASE_ACQUAINTANCES = "DELETE FROM acquaintance WHERE part = ?1 AND account = ?2";
     ERASE_MAILBOXES = "DELETE FROM mailbox WHERE part = ?1 AND account = ?2";
     ERASE_ITEMS = "DELETE FROM item WHERE part = ?1 AND account = ?2";
     ERASE_EXPUNGED = "DELETE FROM expunged WHERE part = ?1 AND account = ?2";
@@ -50,13 +51,14 @@ statements! {
 }
 
 /// What an account has beside its transfers, arrivals and mail; itself last.
-const ERASE_ALL: [Sql; 14] = [
+const ERASE_ALL: [Sql; 15] = [
     ERASE_MADE,
     ERASE_ALIASES,
     ERASE_ENTRIES,
     ERASE_HISTORY,
     ERASE_REDECISIONS,
     ERASE_OBSERVED,
+    ERASE_ACQUAINTANCES,
     ERASE_ITEMS,
     ERASE_EXPUNGED,
     ERASE_DISCARDED,

@@ -25,6 +25,7 @@ statements! {
             UNION ALL SELECT 'history', COUNT(*) FROM history \
             UNION ALL SELECT 'redecision', COUNT(*) FROM redecision \
             UNION ALL SELECT 'observed', COUNT(*) FROM observed \
+            UNION ALL SELECT 'acquaintance', COUNT(*) FROM acquaintance \
             UNION ALL SELECT 'app_password', COUNT(*) FROM app_password \
             UNION ALL SELECT 'mailbox', COUNT(*) FROM mailbox \
             UNION ALL SELECT 'mail', COUNT(*) FROM mail \

@@ -1,7 +1,5 @@
 //! Contact attempts: what waits from senders nobody decided about, collapsed, ranked and capped.
 
-use std::collections::BTreeSet;
-
 use delivery::arrival::ArrivalEvent;
 use delivery::consent::Who;
 use delivery::contacts::{Acquaintance, Admission, Attempt, ContactKind, DomainTally, NEW_ROWS_WINDOW, Proof};
@@ -14,7 +12,7 @@ use mail::time::Timestamp;
 use crate::backend::Tx;
 use crate::destination::transition;
 use crate::kept::{self, Kept};
-use crate::{ArrivalRecord, Claimed, Contact, Evidence, Result, Store, StoreError, arrival_row, params, statements};
+use crate::{ArrivalRecord, Claimed, Contact, Evidence, Result, Store, StoreError, acquaintance, arrival_row, params, statements};
 
 /// Messages that one transaction puts away.
 const ROWS_MAX: usize = 500;
@@ -26,10 +24,6 @@ const CORRESPONDENTS_MAX: usize = 512;
 // BEGUN: a row is begun by who was not let in. Whoever is not decided yet has begun none: a crowd that comes within one decision's
 // delay would else keep itself out whole.
 statements! {
-    /// Of those whose contact attempts are listed: whose domains have sent something that was let in.
-    KNOWN = "SELECT d.origin FROM (SELECT DISTINCT part, account, origin FROM arrival WHERE part = ?1 AND account = ?2 AND stage = 'listed') AS d \
-             WHERE EXISTS (SELECT 1 FROM mail m WHERE m.part = d.part AND m.account = d.account AND m.origin = d.origin)";
-    RETRIEVED_FROM = "SELECT id FROM mail WHERE part = ?1 AND account = ?2 AND origin = ?3 LIMIT 1";
     BEGUN = "SELECT COUNT(*) FROM (SELECT DISTINCT sender_key FROM arrival WHERE part = ?1 AND account = ?2 AND origin = ?3 \
              AND noted_at > ?4 AND sender_key <> ?5 AND stage IN ('listed', 'dropped') LIMIT ?6) AS begun";
     CORRESPONDENTS = "SELECT COUNT(*) FROM (SELECT name FROM entry WHERE part = ?1 AND account = ?2 AND domain = ?3 \
@@ -150,8 +144,7 @@ fn pushed(kept: &Kept) -> Attempt {
 
 /// Contact attempts as they are ranked. What we have had to do with a domain is what this account has.
 fn attempts<'a>(tx: &mut dyn Tx, account: AccountId, listed: impl Iterator<Item = &'a ArrivalRecord>) -> Result<Vec<Attempt>> {
-    let known = tx.query(KNOWN, params![Partition::of(account), account])?;
-    let known = known.into_iter().map(|mut row| row.text()).collect::<Result<BTreeSet<String>>>()?;
+    let known = acquaintance::known_of_listed(tx, account)?;
     let acquaintance = |domain: &Domain| if known.contains(domain.as_str()) { Acquaintance::RetrievedFrom } else { Acquaintance::New };
     Ok(listed.map(|record| attempt(record, acquaintance(&record.key.origin))).collect())
 }
@@ -174,9 +167,8 @@ fn worth(evidence: &Evidence) -> Proof {
     if evidence.rule == "local" { Proof::Assert } else { Proof::parse(&evidence.rule) }
 }
 
-fn acquaintance(tx: &mut dyn Tx, account: AccountId, domain: &Domain) -> Result<Acquaintance> {
-    let found = tx.one(RETRIEVED_FROM, params![Partition::of(account), account, domain])?;
-    Ok(if found.is_some() { Acquaintance::RetrievedFrom } else { Acquaintance::New })
+fn acquaintance_with(tx: &mut dyn Tx, account: AccountId, domain: &Domain) -> Result<Acquaintance> {
+    Ok(if acquaintance::is_known(tx, account, domain)? { Acquaintance::RetrievedFrom } else { Acquaintance::New })
 }
 
 /// Whether an arrival may be shown; another row may go for it.
@@ -188,7 +180,7 @@ pub(crate) fn make_room(tx: &mut dyn Tx, record: &ArrivalRecord, now: Timestamp,
     }
     let listed = arrival_row::listed(tx, account)?;
     let rows = collapse(attempts(tx, account, listed.iter())?);
-    let acquaintance = acquaintance(tx, account, &record.key.origin)?;
+    let acquaintance = acquaintance_with(tx, account, &record.key.origin)?;
     let newcomer = delivery::contacts::Contact::of(attempt(record, acquaintance));
     match admit(&newcomer, &rows, tally(tx, account, &record.notice.from, now)?) {
         Admission::Shown => Ok(true),

@@ -18,6 +18,7 @@ pub mod sqlite;
 pub mod threads;
 
 mod accounts;
+mod acquaintance;
 pub mod annotations;
 mod app_passwords;
 mod arrival_row;
@@ -197,6 +198,7 @@ impl Store {
     pub fn statements() -> Vec<Sql> {
         [
             accounts::STATEMENTS,
+            acquaintance::STATEMENTS,
             annotations::STATEMENTS,
             app_passwords::STATEMENTS,
             arrival_row::STATEMENTS,

@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/0018.sql"),
     include_str!("schema/0019.sql"),
     include_str!("schema/0020.sql"),
+    include_str!("schema/0021.sql"),
 ];
 
 const FIRST: &str = "CREATE TABLE IF NOT EXISTS migration (part BIGINT NOT NULL, version BIGINT NOT NULL, PRIMARY KEY (part, version))";

@@ -14,7 +14,8 @@ use crate::{Attempt, Keep, NewTransfer, Result, StoreError, TransferRecord, code
 macro_rules! transfer_columns {
     () => {
         "t.id, t.account, t.message, t.recipient, t.report, t.original, t.state, t.since, t.detail, t.attempt, m.sender, m.reverse_path, m.kept, \
-         m.body, m.smtputf8, m.envelope_id, m.returns, m.require_tls, m.twoway_only, m.subject, m.kind, m.reference, m.list, m.size_octets, m.digest, m.place, m.object"
+         m.body, m.smtputf8, m.envelope_id, m.returns, m.require_tls, m.twoway_only, m.subject, m.kind, \
+         m.reference, m.list, m.size_octets, m.digest, m.place, m.object"
     };
 }
 
@@ -27,7 +28,8 @@ macro_rules! transfer_with_message {
 statements! {
     INSERT_MESSAGE = "INSERT INTO message (part, id, account, kept, sender, reverse_path, envelope_id, returns, body, smtputf8, subject, \
                       size_octets, digest, place, object, header, octets, require_tls, twoway_only, \
-                      internet_id, kind, list, reference) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23) \
+                      internet_id, kind, list, reference) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23) \
                       ON CONFLICT (part, id) DO NOTHING";
     INSERT_TRANSFER = "INSERT INTO transfer (part, id, account, message, sender_key, recipient, recipient_key, report, original, stage, \
                        due_at, since, detail, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, '', ?13)";

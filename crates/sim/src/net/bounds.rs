@@ -121,6 +121,7 @@ impl Life {
             ("answered", 0),
             ("app_password", 0),
             ("beat", 0),
+            ("acquaintance", 0),
             ("discarded", 0),
             ("errand", 0),
             ("expunged", 0),

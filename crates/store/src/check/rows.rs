@@ -50,6 +50,7 @@ statements! {
              UNION SELECT 'a segment', part, account FROM search_segment UNION SELECT 'a part of a segment', part, account FROM search_gram \
              UNION SELECT 'a change of consent', part, account FROM history \
              UNION SELECT 'a message kept aside', part, account FROM kept \
+             UNION SELECT 'a known domain', part, account FROM acquaintance \
              UNION SELECT 'an observed sender', part, account FROM observed UNION SELECT 'a part of a content', part, account FROM partial";
     OBJECTS = "SELECT part, object FROM message WHERE object IS NOT NULL UNION SELECT part, object FROM mail WHERE object IS NOT NULL \
                UNION SELECT part, object FROM kept WHERE object IS NOT NULL UNION SELECT part, object FROM partial UNION SELECT part, object FROM orphan";

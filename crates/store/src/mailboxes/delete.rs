@@ -6,7 +6,7 @@ use mail::time::Timestamp;
 use super::{by_id, number};
 use crate::backend::{Row, Tx};
 use crate::items::{Listed, expunge, hundreds};
-use crate::{Result, Store, StoreError, errands, orphans, outline, params, search_index, statements};
+use crate::{Result, Store, StoreError, acquaintance, errands, orphans, outline, params, search_index, statements};
 
 /// Items that one transaction takes out of a mailbox that is going.
 const ITEMS_AT_ONCE: usize = 2_000;
@@ -22,7 +22,7 @@ statements! {
     ERASE = "DELETE FROM mailbox WHERE part = ?1 AND account = ?2 AND id = ?3 AND name IS NULL";
     GOING = "SELECT part, account, id FROM mailbox WHERE name IS NULL ORDER BY part, account, id LIMIT ?1";
     DISCARDED = "SELECT part, account, mail FROM discarded WHERE (part, account, mail) > (?1, ?2, ?3) ORDER BY part, account, mail LIMIT ?4";
-    OBJECT = "SELECT object FROM mail m WHERE part = ?1 AND account = ?2 AND id = ?3 AND NOT EXISTS \
+    OBJECT = "SELECT object, origin FROM mail m WHERE part = ?1 AND account = ?2 AND id = ?3 AND NOT EXISTS \
               (SELECT 1 FROM item i WHERE i.part = m.part AND i.account = m.account AND i.mail = m.id)";
     DELETE_MAIL = "DELETE FROM mail WHERE part = ?1 AND account = ?2 AND id = ?3";
     FORGET = "DELETE FROM discarded WHERE part = ?1 AND account = ?2 AND mail = ?3";
@@ -150,10 +150,13 @@ fn delete_mail(tx: &mut dyn Tx, account: AccountId, mail: MailId, now: Timestamp
         return Ok(());
     }
     if let Some(mut row) = tx.one(OBJECT, params![part, account, mail])? {
-        let object = row.text_or_null()?;
+        let (object, origin) = (row.text_or_null()?, row.text_or_null()?);
         tx.execute(DELETE_MAIL, params![part, account, mail])?;
         outline::delete(tx, part, account, &mail.to_string())?;
         search_index::forget(tx, account, mail)?;
+        if let Some(domain) = origin {
+            acquaintance::note(tx, account, &domain, now)?;
+        }
         if let Some(object) = object {
             orphans::note(tx, part, &object, now)?;
         }

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use delivery::arrival::{ArrivalEvent, DroppedBy, Stage};
 use delivery::consent::{EntryList, Screening};
+use delivery::contacts::Acquaintance;
 use delivery::schedule::Jitter;
 use futures_util::future::join_all;
-use mail::id::AccountId;
+use mail::flag::{FlagChange, SystemFlags};
+use mail::id::{AccountId, MailboxId};
 use store::consent::ENTRIES_MAX;
 use store::{ArrivalKey, ConsentAct, Delivered};
 
@@ -178,6 +180,30 @@ on_both_engines! {
         }
         let observed = it.store.observed(bob).await.unwrap();
         assert_eq!(observed.iter().map(|row| (row.sender.clone(), row.count)).collect::<Vec<_>>(), [(mailbox("alice@a.test"), 2)]);
+    }
+
+    async fn a_domain_stays_known_when_all_its_mail_is_gone(it: &mut Fixture) {
+        let bob = it.account("bob@b.test", Screening::On).await;
+        let met = async |it: &Fixture| it.store.contacts(bob, it.now()).await.unwrap()[0].acquaintance;
+        it.arrival(bob, "carol@a.test", "bob@b.test").await;
+        assert_eq!(met(it).await, Acquaintance::New);
+        it.add(bob, EntryList::Allow, "alice@a.test").await;
+        let key = it.arrival(bob, "alice@a.test", "bob@b.test").await.key;
+        let delivery = it.delivery(&key, in_a_row(b"hello")).await;
+        assert_eq!(it.store.deliver(delivery).await.unwrap(), Delivered::Stored);
+        assert_eq!(met(it).await, Acquaintance::RetrievedFrom);
+        let inbox = MailboxId::inbox_of(bob);
+        it.store.set_flags(bob, inbox, vec![1], FlagChange::Add(SystemFlags::DELETED.into()), None).await.unwrap();
+        it.store.expunge(bob, inbox, None).await.unwrap();
+        assert_eq!(it.store.sweep_mailboxes(it.now()).await.unwrap(), 1);
+        it.restart();
+        assert_eq!(met(it).await, Acquaintance::RetrievedFrom);
+        let of_another = it.account("dave@b.test", Screening::On).await;
+        it.arrival(of_another, "carol@a.test", "dave@b.test").await;
+        assert_eq!(it.store.contacts(of_another, it.now()).await.unwrap()[0].acquaintance, Acquaintance::New, "it is bob's");
+        assert_eq!(it.store.rows().await.unwrap()["acquaintance"], 1);
+        it.store.delete_account(bob, it.now()).await.unwrap();
+        assert_eq!(it.store.rows().await.unwrap()["acquaintance"], 0);
     }
 
     async fn a_domain_fills_only_its_share_of_the_contact_attempts(it: &mut Fixture) {
