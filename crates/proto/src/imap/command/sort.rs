@@ -90,10 +90,6 @@ impl Sort {
     pub(super) fn read(cursor: &mut Cursor<'_>, numbering: Numbering) -> Read<Self> {
         const FORM: &str = "what to sort by";
         let returns = read_returns(cursor)?;
-        if returns.as_ref().is_some_and(|returns| returns.contains(&SearchReturn::Update)) {
-            // That would be CONTEXT=SORT.
-            return cursor.expected("a result that is told once");
-        }
         let criteria = cursor.list1(FORM, |list| {
             let mut order = Order::Ascending;
             if list.take_word("REVERSE") {
@@ -107,6 +103,8 @@ impl Sort {
         cursor.space()?;
         charset(cursor)?;
         cursor.space()?;
+        // Some say it where SEARCH would have it, before the keys; there is no key of that name.
+        let returns = if returns.is_some() { returns } else { read_returns(cursor)? };
         Ok(Self { numbering, returns, criteria, keys: read_keys(cursor)? })
     }
 

@@ -8,6 +8,7 @@ use crate::imap::cursor::{Cursor, Read, SyntaxError};
 use crate::imap::limits::SORTED_NUMBERS_MAX;
 use crate::imap::numbers::Numbers;
 use crate::imap::sequence_set::SequenceSet;
+use crate::imap::words::words;
 use crate::imap::writer::Writer;
 
 /// A result without RETURN: numbers, in the order that was asked for.
@@ -38,17 +39,29 @@ pub struct ESearch {
     pub partial: Option<(PartialRange, Option<Selection>)>,
     /// The greatest modification sequence among those that are told.
     pub modseq: Option<u64>,
-    /// What changed of a result that is kept up to date; `None` of one that is new.
-    pub update: Option<Box<Update>>,
+    /// What changed of a result that is kept up to date, one after the other; nothing of one that is new.
+    pub changes: Vec<Change>,
 }
 
-/// What changed of a result (RFC 5267 section 4.3).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Update {
-    /// Messages that fit no more; by the numbers that they have before those that are gone are told so.
-    pub removed: Numbers,
-    /// Messages that fit now.
-    pub added: Numbers,
+/// A change of a result. Its places count in what the change before it has left (RFC 5267 section 4.3.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Whether they fit.
+    pub kind: ChangeKind,
+    /// Where in a sorted result the first of them stands, from 1 on, with the others behind it; 0: in the order of the mailbox.
+    pub place: u32,
+    /// The messages; those that are gone by the numbers that they have before they are told so.
+    pub messages: Selection,
+}
+
+words! {
+    /// What happens to messages of a result.
+    ChangeKind {
+        /// They fit no more.
+        Removed = "REMOVEFROM",
+        /// They fit now.
+        Added = "ADDTO",
+    }
 }
 
 /// Numbers of a result; at least one.
@@ -97,7 +110,7 @@ impl Found {
 impl ESearch {
     /// The result of a command of which nothing is told yet.
     pub fn new(tag: Option<Tag>, numbering: Numbering) -> Self {
-        Self { tag, numbering, min: None, max: None, count: None, all: None, partial: None, modseq: None, update: None }
+        Self { tag, numbering, min: None, max: None, count: None, all: None, partial: None, modseq: None, changes: Vec::new() }
     }
 
     /// Reads what stands behind `ESEARCH`; results that we do not know are passed over.
@@ -142,9 +155,10 @@ impl ESearch {
                     cursor.demand(b')', ")")?;
                     result.partial = Some((range, some));
                 }
-                "ADDTO" => result.update.get_or_insert_default().added = changed(cursor)?,
-                "REMOVEFROM" => result.update.get_or_insert_default().removed = changed(cursor)?,
-                _ => cursor.skip_value()?,
+                word => match ChangeKind::parse(word) {
+                    Some(kind) => read_changes(cursor, kind, &mut result.changes)?,
+                    None => cursor.skip_value()?,
+                },
             }
         }
         Ok(result)
@@ -178,33 +192,34 @@ impl ESearch {
         if let Some(modseq) = self.modseq {
             out.put(" MODSEQ ").put(modseq);
         }
-        // RFC 5267 section 4.3.3: 0, for the order is that of the mailbox.
-        let Some(update) = &self.update else { return };
-        for (word, numbers) in [("REMOVEFROM", &update.removed), ("ADDTO", &update.added)] {
-            if !numbers.is_empty() {
-                out.put(format_args!(" {word} (0 {numbers})"));
-            }
+        for alike in self.changes.chunk_by(|one, next| one.kind == next.kind) {
+            let Some(first) = alike.first() else { continue };
+            out.put(" ").put(first.kind).put(" ");
+            out.list(alike, |out, change| change.messages.write(out.put(change.place).put(" ")));
         }
     }
 }
 
-/// What was added or removed; where in an order is passed over.
-fn changed(cursor: &mut Cursor<'_>) -> Read<Numbers> {
+/// `"(" number SP sequence-set *(SP number SP sequence-set) ")"`
+fn read_changes(cursor: &mut Cursor<'_>, kind: ChangeKind, changes: &mut Vec<Change>) -> Read<()> {
     const FORM: &str = "a place and numbers";
-    let mut all = Vec::new();
+    let mut held: u64 = changes.iter().map(|change| change.messages.held()).sum();
     cursor.demand(b'(', FORM)?;
     loop {
-        cursor.number(FORM)?;
+        let place = cursor.number(FORM)?;
         cursor.space()?;
-        let numbers = cursor.numbers()?;
-        let nonzero = |range: std::ops::RangeInclusive<u32>| Some((NonZeroU32::new(*range.start())?, NonZeroU32::new(*range.end())?));
-        all.extend(numbers.ranges().filter_map(nonzero));
+        let messages = Selection::read(cursor)?;
+        // A few octets may stand for many numbers, as often as they are repeated.
+        held += messages.held();
+        changes.push(Change { kind, place, messages });
+        if held > SORTED_NUMBERS_MAX {
+            return Err(SyntaxError::TooMany("numbers of messages"));
+        }
         if !cursor.take(b' ') {
             break;
         }
     }
-    cursor.demand(b')', FORM)?;
-    Ok(Numbers::of_ranges(all))
+    cursor.demand(b')', FORM)
 }
 
 impl Selection {
@@ -231,6 +246,14 @@ impl Selection {
             if from <= to { Box::new(from..=to) } else { Box::new((to..=from).rev()) }
         };
         Ok(Self::Ordered(pairs().flat_map(run).collect()))
+    }
+
+    /// How many numbers are held one by one.
+    fn held(&self) -> u64 {
+        match self {
+            Self::Set(_) => 0,
+            Self::Ordered(numbers) => u64::try_from(numbers.len()).unwrap_or(u64::MAX),
+        }
     }
 
     fn write(&self, out: &mut Writer) {

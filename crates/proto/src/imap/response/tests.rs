@@ -5,7 +5,7 @@ use mail::time::{Timestamp, Zone};
 use super::code::{CodeWord, NewKeywords};
 use super::fetch::{ContentName, FetchedValue};
 use super::mailbox::Attribute;
-use super::search::{Selection, Update};
+use super::search::{Change, ChangeKind, Selection};
 use super::*;
 use crate::imap::command::Numbering;
 use crate::imap::command::fetch::{PartialEnd, PartialRange, Rfc822};
@@ -225,10 +225,13 @@ fn results_of_searches_are_written() {
     result.partial = Some((range, Some(Selection::Ordered(vec![7, 3, 4, 5, 2, 1]))));
     check(&Data::ESearch(result), "ESEARCH UID PARTIAL (-1:-100 7,3:5,2,1)");
     let mut update = ESearch::new(Tag::new("A284"), Numbering::Sequence);
-    update.update = Some(Box::new(Update { removed: numbers("3,5:6"), added: Numbers::default() }));
+    let change = |kind, place, messages: &str| Change { kind, place, messages: Selection::Set(numbers(messages)) };
+    update.changes = vec![change(ChangeKind::Removed, 0, "3,5:6")];
     check(&Data::ESearch(update.clone()), "ESEARCH (TAG \"A284\") REMOVEFROM (0 3,5:6)");
-    update.update = Some(Box::new(Update { removed: Numbers::default(), added: numbers("9") }));
-    check(&Data::ESearch(update), "ESEARCH (TAG \"A284\") ADDTO (0 9)");
+    // RFC 5267 section 4.3.2: one after the other.
+    let (gone, came) = (change(ChangeKind::Removed, 7, "4"), change(ChangeKind::Added, 1, "2731:2732"));
+    update.changes = vec![gone.clone(), change(ChangeKind::Removed, 2, "9"), came, gone];
+    check(&Data::ESearch(update), "ESEARCH (TAG \"A284\") REMOVEFROM (7 4 2 9) ADDTO (1 2731:2732) REMOVEFROM (7 4)");
 }
 
 #[test]

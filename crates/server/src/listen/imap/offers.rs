@@ -4,7 +4,7 @@ use proto::imap::command::twoway;
 use proto::imap::limits::Limits;
 
 /// Capabilities, as they are announced.
-const EXTENSIONS: [&str; 41] = [
+const EXTENSIONS: [&str; 42] = [
     "UNSELECT",
     "UIDPLUS",
     "CHILDREN",
@@ -38,6 +38,7 @@ const EXTENSIONS: [&str; 41] = [
     "SORT=DISPLAY",
     "ESORT",
     "CONTEXT=SEARCH",
+    "CONTEXT=SORT",
     "THREAD=ORDEREDSUBJECT",
     "THREAD=REFERENCES",
     "I18NLEVEL=1",

@@ -41,7 +41,8 @@ pub(super) async fn search(talk: &mut Talk, command: Search) -> Result<Status, T
     let returns = command.returns.clone().or_else(|| talk.has(Extension::Rev2).then(Vec::new));
     let found = find(talk, &command.keys, returns.as_deref()).await?;
     let status = tell(talk, &found, command.numbering, returns.as_deref(), Ordering::Mailbox).await?;
-    update::keep(talk, &command, &found.hits).await?;
+    let kept = update::Wish { returns: command.returns.as_deref(), numbering: command.numbering, keys: &command.keys, criteria: None };
+    update::keep(talk, &kept, &found.hits).await?;
     Ok(status)
 }
 

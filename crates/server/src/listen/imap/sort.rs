@@ -1,18 +1,28 @@
 //! SORT: messages in an order (RFC 5256 section 3, RFC 5957; RETURN as RFC 5267 has it).
 
 use mail::time::Timestamp;
-use proto::imap::command::sort::{Order, Sort, SortKey};
+use proto::imap::command::sort::{Criterion, Order, Sort, SortKey};
 use proto::imap::response::Status;
 
-use super::search::{self, Keyed, Ordering, Text};
+use super::search::{self, Hit, Keyed, Ordering, Text, update};
 use super::talk::{Talk, Trouble};
 
 /// Looks for messages, and puts them in order.
 pub(super) async fn sort(talk: &mut Talk, command: Sort) -> Result<Status, Trouble> {
     let mut found = search::find(talk, &command.keys, command.returns.as_deref()).await?;
     let keyed = found.place.keyed(&found.hits).await?;
-    let columns = command.criteria.iter().map(|criterion| {
-        let mut column = column(&keyed, criterion.by);
+    found.hits = in_order(&keyed, &command.criteria);
+    let status = search::tell(talk, &found, command.numbering, command.returns.as_deref(), Ordering::Sorted).await?;
+    let (returns, criteria) = (command.returns.as_deref(), Some(&command.criteria[..]));
+    let kept = update::Wish { returns, numbering: command.numbering, keys: &command.keys, criteria };
+    update::keep(talk, &kept, &found.hits).await?;
+    Ok(status)
+}
+
+/// Messages in order.
+pub(super) fn in_order(keyed: &Keyed, criteria: &[Criterion]) -> Vec<Hit> {
+    let columns = criteria.iter().map(|criterion| {
+        let mut column = column(keyed, criterion.by);
         // RFC 5256 section 3: REVERSE turns its own criterion round.
         if criterion.order == Order::Descending {
             for value in &mut column {
@@ -22,8 +32,7 @@ pub(super) async fn sort(talk: &mut Talk, command: Sort) -> Result<Status, Troub
         column
     });
     let order = order(&columns.collect::<Vec<_>>(), keyed.hits.len());
-    found.hits = order.into_iter().filter_map(|place| keyed.hits.get(place).map(|(hit, _)| *hit)).collect();
-    search::tell(talk, &found, command.numbering, command.returns.as_deref(), Ordering::Sorted).await
+    order.into_iter().filter_map(|place| keyed.hits.get(place).map(|(hit, _)| *hit)).collect()
 }
 
 /// For each message a number that compares as what it is sorted by.

@@ -5,6 +5,7 @@ mod channels;
 mod consent;
 mod dialogues;
 mod fixture;
+mod kept;
 mod limits;
 mod messages;
 mod model;

@@ -133,7 +133,11 @@ fn what_other_servers_say_of_messages_is_read() {
         "* ESEARCH (TAG \"a567\") UID COUNT 17 ALL 4:18,21,28",
     );
     reads("* ESEARCH ALL 5:7,2", "* ESEARCH ALL 5:7,2");
-    reads("* ESEARCH (TAG \"a\") ADDTO (0 4 7 5)", "* ESEARCH (TAG \"a\") ADDTO (0 4:5)");
+    reads("* ESEARCH (TAG \"a\") ADDTO (0 4 7 5)", "");
+    reads("* ESEARCH UID ADDTO (1 2733) ADDTO (1 2732:2731,9)", "* ESEARCH UID ADDTO (1 2733 1 2732,2731,9)");
+    reads("* ESEARCH REMOVEFROM (4 9) ADDTO (2 9)", "");
+    reads("* ESEARCH ADDTO (1 600000:1 1 600000:1)", "error: too many numbers of messages");
+    reads("* ESEARCH ADDTO (1)", "error: expected a space at octet 18");
     reads("* ESEARCH ALL 7:5", "* ESEARCH ALL 7,6,5");
     reads("* ESEARCH ALL 1:4294967295,1", "error: too many numbers of messages");
     reads("* ESEARCH ALL 1:*", "error: expected numbers at octet 14");

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::super::super::code::{CodeWord, NewKeywords};
 use super::super::super::fetch::{ContentName, FetchedValue};
 use super::super::super::mailbox::{Attribute, Namespace};
-use super::super::super::search::Selection;
+use super::super::super::search::{Change, ChangeKind, Selection};
 use super::super::super::structure::Extent;
 use super::super::super::twoway::{Contact, ContactKind, Evidence, Proof};
 use super::super::*;
@@ -293,10 +293,12 @@ fn esearch() -> BoxedStrategy<ESearch> {
     let partial = proptest::option::of((range, proptest::option::of(selection())));
     let some = || proptest::option::of(nonzero());
     let head = (proptest::option::of("[A-Z]{1,3}[0-9]{1,5}"), one_of(&[Numbering::Sequence, Numbering::Uid]));
-    (head, some(), some(), proptest::option::of(any::<u32>()), proptest::option::of(selection()), partial, proptest::option::of(number64()))
-        .prop_map(|((tag, numbering), min, max, count, all, partial, modseq)| {
+    let change = (one_of(ChangeKind::ALL), any::<u32>(), selection()).prop_map(|(kind, place, messages)| Change { kind, place, messages });
+    let tail = (proptest::option::of(number64()), proptest::collection::vec(change, 0..4));
+    (head, some(), some(), proptest::option::of(any::<u32>()), proptest::option::of(selection()), partial, tail)
+        .prop_map(|((tag, numbering), min, max, count, all, partial, (modseq, changes))| {
             let tag = tag.and_then(|tag| Tag::new(&tag));
-            ESearch { tag, numbering, min, max, count, all, partial, modseq, update: None }
+            ESearch { tag, numbering, min, max, count, all, partial, modseq, changes }
         })
         .boxed()
 }
