@@ -12,6 +12,7 @@ pub mod session;
 pub mod sort;
 pub mod store;
 pub mod twoway;
+pub mod uid_batches;
 
 use std::fmt;
 
@@ -33,6 +34,7 @@ use search::Search;
 use session::{Authenticate, Id, Login};
 use sort::{Sort, Thread};
 use store::{Copy, Store};
+use uid_batches::UidBatches;
 
 /// What the client calls a command, and reads again in its answer.
 #[derive(Clone, PartialEq, Eq)]
@@ -130,6 +132,8 @@ pub enum Command {
     Sort(Sort),
     /// `THREAD`
     Thread(Thread),
+    /// `UIDBATCHES` (RFC 10022)
+    UidBatches(UidBatches),
     /// `XTWOWAY`
     Twoway(twoway::Command),
 }
@@ -338,6 +342,7 @@ impl Command {
                 }
                 Ok(Self::CancelUpdate(tags))
             }),
+            "UIDBATCHES" => with(|cursor| UidBatches::read(cursor).map(Self::UidBatches)),
             twoway::KEYWORD => with(|cursor| twoway::Command::read(cursor).map(Self::Twoway)),
             _ => None,
         }
@@ -390,6 +395,7 @@ impl Command {
                     out.put(" ").string(tag.as_bytes());
                 }
             }
+            Self::UidBatches(batches) => batches.write(out.put("UIDBATCHES ")),
             Self::Search(search) => {
                 verb(out, search.numbering, "SEARCH ");
                 search.write(out);

@@ -37,6 +37,12 @@ pub const STRUCTURE_DEPTH_MAX: usize = 100;
 /// Numbers of a sorted result that was written in ranges, each of which may stand for four thousand million.
 pub const SORTED_NUMBERS_MAX: u64 = 1_000_000;
 
+/// Messages in a batch of UIDs, at least: whoever asks for smaller ones counts messages one by one (RFC 10022).
+pub const UID_BATCH_MESSAGES_MIN: u32 = 500;
+
+/// Messages in all batches that one UIDBATCHES asks for: a server has to tell of so many (RFC 10022).
+pub const UID_BATCHES_MESSAGES_MAX: u64 = 100_000;
+
 /// Octets of what sorts messages that are remembered, of all mailboxes together: some 200 for each message. Beyond, what is
 /// used least is read again when it is asked for.
 pub const SORT_KEYS_OCTETS_MAX: u64 = 64 << 20;

@@ -9,6 +9,7 @@ pub mod search;
 pub mod structure;
 pub mod thread;
 pub mod twoway;
+pub mod uid_batches;
 
 use std::borrow::Cow;
 use std::num::NonZeroU32;
@@ -29,6 +30,7 @@ use fetch::Fetched;
 use mailbox::{Listed, Namespaces, StatusValue, write_delimiter};
 use search::{ESearch, Found};
 use thread::Threads;
+use uid_batches::Batches;
 
 pub use read::{Response, parse};
 pub(crate) use read::{is_free_text, parse_fetch_front, parse_fetch_rest};
@@ -101,6 +103,8 @@ pub enum Data {
     ESearch(ESearch),
     /// `THREAD`
     Thread(Threads),
+    /// `UIDBATCHES` (RFC 10022)
+    UidBatches(Batches),
     /// `QUOTA`: of a root.
     Quota(String, Vec<Usage>),
     /// `QUOTAROOT`: of a mailbox.
@@ -202,6 +206,7 @@ impl Data {
             Self::Sort(found) => found.write(out.put("SORT")),
             Self::ESearch(result) => result.write(out.put("ESEARCH")),
             Self::Thread(threads) => threads.write(out.put("THREAD")),
+            Self::UidBatches(batches) => batches.write(out.put("UIDBATCHES")),
             Self::Quota(root, usages) => {
                 out.put("QUOTA ").astring(root.as_bytes()).put(" ");
                 out.list(usages, |out, usage| out.put(format_args!("{} {} {}", usage.resource, usage.used, usage.limit)).done());

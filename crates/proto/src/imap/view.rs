@@ -121,6 +121,11 @@ impl View {
         &self.contents
     }
 
+    /// The UIDs of the messages that are not gone, in order.
+    pub fn present(&self) -> impl DoubleEndedIterator<Item = NonZeroU32> {
+        self.contents.iter().map(|message| message.uid).filter(|uid| !self.gone.contains(uid.get()))
+    }
+
     /// How many messages the client counts.
     pub fn count(&self) -> u32 {
         self.contents.count()

@@ -40,7 +40,7 @@ fn every_verb_is_in_the_table() {
     let verbs: std::collections::BTreeSet<String> = lines(CANONICAL)
         .map(|line| line.trim_start_matches("a UID ").trim_start_matches("a ").split(' ').next().unwrap().to_owned())
         .collect();
-    assert_eq!(verbs.len(), 42, "{verbs:?}");
+    assert_eq!(verbs.len(), 43, "{verbs:?}");
 }
 
 #[test]
@@ -90,6 +90,10 @@ fn what_is_no_command_is_refused_with_a_reason() {
         ("a SEARCH OR SEEN", "expected a space at octet 16"),
         ("a SEARCH OLDER 0", "expected a number of seconds, at least 1 at octet 15"),
         ("a SORT () UTF-8 ALL", "expected what to sort by at octet 7"),
+        ("a UIDBATCHES 0", "expected a number of messages at octet 13"),
+        ("a UIDBATCHES 500 4:1", "expected batches such as 1:10, the first first at octet 17"),
+        ("a UIDBATCHES 500 4", "expected batches such as 1:10, the first first at octet 18"),
+        ("a UID UIDBATCHES 500", "unknown command"),
         ("a THREAD REFS UTF-8 ALL", "expected ORDEREDSUBJECT or REFERENCES at octet 9"),
         ("a APPEND INBOX", "expected a space at octet 14"),
         ("a APPEND INBOX \"hello\" {5}", "expected a date such as \"17-Jul-1996 02:44:25 -0700\" at octet 15"),

@@ -126,6 +126,10 @@ words! {
         ServerBug = "SERVERBUG",
         /// Too large (RFC 7889).
         TooBig = "TOOBIG",
+        /// Less at once than can be asked for (RFC 10022).
+        TooFew = "TOOFEW",
+        /// More than that (RFC 10022).
+        TooMany = "TOOMANY",
         /// Create the mailbox and try again.
         TryCreate = "TRYCREATE",
         /// UIDs may change.

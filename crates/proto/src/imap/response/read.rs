@@ -7,6 +7,7 @@ use super::fetch::{FetchEnd, Fetched, Streaming};
 use super::mailbox::{Listed, Namespaces, StatusValue};
 use super::search::{ESearch, Found};
 use super::thread::Threads;
+use super::uid_batches::Batches;
 use super::{Condition, Data, Status, Vanishing, twoway};
 use crate::imap::command::metadata::{EntryName, mailbox_or_server};
 use crate::imap::command::quota::{Resource, Usage};
@@ -39,6 +40,7 @@ pub enum Response {
 ///               / "CAPABILITY" *(SP atom) / "ENABLED" *(SP atom) / "ID" SP id-params-list / "FLAGS" SP flag-list
 ///               / ( "LIST" / "LSUB" ) SP mailbox-list / namespace-response / "STATUS" SP mailbox SP "(" [status-att-list] ")"
 ///               / mailbox-data-search / esearch-response / "THREAD" [SP 1*thread-list]
+///               / uidbatches-response
 ///               / "QUOTA" SP astring SP "(" [resource-name SP number64 SP number64 *(SP resource-name SP number64 SP number64)] ")"
 ///               / "QUOTAROOT" SP mailbox *(SP astring)
 ///               / "METADATA" SP mailbox SP ( "(" entry-name SP value *(SP entry-name SP value) ")" / entry-name *(SP entry-name) )
@@ -164,6 +166,7 @@ impl Data {
             "SORT" => Found::read(cursor).map(|found| Some(Self::Sort(found))),
             "ESEARCH" => ESearch::read(cursor).map(|result| Some(Self::ESearch(result))),
             "THREAD" => Threads::read(cursor).map(|threads| Some(Self::Thread(threads))),
+            "UIDBATCHES" => Batches::read(cursor).map(|batches| Some(Self::UidBatches(batches))),
             KEYWORD => Ok(twoway::Response::read(cursor)?.map(Self::Twoway)),
             "ID" | "FLAGS" | "VANISHED" | "NAMESPACE" => {
                 cursor.space()?;

@@ -6,6 +6,7 @@ use super::code::{CodeWord, NewKeywords};
 use super::fetch::{ContentName, FetchedValue};
 use super::mailbox::Attribute;
 use super::search::{Change, ChangeKind, Selection};
+use super::uid_batches::Batch;
 use super::*;
 use crate::imap::command::Numbering;
 use crate::imap::command::fetch::{PartialEnd, PartialRange, Rfc822};
@@ -232,6 +233,15 @@ fn results_of_searches_are_written() {
     let (gone, came) = (change(ChangeKind::Removed, 7, "4"), change(ChangeKind::Added, 1, "2731:2732"));
     update.changes = vec![gone.clone(), change(ChangeKind::Removed, 2, "9"), came, gone];
     check(&Data::ESearch(update), "ESEARCH (TAG \"A284\") REMOVEFROM (7 4 2 9) ADDTO (1 2731:2732) REMOVEFROM (7 4)");
+}
+
+#[test]
+fn batches_of_uids_are_written_from_the_highest_down() {
+    let batch = |highest, lowest| Batch { highest: n(highest), lowest: n(lowest) };
+    let mut told = Batches { tag: Tag::new("A1"), batches: Vec::new() };
+    check(&Data::UidBatches(told.clone()), "UIDBATCHES (TAG \"A1\")");
+    told.batches = vec![batch(9000, 4021), batch(4020, 7), batch(6, 6)];
+    check(&Data::UidBatches(told), "UIDBATCHES (TAG \"A1\") 9000:4021,4020:7,6:6");
 }
 
 #[test]

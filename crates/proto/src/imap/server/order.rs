@@ -157,6 +157,7 @@ fn needs(command: &Command) -> Needs {
         | Command::CancelUpdate(_)
         | Command::Sort(_)
         | Command::Thread(_)
+        | Command::UidBatches(_)
         | Command::Fetch(_)
         | Command::Copy(_) => Needs::Mailbox,
         Command::Expunge(_) | Command::Store(_) | Command::Move(_) | Command::Replace(_) => Needs::WritableMailbox,

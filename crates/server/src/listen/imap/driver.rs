@@ -12,7 +12,7 @@ use super::news::{self, News};
 use super::talk::{Talk, Trouble, no, ok};
 use super::{
     append, copy, expunge, fetch, list, mailboxes, metadata, notify, quota, recent, requests, resume, search, select, sort, special,
-    status, store, thread, twoway,
+    status, store, thread, twoway, uid_batches,
 };
 use crate::listen::login::{self, Verdict};
 use crate::world::WireError;
@@ -182,6 +182,7 @@ async fn answer(talk: &mut Talk, command: Command) -> Result<Status, Trouble> {
         Command::Search(command) => search::search(talk, command).await,
         Command::CancelUpdate(tags) => search::update::cancel(talk, &tags),
         Command::Sort(command) => sort::sort(talk, command).await,
+        Command::UidBatches(command) => uid_batches::tell(talk, command).await,
         Command::Thread(command) => thread::thread(talk, command).await,
         Command::Expunge(messages) => expunge::expunge(talk, messages).await,
         Command::Fetch(command) => fetch::fetch(talk, command).await,

@@ -36,6 +36,7 @@ pub mod store;
 pub mod talk;
 mod thread;
 pub mod twoway;
+mod uid_batches;
 mod yielding;
 
 use std::sync::Arc;

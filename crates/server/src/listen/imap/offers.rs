@@ -3,7 +3,7 @@
 use proto::imap::command::twoway;
 use proto::imap::limits::Limits;
 
-/// Capabilities, as they are announced.
+/// Capabilities, as they are announced. UIDBATCHES is answered and not among them: docs/decisions/uid-batches.md says why.
 const EXTENSIONS: [&str; 42] = [
     "UNSELECT",
     "UIDPLUS",

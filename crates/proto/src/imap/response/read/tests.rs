@@ -142,6 +142,11 @@ fn what_other_servers_say_of_messages_is_read() {
     reads("* ESEARCH ALL 1:4294967295,1", "error: too many numbers of messages");
     reads("* ESEARCH ALL 1:*", "error: expected numbers at octet 14");
     reads("* THREAD (2)(3 6 (4 23)(44 7 96))", "");
+    reads("* UIDBATCHES (TAG \"a\")", "");
+    reads("* UIDBATCHES (TAG \"a\") 9:4,3:1", "");
+    reads("* UIDBATCHES (TAG a) 4:9,3", "* UIDBATCHES (TAG \"a\") 9:4,3:3");
+    reads("* UIDBATCHES (TAG \"a\") 9:0", "error: expected a UID at octet 25");
+    reads("* UIDBATCHES 9:4", "error: expected ( at octet 13");
     reads("* THREAD ((3)(5))", "");
     reads("* THREAD (1", "error: expected a thread in parentheses at octet 11");
     reads("* THREAD (())", "error: expected a thread in parentheses at octet 12");

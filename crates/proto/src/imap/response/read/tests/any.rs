@@ -10,6 +10,7 @@ use super::super::super::mailbox::{Attribute, Namespace};
 use super::super::super::search::{Change, ChangeKind, Selection};
 use super::super::super::structure::Extent;
 use super::super::super::twoway::{Contact, ContactKind, Evidence, Proof};
+use super::super::super::uid_batches::{Batch, Batches};
 use super::super::*;
 use crate::imap::command::fetch::{PartialEnd, PartialRange, Rfc822};
 use crate::imap::command::list::ListSelection;
@@ -303,6 +304,11 @@ fn esearch() -> BoxedStrategy<ESearch> {
         .boxed()
 }
 
+fn batches() -> impl Strategy<Value = Batches> {
+    let batch = (nonzero(), nonzero()).prop_map(|(one, other)| Batch { highest: one.max(other), lowest: one.min(other) });
+    ("[A-Z]{1,3}[0-9]{1,5}", proptest::collection::vec(batch, 0..5)).prop_map(|(tag, batches)| Batches { tag: Tag::new(&tag), batches })
+}
+
 fn threads() -> impl Strategy<Value = Threads> {
     // Each message answers the one before it, or begins again further up: the order in which it is read.
     proptest::collection::vec((any::<bool>(), nonzero()), 0..12).prop_map(|steps| {
@@ -396,6 +402,7 @@ pub(super) fn data() -> BoxedStrategy<Data> {
         1 => found().prop_map(Data::Sort),
         1 => esearch().prop_map(Data::ESearch),
         1 => threads().prop_map(Data::Thread),
+        1 => batches().prop_map(Data::UidBatches),
     ];
     prop_oneof![of_session.boxed(), of_mailboxes.boxed(), of_messages.boxed()].boxed()
 }
