@@ -20,6 +20,7 @@ use crate::{Result, params, statements};
 
 pub use filling::{Behind, Unread};
 pub use looking::{Reading, RuledOut, Sought, TextExtent, Within};
+pub use sealing::{LooseText, Sealed, Sealing};
 pub use sorting::{SortedBy, Stamps};
 pub use status::IndexStatus;
 

@@ -16,10 +16,21 @@ const OCTETS_FOR_ONE: usize = 8;
 pub(super) fn text(part: &Part, octets: &[u8], octets_max: usize) -> (String, bool) {
     let looked_at = octets_max.saturating_mul(OCTETS_FOR_ONE);
     let (octets, is_whole) = octets.get(..looked_at).map_or((octets, true), |front| (front, false));
-    let content = TransferEncoding::parse(&part.encoding).unwrap_or(TransferEncoding::Identity).decode(octets);
-    let charset = part.parameters.iter().find(|parameter| parameter.name.eq_ignore_ascii_case("charset"));
-    let text = in_charset(charset.map_or("utf-8", |charset| &charset.value), &content);
+    let content = match encoding(part) {
+        TransferEncoding::Identity => Cow::Borrowed(octets),
+        encoded => Cow::Owned(encoded.decode(octets)),
+    };
+    let text = in_charset(charset(part), &content);
     (if part.subtype == "html" { markup::text(&text) } else { text.into_owned() }, is_whole)
+}
+
+fn encoding(part: &Part) -> TransferEncoding {
+    TransferEncoding::parse(&part.encoding).unwrap_or(TransferEncoding::Identity)
+}
+
+fn charset(part: &Part) -> &str {
+    let charset = part.parameters.iter().find(|parameter| parameter.name.eq_ignore_ascii_case("charset"));
+    charset.map_or("utf-8", |charset| &charset.value)
 }
 
 /// An address as people see it.
@@ -37,8 +48,13 @@ fn in_charset<'a>(charset: &str, octets: &'a [u8]) -> Cow<'a, str> {
     let is_utf8 = ["utf-8", "us-ascii", "utf8", "ascii"].iter().any(|name| name.eq_ignore_ascii_case(charset.trim()));
     match charset_decoder(charset.trim().as_bytes()).filter(|_| !is_utf8) {
         Some(decode) => Cow::Owned(decode(octets)),
-        None => String::from_utf8_lossy(octets),
+        None => utf8(octets),
     }
+}
+
+/// As `String::from_utf8_lossy`, which looks at each character even where there is nothing to replace.
+fn utf8(octets: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(octets).map_or_else(|_| String::from_utf8_lossy(octets), Cow::Borrowed)
 }
 
 #[cfg(test)]

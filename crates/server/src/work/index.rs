@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use mail::id::{AccountId, MailId, MailboxId};
 use mail::message::HeaderSection;
 use mail::outline::Outline;
 use mail::searchable::Searchable;
 use mail::structure::Part;
 use mail::summary::Summary;
 use store::content::ContentReader;
-use store::search_index::{BODY_OCTETS_MAX, Behind, Indexed};
+use store::search_index::{BODY_OCTETS_MAX, Behind, Indexed, Sealing};
 use store::{Lease, StoreError, StoredMail};
 use tokio::sync::oneshot;
 
@@ -20,8 +21,10 @@ use crate::node::Node;
 const MAILBOXES_AT_ONCE: usize = 100;
 /// Messages read at once; what their rows hold is 32 KiB each at most.
 const MESSAGES_AT_ONCE: usize = 200;
+/// Octets of messages read in one go.
+const OCTETS_AT_ONCE: usize = 1 << 20;
 /// Octets of text kept in one transaction.
-const OCTETS_AT_ONCE: usize = 2 << 20;
+const TEXT_OCTETS_AT_ONCE: usize = 2 << 20;
 /// Octets of one message that are held in memory to be read; what stands behind them is looked at by the search itself.
 const MESSAGE_OCTETS_MAX: usize = 64 << 20;
 
@@ -37,10 +40,10 @@ pub async fn run(node: Arc<Node>, lease: Lease) -> Result<(), StoreError> {
             if node.stop.is_raised() {
                 return Ok(());
             }
-            while node.store.index_seal(&lease, mailbox.account).await? {}
+            seal(&node, &lease, mailbox.account).await?;
         }
         while let Some(account) = node.store.index_thin_out(&lease).await? {
-            while node.store.index_seal(&lease, account).await? {}
+            seal(&node, &lease, account).await?;
             if node.stop.is_raised() {
                 return Ok(());
             }
@@ -58,18 +61,18 @@ async fn catch_up(node: &Arc<Node>, lease: &Lease, mailbox: &Behind) -> Result<(
         let is_last = unread.len() < MESSAGES_AT_ONCE;
         let up_to = unread.last().map_or(at.last_uid, |last| if is_last { at.last_uid.max(last.uid) } else { last.uid });
         let mails = unread.iter().map(|message| message.mail).collect();
-        let mut kept: Vec<Indexed> = Vec::new();
-        let mut octets = 0;
-        for mail in node.store.mails(mailbox.account, mails).await? {
-            let Some(indexed) = read(node, mail).await? else { return Ok(()) };
-            octets += indexed.text.head.len() + indexed.text.body.len();
-            kept.push(indexed);
-            if octets >= OCTETS_AT_ONCE {
-                node.store.index(lease, mailbox.account, std::mem::take(&mut kept), None).await?;
-                octets = 0;
+        let mut due = node.store.mails(mailbox.account, mails).await?.into_iter();
+        loop {
+            let some = fetch_some(node, &mut due).await?;
+            let is_end = due.as_slice().is_empty();
+            let read = move || some.iter().map(Fetched::read).collect();
+            let Some(read) = compute(node, read).await else { return Ok(()) };
+            let caught_up = is_end.then_some((mailbox.mailbox, up_to));
+            keep(node, lease, mailbox.account, read, caught_up).await?;
+            if is_end {
+                break;
             }
         }
-        node.store.index(lease, mailbox.account, kept, Some((mailbox.mailbox, up_to))).await?;
         if is_last {
             return Ok(());
         }
@@ -78,31 +81,101 @@ async fn catch_up(node: &Arc<Node>, lease: &Lease, mailbox: &Behind) -> Result<(
     Ok(())
 }
 
-/// Reads a message. `None`: whoever was to do it was stopped.
-async fn read(node: &Node, stored: StoredMail) -> Result<Option<Indexed>, StoreError> {
-    let mail = stored.row.id;
-    let mut octets = stored.head;
-    let mut rest = ContentReader::new(&node.store, &stored.content, stored.skip_octets);
-    let is_all = loop {
-        let piece = rest.next().await?;
-        if piece.is_empty() {
-            break true;
+/// Keeps what was read: mostly in one transaction.
+async fn keep(
+    node: &Node,
+    lease: &Lease,
+    account: AccountId,
+    read: Vec<Indexed>,
+    caught_up: Option<(MailboxId, u32)>,
+) -> Result<(), StoreError> {
+    let (mut some, mut octets) = (Vec::new(), 0);
+    for indexed in read {
+        octets += indexed.text.head.len() + indexed.text.body.len();
+        some.push(indexed);
+        // A letter may become eighteen when it is folded.
+        if octets >= TEXT_OCTETS_AT_ONCE {
+            node.store.index(lease, account, std::mem::take(&mut some), None).await?;
+            octets = 0;
         }
-        octets.extend_from_slice(&piece);
-        if octets.len() >= MESSAGE_OCTETS_MAX {
-            break false;
+    }
+    node.store.index(lease, account, some, caught_up).await
+}
+
+/// Makes segments of an account's texts, as long as there are enough of them that are in none.
+async fn seal(node: &Node, lease: &Lease, account: AccountId) -> Result<(), StoreError> {
+    while !node.stop.is_raised() && node.store.index_is_loose(account).await? {
+        let mut sealing = Sealing::default();
+        loop {
+            let page = node.store.index_loose(account, sealing.last()).await?;
+            let add = move || {
+                let goes_on = sealing.add(&page);
+                (sealing, goes_on)
+            };
+            let Some((added, goes_on)) = compute(node, add).await else { return Ok(()) };
+            sealing = added;
+            if !goes_on {
+                break;
+            }
         }
-    };
-    let (done, read) = oneshot::channel();
-    let look = move || {
-        let structure = Part::read(&octets);
-        let mut text = Searchable::of(&octets, &structure, BODY_OCTETS_MAX);
-        text.is_whole &= is_all;
-        let summary = Summary::read(&HeaderSection::read(&octets));
-        let outline = is_all.then(|| fetch::packed(&Outline::of(&octets, structure)));
-        // Nobody waits any more if the node has stopped.
-        drop(done.send(Indexed::new(mail, summary, text, outline)));
-    };
-    node.world.compute(Box::new(look)).await;
-    Ok(read.await.ok())
+        let Some(Some(sealed)) = compute(node, move || sealing.finish()).await else { return Ok(()) };
+        node.store.index_seal(lease, account, sealed).await?;
+    }
+    Ok(())
+}
+
+/// Has a processor do this, elsewhere. `None`: whoever was to do it was stopped.
+async fn compute<T: Send + 'static>(node: &Node, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (done, found) = oneshot::channel();
+    // Nobody waits any more if the node has stopped.
+    node.world.compute(Box::new(move || drop(done.send(work())))).await;
+    found.await.ok()
+}
+
+/// A message that is to be read.
+struct Fetched {
+    mail: MailId,
+    octets: Vec<u8>,
+    is_all: bool,
+}
+
+/// The next of these messages, until there is enough to read at once.
+async fn fetch_some(node: &Node, due: &mut impl Iterator<Item = StoredMail>) -> Result<Vec<Fetched>, StoreError> {
+    let (mut some, mut octets) = (Vec::new(), 0);
+    while octets < OCTETS_AT_ONCE
+        && let Some(stored) = due.next()
+    {
+        let fetched = Fetched::fetch(node, stored).await?;
+        octets += fetched.octets.len();
+        some.push(fetched);
+    }
+    Ok(some)
+}
+
+impl Fetched {
+    async fn fetch(node: &Node, stored: StoredMail) -> Result<Self, StoreError> {
+        let mail = stored.row.id;
+        let mut octets = stored.head;
+        let mut rest = ContentReader::new(&node.store, &stored.content, stored.skip_octets);
+        let is_all = loop {
+            let piece = rest.next().await?;
+            if piece.is_empty() {
+                break true;
+            }
+            octets.extend_from_slice(&piece);
+            if octets.len() >= MESSAGE_OCTETS_MAX {
+                break false;
+            }
+        };
+        Ok(Self { mail, octets, is_all })
+    }
+
+    fn read(&self) -> Indexed {
+        let structure = Part::read(&self.octets);
+        let mut text = Searchable::of(&self.octets, &structure, BODY_OCTETS_MAX);
+        text.is_whole &= self.is_all;
+        let summary = Summary::read(&HeaderSection::read(&self.octets));
+        let outline = self.is_all.then(|| fetch::packed(&Outline::of(&self.octets, structure)));
+        Indexed::new(self.mail, summary, text, outline)
+    }
 }

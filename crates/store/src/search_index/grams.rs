@@ -3,6 +3,9 @@
 //! A gram is three characters in a row; where one of two is of a script that writes a word in a character or two, it is
 //! those two. Whoever contains a text contains all its grams. Those of a header section and those of a body are told apart.
 
+/// Shards of a segment.
+pub(crate) const SHARDS: usize = 1 << 8;
+
 /// How many there are: each is a number of 24 bits, made of its characters. Two that share a number cost a look, no answer.
 const GRAM_BITS: u32 = 24;
 
@@ -11,6 +14,9 @@ const WIDE_FROM: char = '\u{2e80}';
 
 /// Grams of what is looked for that are looked up: more rule out little more.
 const LOOKED_UP_MAX: usize = 8;
+
+/// Of a character of ASCII.
+const ASCII_BITS: u32 = 7;
 
 /// Places of [`Seen`], at most.
 const SEEN_MAX: usize = 1 << 14;
@@ -33,7 +39,76 @@ pub(crate) fn of_message(head: &str, body: &str) -> Vec<u32> {
 
 /// The grams of a text, in order, each once.
 pub(crate) fn of(text: &str, side: Side) -> Vec<u32> {
-    let (mut grams, mut seen) = (Vec::new(), Seen::for_octets(text.len()));
+    let mut grams = Vec::new();
+    push(text, side, &mut grams);
+    grams.sort_unstable();
+    grams.dedup();
+    grams
+}
+
+/// Reads the grams of many messages, one after the other.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    /// A bit for each three characters of ASCII: those of the line that were met.
+    met: Vec<u64>,
+    /// Those that are set.
+    set: Vec<u32>,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self { met: vec![0; 1 << (3 * ASCII_BITS - 6)], set: Vec::new() }
+    }
+}
+
+impl Reader {
+    /// The grams of a message, in any order; one of them may come twice.
+    pub(crate) fn of_message(&mut self, head: &str, body: &str) -> Vec<u32> {
+        let mut grams = Vec::new();
+        for (text, side) in [(head, Side::Head), (body, Side::Body)] {
+            // No gram goes on behind the end of a line.
+            for line in text.split('\n') {
+                if line.is_ascii() {
+                    self.meet(line.as_bytes());
+                } else {
+                    push(line, side, &mut grams);
+                }
+            }
+            self.take(side, &mut grams);
+        }
+        grams
+    }
+
+    /// Most text is ASCII: whether three characters came before is known by themselves, and their number is made of them once.
+    fn meet(&mut self, line: &[u8]) {
+        let Some(([first, second], behind)) = line.split_first_chunk() else { return };
+        let mut three = u32::from(*first) << ASCII_BITS | u32::from(*second);
+        for third in behind {
+            three = (three << ASCII_BITS | u32::from(*third)) & ((1 << (3 * ASCII_BITS)) - 1);
+            let Some(place) = usize::try_from(three >> 6).ok().and_then(|place| self.met.get_mut(place)) else { continue };
+            let bit = 1 << (three & 63);
+            if *place & bit == 0 {
+                *place |= bit;
+                self.set.push(three);
+            }
+        }
+    }
+
+    fn take(&mut self, side: Side, grams: &mut Vec<u32>) {
+        let character = |three: u32, place: u32| char::from_u32(three >> (place * ASCII_BITS) & 0x7f).unwrap_or_default();
+        grams.reserve(self.set.len());
+        for three in self.set.drain(..) {
+            grams.push(number(character(three, 2), character(three, 1), character(three, 0), side));
+            if let Some(place) = usize::try_from(three >> 6).ok().and_then(|place| self.met.get_mut(place)) {
+                *place = 0;
+            }
+        }
+    }
+}
+
+/// Appends the grams of a text; some of them may come again.
+fn push(text: &str, side: Side, grams: &mut Vec<u32>) {
+    let mut seen = Seen::for_octets(text.len());
     let mut add = |gram: u32| {
         if seen.is_new(gram) {
             grams.push(gram);
@@ -50,9 +125,6 @@ pub(crate) fn of(text: &str, side: Side) -> Vec<u32> {
         }
         (first, second) = (second, third);
     }
-    grams.sort_unstable();
-    grams.dedup();
-    grams
 }
 
 /// What came of late: a text has each of its grams several times, and sorting them all takes longer than all else. What has
@@ -125,6 +197,19 @@ mod tests {
         assert!(of("xyz", Side::Body).iter().any(|gram| all.binary_search(gram).is_err()));
         assert_eq!((of("ab", Side::Head), of("\u{4f1a}", Side::Head), of("", Side::Head)), (vec![], vec![], vec![]));
         assert!((4..=LOOKED_UP_MAX).contains(&looked_up(&"a quick brown fox jumps over the lazy dog".repeat(9), Side::Head).len()));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn many_messages_are_read_as_each_alone(messages in proptest::collection::vec(("[a-c\n 中é\u{301}]{0,40}", "[a-c\n 中é本]{0,60}"), 1..5)) {
+            let mut reader = Reader::default();
+            for (head, body) in &messages {
+                let mut grams = reader.of_message(head, body);
+                grams.sort_unstable();
+                grams.dedup();
+                proptest::prop_assert_eq!(grams, of_message(head, body));
+            }
+        }
     }
 
     #[test]

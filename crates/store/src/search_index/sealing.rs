@@ -1,6 +1,8 @@
 //! Segments are made of texts that are in none, when there are enough; and taken apart when most of their messages are gone, or if
 //! an older program made them.
 
+use std::collections::BTreeMap;
+
 use mail::id::{AccountId, MailId, Partition};
 
 use super::segment::{MESSAGES_MAX, SegmentWriter};
@@ -30,61 +32,100 @@ statements! {
     DROP = "DELETE FROM search_segment WHERE part = ?1 AND account = ?2 AND segment = ?3";
 }
 
+/// A text that is in no segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LooseText {
+    /// Of which mail.
+    pub mail: MailId,
+    head: String,
+    body: String,
+}
+
+/// A segment that is being made. What is done here takes a while: not for a transaction.
+#[derive(Debug, Default)]
+pub struct Sealing {
+    grams: grams::Reader,
+    writer: SegmentWriter,
+    mails: Vec<MailId>,
+}
+
+/// A segment, to be kept.
+#[derive(Debug)]
+pub struct Sealed {
+    mails: Vec<MailId>,
+    shards: BTreeMap<u32, Vec<u8>>,
+}
+
+impl Sealing {
+    /// Adds the texts of a page. Whether there may be more of them, and room for those.
+    pub fn add(&mut self, page: &[LooseText]) -> bool {
+        for text in page {
+            if !self.writer.add(&self.grams.of_message(&text.head, &text.body)) {
+                return false;
+            }
+            self.mails.push(text.mail);
+        }
+        page.len() == PAGE
+    }
+
+    /// The mail whose text came last.
+    pub fn last(&self) -> Option<MailId> {
+        self.mails.last().copied()
+    }
+
+    /// All that came; none, if nothing did.
+    pub fn finish(self) -> Option<Sealed> {
+        let Self { writer, mails, .. } = self;
+        (!mails.is_empty()).then(|| Sealed { mails, shards: writer.shards() })
+    }
+}
+
 impl Store {
-    /// Makes a segment of an account's texts that are in none, if there are enough. Returns whether it did.
+    /// Whether enough of an account's texts are in no segment.
     ///
     /// # Errors
-    /// The store is not available, or the lease is lost.
-    pub async fn index_seal(&self, lease: &Lease, account: AccountId) -> Result<bool> {
-        let part = Partition::of(account);
+    /// The store is not available.
+    pub async fn index_is_loose(&self, account: AccountId) -> Result<bool> {
         let waiting = move |tx: &mut dyn Tx| {
-            let Some(mut row) = tx.one(WAITING, params![part, account])? else { return Ok((0, 0)) };
+            let Some(mut row) = tx.one(WAITING, params![Partition::of(account), account])? else { return Ok((0, 0)) };
             Ok((row.int()?, row.int()?))
         };
         let (messages, octets) = self.read(waiting).await?;
-        if messages < i64::try_from(MESSAGES_MAX).unwrap_or(i64::MAX) && octets < WAITING_OCTETS_MAX {
-            return Ok(false);
-        }
-        let (mut writer, mut mails) = (SegmentWriter::default(), Vec::new());
-        let mut is_full = false;
-        while !is_full {
-            let after = mails.last().map_or_else(String::new, MailId::to_string);
-            let page = move |tx: &mut dyn Tx| {
-                let rows = tx.query(LOOSE_TEXTS, params![part, account, &after, PAGE])?;
-                rows.into_iter().map(|mut row| Ok((row.parsed()?, grams::of_message(&row.text()?, &row.text()?)))).collect()
-            };
-            let page: Vec<(MailId, Vec<u32>)> = self.read(page).await?;
-            is_full = page.len() < PAGE;
-            for (mail, grams) in page {
-                if !writer.add(&grams) {
-                    is_full = true;
-                    break;
-                }
-                mails.push(mail);
-            }
-        }
-        if mails.is_empty() {
-            return Ok(false);
-        }
-        self.add_segment(lease, account, mails, writer).await.map(|()| true)
+        Ok(messages >= i64::try_from(MESSAGES_MAX).unwrap_or(i64::MAX) || octets >= WAITING_OCTETS_MAX)
     }
 
-    async fn add_segment(&self, lease: &Lease, account: AccountId, mails: Vec<MailId>, writer: SegmentWriter) -> Result<()> {
+    /// The texts of an account that are in no segment, after the one of this mail: a page of them.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn index_loose(&self, account: AccountId, after: Option<MailId>) -> Result<Vec<LooseText>> {
+        let after = after.map_or_else(String::new, |mail| mail.to_string());
+        let page = move |tx: &mut dyn Tx| {
+            let key = params![Partition::of(account), account, &after, PAGE];
+            tx.list(LOOSE_TEXTS, key, |row| Ok(LooseText { mail: row.parsed()?, head: row.text()?, body: row.text()? }))
+        };
+        self.read(page).await
+    }
+
+    /// Keeps a segment.
+    ///
+    /// # Errors
+    /// The store is not available, or the lease is lost.
+    pub async fn index_seal(&self, lease: &Lease, account: AccountId, sealed: Sealed) -> Result<()> {
         let (lease, part) = (lease.clone(), Partition::of(account));
-        let shards = writer.shards();
-        let octets = shards.values().map(Vec::len).sum();
+        let octets = sealed.shards.values().map(Vec::len).sum();
         let add = move |tx: &mut dyn Tx| {
             lease::require(tx, part, &lease)?;
             let last = tx.one(LAST, params![part, account])?.map_or(Ok(0), |mut row| row.int())?;
             let segment = FIRST.max(last + 1);
             let mut here = 0_u64;
-            for mail in &mails {
+            for mail in &sealed.mails {
                 // One that was deleted meanwhile is a place that nobody asks about.
                 here += tx.execute(MARK, params![part, account, *mail, segment])?;
             }
-            let ids: Vec<u8> = mails.iter().flat_map(|mail| mail.to_octets()).collect();
-            tx.execute(ADD, params![part, account, segment, here, mails.len(), &ids, FORM])?;
-            for (shard, postings) in &shards {
+            let ids: Vec<u8> = sealed.mails.iter().flat_map(|mail| mail.to_octets()).collect();
+            tx.execute(ADD, params![part, account, segment, here, sealed.mails.len(), &ids, FORM])?;
+            for (shard, postings) in &sealed.shards {
                 tx.execute(ADD_SHARD, params![part, account, segment, *shard, postings])?;
             }
             Ok(())

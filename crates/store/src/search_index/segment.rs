@@ -14,19 +14,33 @@ pub(crate) const PAIRS_MAX: usize = 1_000_000;
 pub(crate) const GRAMS_MAX: usize = 20_000;
 
 /// Which gram is in which message.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SegmentWriter {
-    pairs: Vec<(u32, u16)>,
+    /// For each shard, pairs of what a gram has behind its first octet, and a message.
+    shards: Vec<Vec<u32>>,
+    pairs: usize,
     messages: u16,
 }
 
+impl Default for SegmentWriter {
+    fn default() -> Self {
+        Self { shards: vec![Vec::new(); grams::SHARDS], pairs: 0, messages: 0 }
+    }
+}
+
 impl SegmentWriter {
-    /// Adds a message; `false` if there is no room for it.
+    /// Adds a message, with its grams in any order; `false` if there is no room for it.
     pub(crate) fn add(&mut self, grams: &[u32]) -> bool {
-        if usize::from(self.messages) >= MESSAGES_MAX || self.pairs.len() + grams.len() > PAIRS_MAX {
+        if usize::from(self.messages) >= MESSAGES_MAX || self.pairs + grams.len() > PAIRS_MAX {
             return false;
         }
-        self.pairs.extend(grams.iter().map(|gram| (*gram, self.messages)));
+        for gram in grams {
+            if let Some(shard) = usize::try_from(grams::shard(*gram)).ok().and_then(|shard| self.shards.get_mut(shard)) {
+                // The first octet, which is the shard's, falls off.
+                shard.push(gram << 16 | u32::from(self.messages));
+            }
+        }
+        self.pairs += grams.len();
         self.messages += 1;
         true
     }
@@ -36,23 +50,32 @@ impl SegmentWriter {
     /// ```abnf
     /// shard = *( gram count 1*message )        ; each number the difference to the one before, 7 bits to an octet
     /// ```
-    pub(crate) fn shards(mut self) -> BTreeMap<u32, Vec<u8>> {
-        self.pairs.sort_unstable();
-        let mut shards: BTreeMap<u32, (u32, Vec<u8>)> = BTreeMap::new();
-        for of_gram in self.pairs.chunk_by(|(one, _), (other, _)| one == other) {
-            let Some((gram, _)) = of_gram.first() else { continue };
-            let (last, out) = shards.entry(grams::shard(*gram)).or_default();
-            put(out, gram - *last);
-            *last = *gram;
-            put(out, u32::try_from(of_gram.len()).unwrap_or(u32::MAX));
-            let mut before = 0;
-            for (_, message) in of_gram {
-                put(out, u32::from(*message) - before);
-                before = u32::from(*message);
-            }
-        }
-        shards.into_iter().map(|(shard, (_, out))| (shard, out)).collect()
+    pub(crate) fn shards(self) -> BTreeMap<u32, Vec<u8>> {
+        let written = |(shard, mut pairs): (u32, Vec<u32>)| {
+            pairs.sort_unstable();
+            pairs.dedup();
+            (!pairs.is_empty()).then(|| (shard, write(shard, &pairs)))
+        };
+        (0..).zip(self.shards).filter_map(written).collect()
     }
+}
+
+fn write(shard: u32, pairs: &[u32]) -> Vec<u8> {
+    let (mut out, mut last) = (Vec::new(), 0);
+    for of_gram in pairs.chunk_by(|one, other| one >> 16 == other >> 16) {
+        let Some(first) = of_gram.first() else { continue };
+        let gram = shard << 16 | first >> 16;
+        put(&mut out, gram - last);
+        last = gram;
+        put(&mut out, u32::try_from(of_gram.len()).unwrap_or(u32::MAX));
+        let mut before = 0;
+        for pair in of_gram {
+            let message = pair & 0xffff;
+            put(&mut out, message - before);
+            before = message;
+        }
+    }
+    out
 }
 
 /// The messages that have a gram, by the octets of its shard.
