@@ -190,7 +190,8 @@ def observing(demo):
     """Screening `observe` lets everybody in, and shows who would have waited."""
     erin, frank = demo.a.new_account(), demo.b.new_account("observe")
     frank.find(erin.write(frank)[0])
-    assert frank.wait_contact(erin)["kind"] == "observed"
+    row = frank.wait_contact(erin)
+    assert (row["kind"], row["count"], row["expires"]) == ("observed", 1, None), row
     frank.command("allow", "add", erin.address)
     assert not frank.contacts()
 

@@ -81,6 +81,22 @@ def by_imaplib_copy(demo):
 
 
 @CASES.add
+def observed(demo):
+    """While a mailbox only observes, who would have had to wait is there and is let in by MOVE; with screening on they still are."""
+    reader, stranger = demo.b.new_account("observe"), demo.a.new_account()
+    reader.find(stranger.write(reader)[0])
+    client = by_imapclient(Place(demo.b, reader.address, reader.password))
+    client.select_folder(REQUESTS)
+    client.move(client.search(), "INBOX")
+    assert client.search() == []
+    client.logout()
+    assert not reader.contacts()
+    assert [(row["who"], row["reason"]) for row in reader.command("allow", "list")] == [(stranger.address, "contact request moved to INBOX")]
+    reader.command("mode", "--screening", "on")
+    reader.find(stranger.write(reader)[0])
+
+
+@CASES.add
 def by_curl(demo):
     """curl: by UID MOVE."""
     knock = Knock(demo)

@@ -21,13 +21,26 @@ use crate::consent::registered;
 /// Rows of one mailbox: more than a person will look through, few enough to show whole.
 pub const ROWS_MAX: usize = 500;
 
-/// How the message waits.
+/// How the message waits, if it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ContactKind {
     /// At its origin, which gave a notice.
     Notice,
     /// Here: pushed by plain SMTP and kept aside.
     Legacy,
+    /// It does not: the mailbox only observes who would have had to.
+    Observed,
+}
+
+impl ContactKind {
+    /// Whether anything waits from such a sender. Only these are contact attempts: they are ranked and counted, and each takes
+    /// room from others. Who is only observed stands behind them all.
+    pub const fn waits(self) -> bool {
+        match self {
+            Self::Notice | Self::Legacy => true,
+            Self::Observed => false,
+        }
+    }
 }
 
 /// What the best proof among a sender's attempts is worth, least first.
@@ -117,8 +130,8 @@ pub struct Contact {
     pub last: Timestamp,
     /// Of all of them.
     pub size_octets: u64,
-    /// When the last of them goes.
-    pub expires: Timestamp,
+    /// When the last of them goes, if they wait.
+    pub expires: Option<Timestamp>,
     /// The best proof among them.
     pub proof: Proof,
     /// What we have had to do with the domain.
@@ -134,7 +147,7 @@ impl Contact {
     /// The row of a first attempt.
     pub fn of(attempt: Attempt) -> Self {
         let Attempt { sender, kind, at, size_octets, expires, proof, acquaintance, network } = attempt;
-        Self { sender, kind, count: 1, first: at, last: at, size_octets, expires, proof, acquaintance, network }
+        Self { sender, kind, count: 1, first: at, last: at, size_octets, expires: Some(expires), proof, acquaintance, network }
     }
 
     /// What the row is known by.
@@ -151,11 +164,17 @@ impl Contact {
         self.last = self.last.max(attempt.at);
         self.count = self.count.saturating_add(1);
         self.size_octets = self.size_octets.saturating_add(attempt.size_octets);
-        self.expires = self.expires.max(attempt.expires);
+        self.expires = self.expires.max(Some(attempt.expires));
         self.proof = self.proof.max(attempt.proof);
         if attempt.acquaintance == Acquaintance::RetrievedFrom {
             self.acquaintance = Acquaintance::RetrievedFrom;
         }
+    }
+
+    /// The row of somebody who was let in. Nothing is said of what proved them: it was looked at when their mail came.
+    pub fn observed(sender: Mailbox, count: u32, (first, last): (Timestamp, Timestamp)) -> Self {
+        let (kind, proof, acquaintance) = (ContactKind::Observed, Proof::Nothing, Acquaintance::RetrievedFrom);
+        Self { sender, kind, count, first, last, size_octets: 0, expires: None, proof, acquaintance, network: None }
     }
 
     fn standing(&self) -> Standing {

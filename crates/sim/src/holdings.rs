@@ -211,6 +211,7 @@ impl User {
         let contacts = self.ask(move |node| Box::pin(async move { node.store.contacts(account, node.world.now()).await }))?;
         let contact =
             |found: store::Contact| Contact { sender: found.sender, count: found.count, is_pushed: found.kind == ContactKind::Legacy };
-        Ok(contacts.into_iter().map(contact).collect())
+        let waiting = contacts.into_iter().filter(|found| found.kind.waits());
+        Ok(waiting.map(contact).collect())
     }
 }

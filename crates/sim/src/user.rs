@@ -246,7 +246,7 @@ impl User {
     pub fn contact_attempts(&self) -> Vec<Mailbox> {
         let account = self.account;
         let contacts = self.ask(move |node| Box::pin(async move { node.store.contacts(account, node.world.now()).await }));
-        self.sim.sure(contacts).into_iter().map(|contact| contact.sender).collect()
+        self.sim.sure(contacts).into_iter().filter(|contact| contact.kind.waits()).map(|contact| contact.sender).collect()
     }
 
     /// What they are told of a message to one recipient.

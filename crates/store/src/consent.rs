@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::backend::{Tx, Value};
 use crate::kept::release::Change;
 use crate::redecision::{Page, Scope, redecide_first, scope_of};
-use crate::{ConsentAct, ConsentChange, ConsentChanged, HistoryItem, Observed, Result, Store};
+use crate::{ConsentAct, ConsentChange, ConsentChanged, HistoryItem, Result, Store};
 use crate::{accounts, codec, params, statements};
 
 /// How long a change can be undone.
@@ -38,7 +38,6 @@ statements! {
     HISTORY = "SELECT id, at, through, act, undone FROM history WHERE part = ?1 AND account = ?2 ORDER BY at DESC, id DESC";
     CHANGE = "SELECT at, undone, undo FROM history WHERE part = ?1 AND account = ?2 AND id = ?3";
     UNDONE = "UPDATE history SET undone = 1 WHERE part = ?1 AND account = ?2 AND id = ?3";
-    OBSERVED = "SELECT sender, messages, first_at, last_at FROM observed WHERE part = ?1 AND account = ?2 ORDER BY last_at DESC, sender_key";
 }
 
 /// Entries of one account: each message's decision looks among them, and people name hundreds, not tens of thousands.
@@ -153,20 +152,6 @@ impl Store {
         let Some((scopes, first)) = self.write(Partition::of(account), 0, undo).await? else { return Ok(false) };
         self.go_on_with(account, scopes, first, (now, Jitter::NONE)).await?;
         Ok(true)
-    }
-
-    /// Who was let in and would have waited, with `screening = observe`; the latest first.
-    ///
-    /// # Errors
-    /// The store is not available.
-    pub async fn observed(&self, account: AccountId) -> Result<Vec<Observed>> {
-        let list = move |tx: &mut dyn Tx| {
-            let rows = tx.query(OBSERVED, params![Partition::of(account), account])?;
-            rows.into_iter()
-                .map(|mut row| Ok(Observed { sender: row.parsed()?, count: row.count()?, first: row.time()?, last: row.time()? }))
-                .collect()
-        };
-        self.read(list).await
     }
 
     pub(crate) async fn change_modes(&self, account: AccountId, screening: Option<Screening>, legacy: Option<Legacy>) -> Result<()> {

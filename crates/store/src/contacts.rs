@@ -12,7 +12,9 @@ use mail::time::Timestamp;
 use crate::backend::Tx;
 use crate::destination::transition;
 use crate::kept::{self, Kept};
-use crate::{ArrivalRecord, Claimed, Contact, Evidence, Result, Store, StoreError, acquaintance, arrival_row, params, statements};
+use crate::{
+    ArrivalRecord, Claimed, Contact, Evidence, Result, Store, StoreError, acquaintance, arrival_row, observed, params, statements,
+};
 
 /// Messages that one transaction puts away.
 const ROWS_MAX: usize = 500;
@@ -57,7 +59,8 @@ impl Store {
                     transition(tx, record, ArrivalEvent::Dismissed, now, Jitter::NONE, &timers)?;
                     count += 1;
                 }
-                Ok(count + kept::dismiss(tx, account, &who, now, ROWS_MAX - count)?)
+                count += kept::dismiss(tx, account, &who, now, ROWS_MAX - count)?;
+                Ok(count + observed::forget(tx, account, &who, now, ROWS_MAX - count)?)
             };
             let count: usize = self.write(part, 0, dismiss).await?;
             dismissed += u32::try_from(count).unwrap_or(u32::MAX);
@@ -68,14 +71,15 @@ impl Store {
     }
 }
 
-/// The rows of an account's list, best first: as they are ranked, and as people read them.
+/// The rows of an account's list, best first: as they are ranked, and as people read them. Behind them, who was only observed.
 pub(crate) fn ranked(tx: &mut dyn Tx, account: AccountId, now: Timestamp) -> Result<Vec<(delivery::contacts::Contact, Contact)>> {
     let listed = arrival_row::listed(tx, account)?;
     let waiting: Vec<_> = listed.iter().filter(|record| now < record.arrival.expires).collect();
     let kept = kept::shown(tx, account, now)?;
     let attempts = attempts(tx, account, waiting.iter().copied())?;
     let rows = collapse(attempts.into_iter().chain(kept.iter().map(pushed)));
-    let best = rank(&rows).into_iter().take(CONTACTS_MAX);
+    let observed = observed::rows(tx, account, now)?;
+    let best = rank(&rows).into_iter().chain(&observed).take(CONTACTS_MAX);
     Ok(best.map(|row| (row.clone(), contact(row, &waiting, &kept))).collect())
 }
 
@@ -102,11 +106,12 @@ fn contact(row: &delivery::contacts::Contact, listed: &[&ArrivalRecord], kept: &
             let latest = kept.iter().rfind(|kept| kept.sender == row.sender);
             latest.map(|kept| Evidence { detail: kept.detail.clone(), address: kept.address, ..nothing() })
         }
+        ContactKind::Observed => None,
     };
     let claimed = match kind {
         ContactKind::Notice => listed.iter().rfind(|record| record.notice.from == row.sender).map(|record| claimed(record)),
         // Anybody wrote it; what it says of itself is worth nothing.
-        ContactKind::Legacy => None,
+        ContactKind::Legacy | ContactKind::Observed => None,
     };
     Contact {
         sender,

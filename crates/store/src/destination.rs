@@ -3,11 +3,9 @@
 use delivery::absence::Author;
 use delivery::arrival::{Arrival, ArrivalEvent, ArrivalOutcome, Stage, Verdict};
 use delivery::consent::{Reason, Screening};
-use delivery::contacts::ROWS_MAX as CONTACTS_MAX;
 use delivery::mutant::Mutant;
 use delivery::rules::Allowance;
 use delivery::schedule::{Jitter, Timers};
-use mail::address::Mailbox;
 use mail::flag::Flags;
 use mail::id::{AccountId, Partition};
 use mail::time::{Timestamp, Zone};
@@ -21,19 +19,12 @@ use crate::mailboxes::INBOX;
 use crate::queue::Haste;
 use crate::quota::Quota;
 use crate::{ArrivalKey, ArrivalRecord, Deliver, Delivered, Lease, NewArrival, Result, SettleArrival, Store, Writer};
-use crate::{accounts, arrival_row, consent, contacts, filing, lease, moment, orphans, params, quota, statements};
+use crate::{accounts, arrival_row, consent, contacts, filing, lease, moment, observed, orphans, quota};
 
 /// Rows that one transaction deletes.
 const ROWS_MAX: usize = 500;
 /// A notice's row, roughly: for the size of a transaction.
 const ROW_OCTETS: usize = 512;
-
-statements! {
-    OBSERVE_AGAIN = "UPDATE observed SET messages = messages + 1, last_at = ?4 WHERE part = ?1 AND account = ?2 AND sender_key = ?3";
-    OBSERVE = "INSERT INTO observed (part, account, sender_key, sender, messages, first_at, last_at) VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5)";
-    FORGET_OBSERVED = "DELETE FROM observed WHERE part = ?1 AND account = ?2 AND sender_key IN (SELECT sender_key FROM observed \
-                       WHERE part = ?1 AND account = ?2 ORDER BY last_at DESC, sender_key LIMIT ?4 OFFSET ?3)";
-}
 
 impl Store {
     /// Records notices, each once for its key; a repeat is an event of the row it finds. After this, 250.
@@ -178,7 +169,7 @@ pub(crate) fn redecide(
         return Ok(Some(record));
     }
     if is_first && decision.reason == Reason::Mode(Screening::Observe) {
-        observe(tx, account, &record.notice.from, now)?;
+        observed::note(tx, account, &record.notice.from, now)?;
     }
     let is_listed = matches!(record.arrival.stage, Stage::Listed);
     let verdict = match decision.verdict {
@@ -186,17 +177,6 @@ pub(crate) fn redecide(
         verdict => verdict,
     };
     transition(tx, record, ArrivalEvent::Decided(verdict), now, jitter, timers).map(Some)
-}
-
-/// Notes somebody who was let in, and would have waited with screening on. A mailbox remembers as many of them as it would
-/// show contact attempts: the latest.
-pub(crate) fn observe(tx: &mut dyn Tx, account: AccountId, sender: &Mailbox, now: Timestamp) -> Result<()> {
-    let (part, key) = (Partition::of(account), sender.key());
-    if tx.execute(OBSERVE_AGAIN, params![part, account, &key, now])? == 0 {
-        tx.execute(OBSERVE, params![part, account, &key, sender.to_string(), now])?;
-        tx.execute(FORGET_OBSERVED, params![part, account, CONTACTS_MAX, ROWS_MAX])?;
-    }
-    Ok(())
 }
 
 fn apply(tx: &mut dyn Tx, part: Partition, settle: &SettleArrival, timers: &Timers) -> Result<Option<ArrivalRecord>> {

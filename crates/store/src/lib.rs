@@ -43,6 +43,7 @@ mod lease;
 pub mod made;
 mod mailbox;
 pub mod mailboxes;
+mod observed;
 mod origin;
 mod orphans;
 mod outline;
@@ -215,7 +216,6 @@ impl Store {
             consent::STATEMENTS,
             contacts::STATEMENTS,
             content::STATEMENTS,
-            destination::STATEMENTS,
             directory::STATEMENTS,
             domains::STATEMENTS,
             due::STATEMENTS,
@@ -229,6 +229,7 @@ impl Store {
             mailbox::STATEMENTS,
             &made::all_statements(),
             &mailboxes::all_statements(),
+            observed::STATEMENTS,
             orphans::STATEMENTS,
             outline::STATEMENTS,
             quota::STATEMENTS,

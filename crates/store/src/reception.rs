@@ -18,8 +18,8 @@ use crate::mailbox::NewMail;
 use crate::mailboxes::INBOX;
 use crate::quota::Quota;
 use crate::{
-    Addressee, Receive, Received, Result, Room, Store, accounts, consent, destination, directory, filing, kept, orphans, params, quota,
-    rules, statements,
+    Addressee, Receive, Received, Result, Room, Store, accounts, consent, directory, filing, kept, observed, orphans, params, quota, rules,
+    statements,
 };
 
 statements! {
@@ -92,7 +92,7 @@ fn receive(tx: &mut dyn Tx, part: Partition, new: &Receive, (timers, quota): (&T
                     consent::count(tx, new.account, &decision, &entries, new.sender.domain())?;
                 }
                 if decision.reason == Reason::Mode(Screening::Observe) {
-                    destination::observe(tx, new.account, &new.sender, new.now)?;
+                    observed::note(tx, new.account, &new.sender, new.now)?;
                 }
             }
             Ok(Received::Delivered)

@@ -23,7 +23,7 @@ use delivery::transfer::Transfer;
 
 use crate::content::StoredContent;
 
-pub use contact::{Contact, Observed};
+pub use contact::Contact;
 pub use pushed::{Addressee, Pusher, Receive, Received, Room};
 pub use settle::{Attempt, Settle, Settled};
 

@@ -79,7 +79,7 @@ fn attempts_of_one_sender_are_one_row() {
     assert_eq!(rows.len(), 3);
     let alice = &rows[0];
     let hour = |hour: i64| Timestamp::from_millis(hour * HOUR_MS);
-    assert_eq!((alice.count, alice.first, alice.last, alice.size_octets, alice.expires), (3, hour(1), hour(5), 3_000, hour(341)));
+    assert_eq!((alice.count, alice.first, alice.last, alice.size_octets, alice.expires), (3, hour(1), hour(5), 3_000, Some(hour(341))));
     assert_eq!(alice.proof, Proof::Tls);
     assert_eq!((rows[1].kind, rows[1].count), (ContactKind::Legacy, 1));
 }

@@ -44,15 +44,28 @@ fn text(contact: &Contact, address: &str, script: Option<&str>, claimed: &Claime
             "Mail came by ordinary delivery that claims to be from this address. It is kept here,\r\n\
              apart from your mail, because nothing proves who wrote it."
         }
+        ContactKind::Observed => {
+            "Mail under this address was delivered to you, and you have not decided about it yet. Your\r\n\
+             mailbox only observes: with screening on, the mail would have waited."
+        }
     };
     let mut lines = vec![first.to_owned(), String::new(), line("Address", address)];
     lines.extend(script.map(|script| line("In its script", &format!("{script}   (may look like another)"))));
     lines.extend(claimed.name.as_deref().map(|name| line("Claimed name", &format!("(not checked) {}", shown::claim(name)))));
     lines.extend(claimed.subject.as_deref().map(|subject| line("Claimed topic", &format!("(not checked) {}", shown::claim(subject)))));
-    lines.push(line("Waiting", &waiting(contact)));
+    lines.push(match contact.kind {
+        ContactKind::Notice | ContactKind::Legacy => {
+            line("Waiting", &format!("{}, {} octets", messages(contact.count), contact.size_octets))
+        }
+        ContactKind::Observed => line("Delivered", &messages(contact.count)),
+    });
     lines.push(line("First", &contact.first.to_rfc5322()));
     lines.push(line("Latest", &contact.last.to_rfc5322()));
-    lines.push(line("Expires", &contact.expires.to_rfc5322()));
+    if contact.kind == ContactKind::Observed {
+        lines.extend([String::new(), ADVICE_OBSERVED.to_owned()]);
+        return lines.join("\r\n");
+    }
+    lines.extend(contact.expires.map(|expires| line("Expires", &expires.to_rfc5322())));
     lines.push(line("Proof", proof(contact)));
     lines.extend(contact.network.map(|network| line("Came from", &format!("network {network}"))));
     let known = match contact.acquaintance {
@@ -74,22 +87,31 @@ const ADVICE: &str = "What you can do with this message:\r\n\
     \r\n\
     Nobody is told which of these you did. A reply to this message goes to yourself.\r\n";
 
+const ADVICE_OBSERVED: &str = "What you can do with this message:\r\n\
+    \r\n\
+    - Move or copy it to INBOX: the address may write to you, also once screening is on.\r\n\
+    - Move or copy it to Junk: the address is blocked.\r\n\
+    - Move it to Trash, or delete it: nothing is decided. Should the address write again,\r\n\
+    \x20 you will see another.\r\n\
+    - Leave it: mail from the address is delivered as before.\r\n\
+    \r\n\
+    Nobody is told which of these you did. A reply to this message goes to yourself.\r\n";
+
 fn line(name: &str, value: &str) -> String {
     format!("{:<14} {value}", format!("{name}:"))
 }
 
-fn waiting(contact: &Contact) -> String {
-    let messages = if contact.count == 1 { "1 message".to_owned() } else { format!("{} messages", contact.count) };
-    format!("{messages}, {} octets", contact.size_octets)
+fn messages(count: u32) -> String {
+    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
 }
 
 /// In our words: those that came with it may be anybody's.
 fn proof(contact: &Contact) -> &'static str {
     match (contact.kind, contact.proof) {
         (ContactKind::Legacy, Proof::Dmarc) => "strong: the domain vouches for the mail (DMARC)",
-        (ContactKind::Legacy, Proof::Nothing | Proof::Ip | Proof::Tls | Proof::Assert) | (ContactKind::Notice, Proof::Nothing) => {
-            "none: anybody may have used this address"
-        }
+        (ContactKind::Legacy, Proof::Nothing | Proof::Ip | Proof::Tls | Proof::Assert)
+        | (ContactKind::Notice, Proof::Nothing)
+        | (ContactKind::Observed, _) => "none: anybody may have used this address",
         (ContactKind::Notice, Proof::Ip) => "weak: it came from a network that the domain lists as its own",
         (ContactKind::Notice, Proof::Dmarc) => "strong: the domain vouches for it (DMARC)",
         (ContactKind::Notice, Proof::Tls) => "strong: a server of the domain showed its certificate",
@@ -114,7 +136,7 @@ mod tests {
             first: "2026-11-21T09:30:05Z".parse().unwrap(),
             last: "2026-11-22T10:00:00Z".parse().unwrap(),
             size_octets: 45_120,
-            expires: "2026-12-05T09:30:05Z".parse().unwrap(),
+            expires: "2026-12-05T09:30:05Z".parse().ok(),
             proof: Proof::Assert,
             acquaintance: Acquaintance::New,
             network: network_of("198.51.100.7".parse().unwrap()),
@@ -164,7 +186,8 @@ mod tests {
         let others = [
             Contact { count: 4, ..base.clone() },
             Contact { last: base.last + hour, ..base.clone() },
-            Contact { expires: base.expires + hour, ..base.clone() },
+            Contact { expires: base.expires.map(|expires| expires + hour), ..base.clone() },
+            Contact { kind: ContactKind::Observed, ..base.clone() },
             Contact { proof: Proof::Ip, ..base.clone() },
             Contact { kind: ContactKind::Legacy, ..base.clone() },
             Contact { network: None, ..base.clone() },
@@ -210,9 +233,20 @@ mod tests {
     }
 
     #[test]
+    fn of_who_is_only_observed_it_says_that_nothing_waits_and_nothing_is_proved() {
+        let (from, to) = ("2026-11-21T09:30:05Z".parse().unwrap(), "2026-11-22T10:00:00Z".parse().unwrap());
+        let text = written(&Contact::observed("alice@a.test".parse().unwrap(), 2, (from, to)), &Claimed::default());
+        assert!(text.contains("\r\nDelivered:     2 messages\r\nFirst:"), "{text}");
+        assert!(text.contains("Move or copy it to INBOX: the address may write to you"), "{text}");
+        for word in ["Waiting:", "Expires:", "Proof:", "Came from:", "Known:"] {
+            assert!(!text.contains(word), "{text}");
+        }
+    }
+
+    #[test]
     fn times_are_told_whole() {
         let mut late = contact("x@a.test".parse().unwrap());
-        late.expires = Timestamp::FAR_FUTURE;
+        late.expires = Some(Timestamp::FAR_FUTURE);
         assert!(written(&late, &Claimed::default()).contains("Expires:       Thu, 30 Dec 9999 22:00:00 +0000\r\n"));
     }
 }

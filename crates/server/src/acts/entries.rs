@@ -156,7 +156,8 @@ impl Acts<'_> {
     async fn proof(&self, who: &Who) -> Result<Option<String>, AdminError> {
         let Who::Address(address) = who else { return Ok(None) };
         let contacts = self.store.contacts(self.account.id, self.means.now()).await?;
-        Ok(contacts.into_iter().find(|contact| contact.sender == *address).map(|contact| contact.evidence.rule))
+        let waits = |contact: &store::Contact| contact.kind.waits() && contact.sender == *address;
+        Ok(contacts.into_iter().find(waits).map(|contact| contact.evidence.rule))
     }
 
     async fn change(&self, verb: &str, who: &Who, act: ConsentAct) -> Result<Changed, AdminError> {

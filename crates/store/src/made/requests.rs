@@ -12,6 +12,7 @@ use crate::{Account, Result, contacts};
 
 const NOTICE: &str = "notice:";
 const LEGACY: &str = "legacy:";
+const OBSERVED: &str = "observed:";
 
 /// One for each row of the contact list, in the order of their latest messages.
 pub(super) fn facts(tx: &mut dyn Tx, account: &Account, now: Timestamp) -> Result<Vec<Fact>> {
@@ -26,6 +27,7 @@ pub(super) fn facts(tx: &mut dyn Tx, account: &Account, now: Timestamp) -> Resul
         let prefix = match row.kind {
             ContactKind::Notice => NOTICE,
             ContactKind::Legacy => LEGACY,
+            ContactKind::Observed => OBSERVED,
         };
         let subject = HeaderSection::read(&octets).subject().unwrap_or_default();
         // With the address as it was written: it is what a decision is about.
@@ -36,10 +38,7 @@ pub(super) fn facts(tx: &mut dyn Tx, account: &Account, now: Timestamp) -> Resul
 
 /// The contact attempt of this name.
 pub(super) fn request(name: &str, uid: u32) -> Option<Request> {
-    let (kind, sender) = match (name.strip_prefix(NOTICE), name.strip_prefix(LEGACY)) {
-        (Some(sender), _) => (ContactKind::Notice, sender),
-        (None, Some(sender)) => (ContactKind::Legacy, sender),
-        (None, None) => return None,
-    };
+    let kinds = [(NOTICE, ContactKind::Notice), (LEGACY, ContactKind::Legacy), (OBSERVED, ContactKind::Observed)];
+    let (sender, kind) = kinds.into_iter().find_map(|(prefix, kind)| Some((name.strip_prefix(prefix)?, kind)))?;
     Some(Request { uid, sender: sender.parse().ok()?, kind })
 }

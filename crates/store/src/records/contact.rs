@@ -7,7 +7,7 @@ use mail::time::Timestamp;
 
 use super::Evidence;
 
-/// All that waits from one sender.
+/// All that waits from one sender, or came from one who would have had to wait.
 #[derive(Debug, Clone)]
 pub struct Contact {
     /// The responsible address.
@@ -20,8 +20,8 @@ pub struct Contact {
     pub last: Timestamp,
     /// Of all of them.
     pub size_octets: u64,
-    /// When the last of them expires.
-    pub expires: Timestamp,
+    /// When the last of them expires, if they wait.
+    pub expires: Option<Timestamp>,
     /// The best proof among them.
     pub evidence: Evidence,
     /// What it is worth.
@@ -34,17 +34,4 @@ pub struct Contact {
     pub claimed: Claimed,
     /// What sort.
     pub kind: ContactKind,
-}
-
-/// Somebody who was let in with `screening = observe`, and would have waited with `on`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observed {
-    /// The responsible address.
-    pub sender: Mailbox,
-    /// How many messages.
-    pub count: u64,
-    /// The first one's time.
-    pub first: Timestamp,
-    /// The last one's time.
-    pub last: Timestamp,
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use delivery::arrival::{ArrivalEvent, DroppedBy, Stage};
-use delivery::consent::{EntryList, Screening};
-use delivery::contacts::Acquaintance;
+use delivery::consent::{Entry, EntryList, Screening, Who};
+use delivery::contacts::{Acquaintance, ContactKind};
 use delivery::schedule::Jitter;
 use futures_util::future::join_all;
 use mail::flag::{FlagChange, SystemFlags};
@@ -178,8 +178,48 @@ on_both_engines! {
             let arrival = it.arrival(bob, sender, "bob@b.test").await;
             assert!(matches!(arrival.arrival.stage, Stage::Due { .. }));
         }
-        let observed = it.store.observed(bob).await.unwrap();
-        assert_eq!(observed.iter().map(|row| (row.sender.clone(), row.count)).collect::<Vec<_>>(), [(mailbox("alice@a.test"), 2)]);
+        let shown = async |it: &Fixture| -> Vec<(String, ContactKind, u32)> {
+            let contacts = it.store.contacts(bob, it.now()).await.unwrap();
+            contacts.into_iter().map(|row| (row.sender.to_string(), row.kind, row.count)).collect()
+        };
+        let (alice, dave) = (("alice@a.test".to_owned(), ContactKind::Observed, 2), ("dave@d.test".to_owned(), ContactKind::Observed, 1));
+        assert_eq!(shown(it).await, std::slice::from_ref(&alice));
+        // They are shown for as long as they would have to wait.
+        it.arrival(bob, "dave@d.test", "bob@b.test").await;
+        assert_eq!(shown(it).await, [alice.clone(), dave.clone()], "they came at the same moment");
+        it.add(bob, EntryList::Block, "@a.test").await;
+        assert_eq!(shown(it).await, std::slice::from_ref(&dave));
+        assert!(remove(it, bob, EntryList::Block, "@a.test").await);
+        let until = it.now() + Duration::from_hours(1);
+        let expected = Entry { until: Some(until), remaining: Some(3), ..it.entry(EntryList::Expected, "@d.test") };
+        it.store.change_consent(it.change(bob, ConsentAct::Add(expected))).await.unwrap();
+        assert_eq!(shown(it).await, std::slice::from_ref(&alice));
+        it.wait(Duration::from_hours(2));
+        assert_eq!(shown(it).await, [alice.clone(), dave.clone()], "it is expected no more");
+        // And for as long as the mailbox observes.
+        it.store.set_mode(bob, Some(Screening::Off), None).await.unwrap();
+        assert_eq!(shown(it).await, []);
+        it.store.set_mode(bob, Some(Screening::Observe), None).await.unwrap();
+    }
+
+    async fn who_is_only_observed_is_dismissed_without_a_decision(it: &mut Fixture) {
+        let bob = it.account("bob@b.test", Screening::Observe).await;
+        for sender in ["alice@a.test", "dave@d.test"] {
+            it.arrival(bob, sender, "bob@b.test").await;
+        }
+        let shown = async |it: &Fixture| -> Vec<_> {
+            it.store.contacts(bob, it.now()).await.unwrap().into_iter().map(|row| row.sender).collect()
+        };
+        let dave = Who::Address(mailbox("dave@d.test"));
+        assert_eq!(it.store.dismiss_contact(bob, &dave, it.now()).await.unwrap(), 1);
+        assert_eq!(it.store.dismiss_contact(bob, &dave, it.now()).await.unwrap(), 0);
+        assert_eq!(shown(it).await, [mailbox("alice@a.test")]);
+        it.wait(Duration::from_secs(1));
+        it.arrival(bob, "dave@d.test", "bob@b.test").await;
+        assert_eq!(shown(it).await, [mailbox("dave@d.test"), mailbox("alice@a.test")], "they wrote again");
+        assert_eq!(it.store.rows().await.unwrap()["observed"], 2);
+        it.store.delete_account(bob, it.now()).await.unwrap();
+        assert_eq!(it.store.rows().await.unwrap()["observed"], 0);
     }
 
     async fn a_domain_stays_known_when_all_its_mail_is_gone(it: &mut Fixture) {

@@ -293,7 +293,7 @@ fn what_is_told_of_two_way_mail_is_written() {
         first: time("2026-11-20T10:00:00Z"),
         last: time("2026-11-22T10:00:00Z"),
         size_octets: 4096,
-        expires: time("2026-12-06T10:00:00Z"),
+        expires: Some(time("2026-12-06T10:00:00Z")),
         evidence: Some(Evidence { proof: Proof::Certificate, retrieved_before: false, network: Some("192.0.2.0/24".to_owned()) }),
         claimed_name: Some("Mallory M".to_owned()),
         claimed_subject: None,

@@ -35,7 +35,7 @@ pub(super) fn read_more(cursor: &mut Cursor<'_>) -> Read<String> {
     cursor.string_text("what to name for the next page")
 }
 
-/// All that waits from one sender.
+/// All that waits from one sender, or came from one who would have had to wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {
     /// How it waits.
@@ -50,8 +50,8 @@ pub struct Contact {
     pub last: Timestamp,
     /// Of all of them.
     pub size_octets: u64,
-    /// When the last of them goes.
-    pub expires: Timestamp,
+    /// When the last of them goes, if they wait.
+    pub expires: Option<Timestamp>,
     /// What proves who it is, if that was asked for.
     pub evidence: Option<Evidence>,
     /// The name that the sender claims, if claims are shown.
@@ -78,6 +78,8 @@ words! {
         Notice = "NOTICE",
         /// Here: pushed by ordinary SMTP and kept aside.
         Legacy = "LEGACY",
+        /// Not at all: the mailbox only observes who would have had to.
+        Observed = "OBSERVED",
     }
 }
 
@@ -108,7 +110,7 @@ impl Response {
     /// xtwoway-data = "XTWOWAY" SP ( "ENTRY" SP list-name SP who [SP "(" item *(SP item) ")"]
     ///              / "CONTACT" SP kind SP sender SP "(" fact *(SP fact) ")" / "MODES" SP "(" mode *(SP mode) ")"
     ///              / "GONE" SP ( "ENTRY" SP list-name SP who / "CONTACT" SP kind SP sender ) )
-    /// kind         = "NOTICE" / "LEGACY"
+    /// kind         = "NOTICE" / "LEGACY" / "OBSERVED"
     /// fact         = "COUNT" SP number / "FIRST" SP date-time / "LAST" SP date-time / "SIZE" SP number64 / "EXPIRES" SP date-time
     ///              / "PROOF" SP ( "NONE" / "IP" / "DMARC" / "TLS" / "ASSERT" ) / "RETRIEVED" SP ( "YES" / "NO" )
     ///              / "NETWORK" SP astring / "NAME" SP astring / "SUBJECT" SP astring
@@ -202,7 +204,7 @@ fn read_modes(cursor: &mut Cursor<'_>) -> Read<Modes> {
 impl ContactKind {
     /// A kind and the space behind it; `None` if we do not know it.
     fn read(cursor: &mut Cursor<'_>) -> Read<Option<Self>> {
-        let kind = Self::parse(cursor.keyword("NOTICE or LEGACY")?);
+        let kind = Self::parse(cursor.keyword("NOTICE, LEGACY or OBSERVED")?);
         cursor.space()?;
         Ok(kind)
     }
@@ -235,9 +237,12 @@ impl Contact {
             }
             Ok(())
         })?;
-        let (Some(count), Some(first), Some(last), Some(size_octets), Some(expires)) = (count, first, last, size_octets, expires) else {
-            return before.expected("COUNT, FIRST, LAST, SIZE and EXPIRES");
+        let (Some(count), Some(first), Some(last), Some(size_octets)) = (count, first, last, size_octets) else {
+            return before.expected("COUNT, FIRST, LAST and SIZE");
         };
+        if expires.is_none() && kind != ContactKind::Observed {
+            return before.expected("EXPIRES of what waits");
+        }
         let evidence = proof.map(|proof| Evidence { proof, retrieved_before, network });
         Ok(Self { kind, sender, count, first, last, size_octets, expires, evidence, claimed_name, claimed_subject })
     }
@@ -246,7 +251,9 @@ impl Contact {
         out.put(self.kind).put(" ").astring(self.sender.as_bytes());
         out.put(format_args!(" (COUNT {} FIRST {}", self.count, quoted_date(self.first)));
         out.put(format_args!(" LAST {} SIZE {}", quoted_date(self.last), self.size_octets));
-        out.put(format_args!(" EXPIRES {}", quoted_date(self.expires)));
+        if let Some(expires) = self.expires {
+            out.put(format_args!(" EXPIRES {}", quoted_date(expires)));
+        }
         if let Some(evidence) = &self.evidence {
             let retrieved = if evidence.retrieved_before { "YES" } else { "NO" };
             out.put(format_args!(" PROOF {} RETRIEVED {retrieved}", evidence.proof));

@@ -1,12 +1,10 @@
 //! `contacts`: who has written and was let in by nobody yet. To allow and to block them is to add an entry.
 
-use std::collections::BTreeSet;
-
-use delivery::consent::{EntryList, Screening, Who, keys_for};
+use delivery::consent::Who;
 use mail::address::Mailbox;
 use mail::time::Timestamp;
 use serde::Serialize;
-use store::{Account, Contact, ContactKind};
+use store::{Contact, ContactKind};
 
 use crate::admin::{AdminError, Desk, Response};
 
@@ -32,43 +30,20 @@ pub(super) async fn list(desk: &Desk, address: &Mailbox) -> Result<Response, Adm
         first: contact.first,
         last: contact.last,
         size_octets: contact.size_octets,
-        expires: Some(contact.expires),
+        expires: contact.expires,
         evidence: match contact.kind {
             ContactKind::Notice => format!("{}: {}", contact.evidence.rule, contact.evidence.detail),
             // The address is only what the message says.
             ContactKind::Legacy => format!("not proved: {}", contact.evidence.detail),
+            ContactKind::Observed => "let in: screening only observes".to_owned(),
         },
         kind: match contact.kind {
             ContactKind::Notice => "notice",
             ContactKind::Legacy => "legacy",
+            ContactKind::Observed => "observed",
         },
     };
-    let mut rows: Vec<Row> = contacts.into_iter().map(row).collect();
-    if account.screening == Screening::Observe {
-        rows.extend(observed(desk, &account).await?);
-    }
-    Ok(Response::of(rows))
-}
-
-/// Who came in because the mailbox only observes, and is on no list by now: with screening on they would wait.
-async fn observed(desk: &Desk, account: &Account) -> Result<Vec<Row>, AdminError> {
-    let mut decided = BTreeSet::new();
-    for list in [EntryList::Allow, EntryList::Block, EntryList::Expected, EntryList::RepliedTo] {
-        decided.extend(desk.store.entries(account.id, list).await?.iter().map(|entry| entry.who.key()));
-    }
-    let observed = desk.store.observed(account.id).await?.into_iter();
-    let undecided = observed.filter(|seen| keys_for(&seen.sender, &account.address, None).iter().all(|key| !decided.contains(key)));
-    let row = |seen: store::Observed| Row {
-        sender: seen.sender,
-        count: u32::try_from(seen.count).unwrap_or(u32::MAX),
-        first: seen.first,
-        last: seen.last,
-        size_octets: 0,
-        expires: None,
-        evidence: "let in: screening only observes".to_owned(),
-        kind: "observed",
-    };
-    Ok(undecided.map(row).collect())
+    Ok(Response::of(contacts.into_iter().map(row).collect::<Vec<_>>()))
 }
 
 pub(super) async fn dismiss(desk: &Desk, address: &Mailbox, who: &Who) -> Result<Response, AdminError> {

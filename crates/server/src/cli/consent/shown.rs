@@ -2,7 +2,7 @@
 
 use mail::shown::{claim, visible};
 use proto::imap::command::twoway::{Entry, Modes};
-use proto::imap::response::twoway::{Contact, Response};
+use proto::imap::response::twoway::{Contact, ContactKind, Response};
 use serde_json::{Value, json};
 
 pub(super) fn contact_document(contact: &Contact) -> Value {
@@ -14,7 +14,7 @@ pub(super) fn contact_document(contact: &Contact) -> Value {
         "first": contact.first.to_rfc3339(),
         "last": contact.last.to_rfc3339(),
         "size_octets": contact.size_octets,
-        "expires": contact.expires.to_rfc3339(),
+        "expires": contact.expires.map(mail::time::Timestamp::to_rfc3339),
         "proof": evidence.map(|evidence| evidence.proof.as_str().to_ascii_lowercase()),
         "retrieved_before": evidence.map(|evidence| evidence.retrieved_before),
         "network": evidence.and_then(|evidence| evidence.network.as_deref()),
@@ -30,8 +30,10 @@ pub(super) fn contact_line(contact: &Contact) -> String {
     let claims: String =
         claims.iter().filter_map(|(word, said)| Some(format!(", claimed {word} \"{}\"", claim(said.as_deref()?)))).collect();
     let (sender, count, octets) = (visible(&contact.sender), contact.count, contact.size_octets);
+    // Nothing lies anywhere of whom is only observed.
+    let octets = if contact.kind == ContactKind::Observed { String::new() } else { format!(", {octets} octets") };
     let (kind, last) = (contact.kind.as_str().to_ascii_lowercase(), contact.last.to_rfc3339());
-    format!("{sender}: {count} {messages} ({kind}), {octets} octets, latest {last}{}{claims}\n", proof.unwrap_or_default())
+    format!("{sender}: {count} {messages} ({kind}){octets}, latest {last}{}{claims}\n", proof.unwrap_or_default())
 }
 
 pub(super) fn entry_document(entry: &Entry) -> Value {
@@ -83,8 +85,12 @@ pub(super) fn change_line(told: &Response) -> String {
     match told {
         Response::Entry(entry) => format!("entry: {}", entry_line(entry)),
         Response::EntryGone(list, who) => format!("no entry any more: {} {}\n", list.as_str().to_ascii_lowercase(), visible(who)),
+        Response::Contact(contact) if contact.kind == ContactKind::Observed => format!("would have waited: {}", contact_line(contact)),
         Response::Contact(contact) => format!("waiting: {}", contact_line(contact)),
-        Response::ContactGone(_, sender) => format!("nothing waits any more: {}\n", visible(sender)),
+        Response::ContactGone(ContactKind::Observed, sender) => format!("not shown as observed any more: {}\n", visible(sender)),
+        Response::ContactGone(ContactKind::Notice | ContactKind::Legacy, sender) => {
+            format!("nothing waits any more: {}\n", visible(sender))
+        }
         Response::Modes(modes) => format!("modes: {}", modes_line(*modes).replace('\n', " ").trim_end()) + "\n",
     }
 }

@@ -202,5 +202,11 @@ fn what_servers_after_us_say_of_two_way_mail_is_passed_over() {
         &format!("* XTWOWAY CONTACT NOTICE m@m.test ({facts} PROOF TELEPATHY RANK 7)"),
         &format!("* XTWOWAY CONTACT NOTICE m@m.test ({facts} PROOF NONE RETRIEVED NO)"),
     );
-    reads("* XTWOWAY CONTACT NOTICE m@m.test (COUNT 1)", "error: expected COUNT, FIRST, LAST, SIZE and EXPIRES at octet 34");
+    reads("* XTWOWAY CONTACT NOTICE m@m.test (COUNT 1)", "error: expected COUNT, FIRST, LAST and SIZE at octet 34");
+    let times = "COUNT 1 FIRST \"20-Nov-2026 10:00:00 +0000\" LAST \"20-Nov-2026 10:00:00 +0000\"";
+    reads(&format!("* XTWOWAY CONTACT NOTICE m@m.test ({times} SIZE 1)"), "error: expected EXPIRES of what waits at octet 34");
+    reads(
+        &format!("* XTWOWAY CONTACT OBSERVED m@m.test ({times} SIZE 0)"),
+        &format!("* XTWOWAY CONTACT OBSERVED m@m.test ({times} SIZE 0)"),
+    );
 }

@@ -42,12 +42,13 @@ pub(in crate::listen::imap) fn is_asked_for(name: &str) -> bool {
 pub(in crate::listen::imap) async fn entries(talk: &Talk) -> Result<Vec<(String, Vec<u8>)>, Trouble> {
     let account = account_now(talk).await?;
     let store = &talk.node().store;
+    let contacts = store.contacts(account.id, talk.node().world.now()).await?;
     let named = |name: &str, value: String| (format!("{ROOT}{name}"), value.into_bytes());
     let mut all = vec![
         named("screening", screening(account.screening).to_owned()),
         named("legacy", legacy(account.legacy).to_owned()),
         named("claims", claims(account.claims).to_owned()),
-        named("contacts", store.contacts(account.id, talk.node().world.now()).await?.len().to_string()),
+        named("contacts", contacts.iter().filter(|contact| contact.kind.waits()).count().to_string()),
     ];
     for (name, list) in COUNTED {
         all.push(named(name, store.entries(account.id, list).await?.len().to_string()));

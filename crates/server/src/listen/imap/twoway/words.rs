@@ -62,6 +62,7 @@ pub(super) fn contact(contact: Contact, claims: Claims, detail: Detail) -> told:
         kind: match kind {
             ContactKind::Notice => told::ContactKind::Notice,
             ContactKind::Legacy => told::ContactKind::Legacy,
+            ContactKind::Observed => told::ContactKind::Observed,
         },
         sender: sender.to_string(),
         count,
@@ -70,8 +71,9 @@ pub(super) fn contact(contact: Contact, claims: Claims, detail: Detail) -> told:
         size_octets,
         expires,
         evidence: match detail {
-            Detail::Brief => None,
-            Detail::Evidence => Some(evidence()),
+            // What proved them was looked at when their mail came, and let go.
+            Detail::Evidence if kind.waits() => Some(evidence()),
+            Detail::Brief | Detail::Evidence => None,
         },
         claimed_name: claimed.name.filter(|_| is_shown),
         claimed_subject: claimed.subject.filter(|_| is_shown),

@@ -337,7 +337,7 @@ fn contact() -> BoxedStrategy<Contact> {
             first,
             last,
             size_octets,
-            expires,
+            expires: Some(expires).filter(|_| kind != ContactKind::Observed),
             evidence,
             claimed_name,
             claimed_subject,
