@@ -80,6 +80,20 @@ impl Searchable {
     }
 }
 
+/// From which octet on a message is nothing but the text of its body, as it is written: in one part, neither encoded nor marked up.
+pub fn plain_body(message: &[u8], structure: &Part) -> Option<usize> {
+    let is_plain = structure.inside == Inside::Content && structure.body.end == message.len() && decoded::is_plain(structure);
+    is_plain.then_some(structure.body.start)
+}
+
+/// The text of such a body, as [`Searchable::body`] has it if it has all of it.
+pub fn of_plain_body(octets: &[u8]) -> String {
+    let mut text = String::with_capacity(octets.len() + 1);
+    fold::push(&decoded::utf8(octets), &mut text, usize::MAX);
+    text.push('\n');
+    text
+}
+
 /// Whether a field of this name has this text, in a header section itself: for fields that are not kept.
 pub fn field_has(header: &HeaderSection<'_>, name: &str, needle: &Needle) -> bool {
     header.named(name.trim()).any(|field| fold::fold(&shown(field.name(), field.text())).contains(&needle.0))

@@ -247,6 +247,18 @@ impl<'a> Columns<'a> {
         }
     }
 
+    /// The next column, octets or NULL, where they lie.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn blob_here_or_null(&mut self) -> Result<Option<Cow<'a, [u8]>>, StoreError> {
+        match self.0.next() {
+            Some(Value::Blob(value)) => Ok(Some(value)),
+            Some(Value::Null) => Ok(None),
+            other => Err(Self::damaged("octets", other.as_ref())),
+        }
+    }
+
     /// The next column, a text that is a value's.
     ///
     /// # Errors

@@ -27,6 +27,10 @@ pub use status::IndexStatus;
 /// Octets of a body's text that are kept: with its head, a row stays below a megabyte.
 pub const BODY_OCTETS_MAX: usize = 448 * 1024;
 
+/// Octets of a body's text that are kept beside its head even if they stand in the mail's row, as plain text: more than these would
+/// need pages of their own, and a search that reads the row folds them as quickly.
+const PLAIN_OCTETS_MAX: usize = 2048;
+
 /// The segment of what is in none yet (statements of ours name it), of what is never in one, and the first that there is.
 /// SQLite keeps a number in as few octets as it needs, and writes a row anew when it becomes longer: as all of these take
 /// two, a text stays where it is when it comes into a segment, or out of one.
@@ -59,18 +63,32 @@ pub struct Indexed {
     pub outline: Option<PackedOutline>,
     /// Whether a segment may have it.
     is_common: bool,
+    /// From which octet of the mail's row on its body stands there as plain text, and is not kept here.
+    body_at: Option<u64>,
 }
 
 impl Indexed {
     /// Of a mail that was read. Not for a transaction: a long text takes a while.
-    pub fn new(mail: MailId, summary: Summary, text: Searchable, outline: Option<PackedOutline>) -> Self {
+    /// `plain_at` says from which octet of the mail's content on it is nothing but the plain text of its body, if that lies in its row.
+    pub fn new(mail: MailId, summary: Summary, text: Searchable, outline: Option<PackedOutline>, plain_at: Option<u64>) -> Self {
         let has_few = |max: usize| {
             // A text has fewer grams than octets: those of most need not be counted.
             text.head.len() + text.body.len() <= max || grams::of_message(&text.head, &text.body).len() <= max
         };
         // What is not whole has to be read again anyway, whatever a segment would say of the part of it that is kept.
         let is_common = text.is_whole && has_few(segment::GRAMS_MAX);
-        Self { mail, summary, text, outline, is_common }
+        let body_at = plain_at.filter(|_at| text.is_whole && text.body.len() > PLAIN_OCTETS_MAX);
+        Self { mail, summary, text, outline, is_common, body_at }
+    }
+
+    /// Octets that are written to keep it, but for what has a bound.
+    pub fn octets(&self) -> usize {
+        let outline = self.outline.as_ref().map_or(0, PackedOutline::octets);
+        self.text.head.len() + self.kept_body().len() + outline
+    }
+
+    fn kept_body(&self) -> &str {
+        if self.body_at.is_none() { &self.text.body } else { "" }
     }
 }
 

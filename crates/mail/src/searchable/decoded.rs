@@ -24,6 +24,11 @@ pub(super) fn text(part: &Part, octets: &[u8], octets_max: usize) -> (String, bo
     (if part.subtype == "html" { markup::text(&text) } else { text.into_owned() }, is_whole)
 }
 
+/// Whether what a part says stands in it as it is.
+pub(super) fn is_plain(part: &Part) -> bool {
+    part.kind == "text" && part.subtype != "html" && encoding(part) == TransferEncoding::Identity && decoder(charset(part)).is_none()
+}
+
 fn encoding(part: &Part) -> TransferEncoding {
     TransferEncoding::parse(&part.encoding).unwrap_or(TransferEncoding::Identity)
 }
@@ -45,15 +50,17 @@ pub(super) fn address(address: &EnvelopeAddress) -> String {
 }
 
 fn in_charset<'a>(charset: &str, octets: &'a [u8]) -> Cow<'a, str> {
+    decoder(charset).map_or_else(|| utf8(octets), |decode| Cow::Owned(decode(octets)))
+}
+
+/// None for UTF-8, and for what nobody knows.
+fn decoder(charset: &str) -> Option<fn(&[u8]) -> String> {
     let is_utf8 = ["utf-8", "us-ascii", "utf8", "ascii"].iter().any(|name| name.eq_ignore_ascii_case(charset.trim()));
-    match charset_decoder(charset.trim().as_bytes()).filter(|_| !is_utf8) {
-        Some(decode) => Cow::Owned(decode(octets)),
-        None => utf8(octets),
-    }
+    charset_decoder(charset.trim().as_bytes()).filter(|_| !is_utf8)
 }
 
 /// As `String::from_utf8_lossy`, which looks at each character even where there is nothing to replace.
-fn utf8(octets: &[u8]) -> Cow<'_, str> {
+pub(super) fn utf8(octets: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(octets).map_or_else(|_| String::from_utf8_lossy(octets), Cow::Borrowed)
 }
 

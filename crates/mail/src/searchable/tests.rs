@@ -94,3 +94,37 @@ fn a_message_of_any_size_is_bounded_and_says_so() {
     assert!(!head.is_whole && head.head.len() < HEAD_OCTETS_MAX + 1000);
     assert!(Searchable::read(b"", 1000).is_whole);
 }
+
+#[test]
+fn a_plain_body_is_known_where_it_stands() {
+    for (head, is_plain) in [
+        ("", true),
+        ("Content-Type: text/plain\r\n", true),
+        ("Content-Type: text/markdown; charset=\"UTF-8\"\r\nContent-Transfer-Encoding: 8bit\r\n", true),
+        ("Content-Type: text/plain; charset=unknown\r\n", true),
+        ("Content-Type: text/plain; charset=iso-8859-1\r\n", false),
+        ("Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n", false),
+        ("Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n", false),
+        ("Content-Type: text/html\r\n", false),
+        ("Content-Type: image/png\r\n", false),
+        ("Content-Type: message/rfc822\r\n", false),
+        ("Content-Type: multipart/mixed; boundary=b\r\n", false),
+    ] {
+        let body = "Gr\u{fc}\u{df}e  =20\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n";
+        let message = [format!("Subject: x\r\n{head}\r\n{body}").as_bytes(), b"\xe4"].concat();
+        let plain = plain_body(&message, &Part::read(&message));
+        assert_eq!(plain.is_some(), is_plain, "{head}");
+        if let Some(at) = plain {
+            assert_eq!(of_plain_body(&message[at..]), Searchable::read(&message, 10_000).body);
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_plain_body_says_the_same_where_it_stands(body in "[a-zA-Z \t\r\n\u{e4}\u{301}\u{4f1a}=<&-]{0,200}") {
+        let message = format!("Subject: x\r\n\r\n{body}");
+        let at = plain_body(message.as_bytes(), &Part::read(message.as_bytes()));
+        proptest::prop_assert_eq!(at.map(|at| of_plain_body(&message.as_bytes()[at..])), Some(Searchable::read(message.as_bytes(), 10_000).body));
+    }
+}

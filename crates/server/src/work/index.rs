@@ -6,10 +6,10 @@ use std::sync::Arc;
 use mail::id::{AccountId, MailId, MailboxId};
 use mail::message::HeaderSection;
 use mail::outline::Outline;
-use mail::searchable::Searchable;
+use mail::searchable::{self, Searchable};
 use mail::structure::Part;
 use mail::summary::Summary;
-use store::content::ContentReader;
+use store::content::{ContentReader, Place};
 use store::search_index::{BODY_OCTETS_MAX, Behind, Indexed, Sealing};
 use store::{Lease, StoreError, StoredMail};
 use tokio::sync::oneshot;
@@ -91,7 +91,7 @@ async fn keep(
 ) -> Result<(), StoreError> {
     let (mut some, mut octets) = (Vec::new(), 0);
     for indexed in read {
-        octets += indexed.text.head.len() + indexed.text.body.len();
+        octets += indexed.octets();
         some.push(indexed);
         // A letter may become eighteen when it is folded.
         if octets >= TEXT_OCTETS_AT_ONCE {
@@ -137,6 +137,8 @@ struct Fetched {
     mail: MailId,
     octets: Vec<u8>,
     is_all: bool,
+    /// Octets in front that its row has apart, and octets of the others there that are not the message's; none, if they are elsewhere.
+    in_row: Option<(usize, u64)>,
 }
 
 /// The next of these messages, until there is enough to read at once.
@@ -155,6 +157,10 @@ async fn fetch_some(node: &Node, due: &mut impl Iterator<Item = StoredMail>) -> 
 impl Fetched {
     async fn fetch(node: &Node, stored: StoredMail) -> Result<Self, StoreError> {
         let mail = stored.row.id;
+        let in_row = match &stored.content.place {
+            Place::Row(_) => Some((stored.head.len(), stored.skip_octets)),
+            Place::Object(_) | Place::Unread | Place::Freed => None,
+        };
         let mut octets = stored.head;
         let mut rest = ContentReader::new(&node.store, &stored.content, stored.skip_octets);
         let is_all = loop {
@@ -167,7 +173,7 @@ impl Fetched {
                 break false;
             }
         };
-        Ok(Self { mail, octets, is_all })
+        Ok(Self { mail, octets, is_all, in_row })
     }
 
     fn read(&self) -> Indexed {
@@ -175,7 +181,11 @@ impl Fetched {
         let mut text = Searchable::of(&self.octets, &structure, BODY_OCTETS_MAX);
         text.is_whole &= self.is_all;
         let summary = Summary::read(&HeaderSection::read(&self.octets));
+        let plain_at = self.in_row.and_then(|(head, skipped)| {
+            let behind = searchable::plain_body(&self.octets, &structure)?.checked_sub(head)?;
+            u64::try_from(behind).ok()?.checked_add(skipped)
+        });
         let outline = self.is_all.then(|| fetch::packed(&Outline::of(&self.octets, structure)));
-        Indexed::new(self.mail, summary, text, outline)
+        Indexed::new(self.mail, summary, text, outline, plain_at)
     }
 }

@@ -15,8 +15,8 @@ statements! {
               AND NOT EXISTS (SELECT 1 FROM search_text t WHERE t.part = i.part AND t.account = i.account AND t.mail = i.mail) \
               ORDER BY i.uid LIMIT ?5";
     IS_THERE = "SELECT id FROM mail WHERE part = ?1 AND account = ?2 AND id = ?3";
-    KEEP_TEXT = "INSERT INTO search_text (part, account, mail, segment, is_whole, octets, head, body) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (part, account, mail) DO NOTHING";
+    KEEP_TEXT = "INSERT INTO search_text (part, account, mail, segment, is_whole, octets, head, body, body_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (part, account, mail) DO NOTHING";
     KEEP_SUMMARY = "INSERT INTO summary (part, account, mail, sent, sent_local, subject, is_reply, from_local, to_local, cc_local, \
                     display_from, display_to, message_id, mail_references) \
                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (part, account, mail) DO NOTHING";
@@ -92,8 +92,7 @@ impl Store {
         caught_up: Option<(MailboxId, u32)>,
     ) -> Result<()> {
         let (lease, part) = (lease.clone(), Partition::of(account));
-        let outline = |message: &Indexed| message.outline.as_ref().map_or(0, mail::outline::PackedOutline::octets);
-        let octets = messages.iter().map(|message| message.text.head.len() + message.text.body.len() + outline(message)).sum();
+        let octets = messages.iter().map(Indexed::octets).sum();
         // One that came alone waits for company. Where there are more, more may be behind them: a new index is not to take a
         // moment longer for each page.
         let haste = if messages.len() > 1 { Haste::Now } else { Haste::WithNext };
@@ -110,7 +109,7 @@ impl Store {
 }
 
 fn keep(tx: &mut dyn Tx, account: AccountId, message: &Indexed) -> Result<()> {
-    let Indexed { mail, summary, text, outline, is_common } = message;
+    let Indexed { mail, summary, text, outline, is_common, body_at } = message;
     let part = Partition::of(account);
     if tx.one(IS_THERE, params![part, account, *mail])?.is_none() {
         return Ok(());
@@ -120,7 +119,7 @@ fn keep(tx: &mut dyn Tx, account: AccountId, message: &Indexed) -> Result<()> {
     }
     let segment = if *is_common { LOOSE } else { NEVER };
     let octets = text.head.len() + text.body.len();
-    tx.execute(KEEP_TEXT, params![part, account, *mail, segment, text.is_whole, octets, &text.head, &text.body])?;
+    tx.execute(KEEP_TEXT, params![part, account, *mail, segment, text.is_whole, octets, &text.head, message.kept_body(), *body_at])?;
     let values = params![
         part,
         account,

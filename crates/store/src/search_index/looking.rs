@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use mail::id::{AccountId, MailId, Partition};
-use mail::searchable::{Needle, Searchable};
+use mail::searchable::{self, Needle, Searchable};
 use mail::sent::Sent;
 use mail::subject::BaseSubject;
 use mail::summary::Summary;
@@ -30,13 +30,24 @@ macro_rules! summary_columns {
 
 pub(super) use summary_columns;
 
+/// A body, or where it stands in the mail's row, and that.
+macro_rules! body_columns {
+    () => {
+        "t.body, t.body_at, CASE WHEN t.body_at IS NOT NULL THEN (SELECT m.octets FROM mail m WHERE m.part = t.part AND m.account = t.account \
+         AND m.id = t.mail) END"
+    };
+}
+
+pub(super) use body_columns;
+
 statements! {
     SUMMARIES = concat!("SELECT ", summary_columns!(), " FROM summary WHERE mail IN (", hundred!(), ") AND part = ?101 AND account = ?102");
-    TEXTS = concat!("SELECT mail, is_whole, head, body FROM search_text WHERE mail IN (", hundred!(), ") AND part = ?101 AND account = ?102");
-    HEADS = concat!("SELECT mail, is_whole, head, '' FROM search_text WHERE mail IN (", hundred!(), ") AND part = ?101 AND account = ?102");
-    TEXTS_BETWEEN = "SELECT mail, is_whole, head, body FROM search_text WHERE part = ?1 AND account = ?2 AND mail >= ?3 AND mail <= ?4 \
-                     ORDER BY mail LIMIT ?5";
-    HEADS_BETWEEN = "SELECT mail, is_whole, head, '' FROM search_text WHERE part = ?1 AND account = ?2 AND mail >= ?3 AND mail <= ?4 \
+    TEXTS = concat!("SELECT t.mail, t.is_whole, t.head, ", body_columns!(), " FROM search_text t WHERE t.mail IN (", hundred!(), ") AND t.part = ?101 \
+                    AND t.account = ?102");
+    HEADS = concat!("SELECT mail, is_whole, head FROM search_text WHERE mail IN (", hundred!(), ") AND part = ?101 AND account = ?102");
+    TEXTS_BETWEEN = concat!("SELECT t.mail, t.is_whole, t.head, ", body_columns!(), " FROM search_text t WHERE t.part = ?1 AND t.account = ?2 \
+                            AND t.mail >= ?3 AND t.mail <= ?4 ORDER BY t.mail LIMIT ?5");
+    HEADS_BETWEEN = "SELECT mail, is_whole, head FROM search_text WHERE part = ?1 AND account = ?2 AND mail >= ?3 AND mail <= ?4 \
                      ORDER BY mail LIMIT ?5";
     SEGMENTS = "SELECT segment, mails FROM search_segment WHERE part = ?1 AND account = ?2 AND segment > ?3 AND form = 1 ORDER BY segment LIMIT ?4";
     SHARD = "SELECT postings FROM search_gram WHERE part = ?1 AND account = ?2 AND segment = ?3 AND shard = ?4";
@@ -165,8 +176,15 @@ fn look_at_texts<T>(
     let mut take = |row: &mut Columns<'_>, wanted: Option<&[MailId]>| {
         let mail = row.parsed()?;
         if wanted.is_none_or(|wanted| wanted.binary_search(&mail).is_ok()) {
-            let text = Searchable { is_whole: row.flag()?, head: row.text()?, body: row.text()? };
-            seen.insert(mail, look(&text));
+            let (is_whole, head) = (row.flag()?, row.text()?);
+            let body = match reading.extent {
+                TextExtent::Heads => Some(String::new()),
+                TextExtent::Whole => body(row)?,
+            };
+            // One that is not where it was is looked for in the message, as what is not in the index is.
+            if let Some(body) = body {
+                seen.insert(mail, look(&Searchable { is_whole, head, body }));
+            }
         }
         Ok::<MailId, StoreError>(mail)
     };
@@ -251,6 +269,15 @@ impl Shards {
             }
         }
     }
+}
+
+/// A body, as [`body_columns`] have it; none, if it is not where they say.
+pub(super) fn body(row: &mut Columns<'_>) -> Result<Option<String>> {
+    let kept = row.text()?;
+    let Some(body_at) = row.int_or_null()? else { return Ok(Some(kept)) };
+    let octets = row.blob_here_or_null()?;
+    let plain = octets.as_deref().zip(usize::try_from(body_at).ok()).and_then(|(octets, at)| octets.get(at..));
+    Ok(plain.map(searchable::of_plain_body))
 }
 
 fn summary(row: &mut Row) -> Result<Summary> {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use mail::id::{AccountId, MailId, Partition};
 
+use super::looking::{self, body_columns};
 use super::segment::{MESSAGES_MAX, SegmentWriter};
-use super::{FIRST, grams, looking};
+use super::{FIRST, NEVER, grams};
 use crate::backend::Tx;
 use crate::{Lease, Result, Store, lease, params, statements};
 
@@ -19,7 +20,8 @@ const FORM: i64 = 1;
 
 statements! {
     WAITING = "SELECT COUNT(*), CAST(COALESCE(SUM(octets), 0) AS BIGINT) FROM search_text WHERE part = ?1 AND account = ?2 AND segment = -1000";
-    LOOSE_TEXTS = "SELECT mail, head, body FROM search_text WHERE part = ?1 AND account = ?2 AND segment = -1000 AND mail > ?3 ORDER BY mail LIMIT ?4";
+    LOOSE_TEXTS = concat!("SELECT t.mail, t.head, ", body_columns!(), " FROM search_text t WHERE t.part = ?1 AND t.account = ?2 AND t.segment = -1000 \
+                          AND t.mail > ?3 ORDER BY t.mail LIMIT ?4");
     LAST = "SELECT COALESCE(MAX(segment), 0) FROM search_segment WHERE part = ?1 AND account = ?2";
     ADD = "INSERT INTO search_segment (part, account, segment, messages, built, mails, form) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     ADD_SHARD = "INSERT INTO search_gram (part, account, segment, shard, postings) VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -38,7 +40,8 @@ pub struct LooseText {
     /// Of which mail.
     pub mail: MailId,
     head: String,
-    body: String,
+    /// None, if it is not where it was.
+    body: Option<String>,
 }
 
 /// A segment that is being made. What is done here takes a while: not for a transaction.
@@ -47,12 +50,16 @@ pub struct Sealing {
     grams: grams::Reader,
     writer: SegmentWriter,
     mails: Vec<MailId>,
+    unread: Vec<MailId>,
+    last: Option<MailId>,
 }
 
 /// A segment, to be kept.
 #[derive(Debug)]
 pub struct Sealed {
     mails: Vec<MailId>,
+    /// What it can say nothing about: is never in one.
+    unread: Vec<MailId>,
     shards: BTreeMap<u32, Vec<u8>>,
 }
 
@@ -60,23 +67,25 @@ impl Sealing {
     /// Adds the texts of a page. Whether there may be more of them, and room for those.
     pub fn add(&mut self, page: &[LooseText]) -> bool {
         for text in page {
-            if !self.writer.add(&self.grams.of_message(&text.head, &text.body)) {
-                return false;
+            match &text.body {
+                None => self.unread.push(text.mail),
+                Some(body) if self.writer.add(&self.grams.of_message(&text.head, body)) => self.mails.push(text.mail),
+                Some(_) => return false,
             }
-            self.mails.push(text.mail);
+            self.last = Some(text.mail);
         }
         page.len() == PAGE
     }
 
     /// The mail whose text came last.
     pub fn last(&self) -> Option<MailId> {
-        self.mails.last().copied()
+        self.last
     }
 
     /// All that came; none, if nothing did.
     pub fn finish(self) -> Option<Sealed> {
-        let Self { writer, mails, .. } = self;
-        (!mails.is_empty()).then(|| Sealed { mails, shards: writer.shards() })
+        let Self { writer, mails, unread, last, .. } = self;
+        last.map(|_last| Sealed { mails, unread, shards: writer.shards() })
     }
 }
 
@@ -102,7 +111,7 @@ impl Store {
         let after = after.map_or_else(String::new, |mail| mail.to_string());
         let page = move |tx: &mut dyn Tx| {
             let key = params![Partition::of(account), account, &after, PAGE];
-            tx.list(LOOSE_TEXTS, key, |row| Ok(LooseText { mail: row.parsed()?, head: row.text()?, body: row.text()? }))
+            tx.list(LOOSE_TEXTS, key, |row| Ok(LooseText { mail: row.parsed()?, head: row.text()?, body: looking::body(row)? }))
         };
         self.read(page).await
     }
@@ -122,6 +131,12 @@ impl Store {
             for mail in &sealed.mails {
                 // One that was deleted meanwhile is a place that nobody asks about.
                 here += tx.execute(MARK, params![part, account, *mail, segment])?;
+            }
+            for mail in &sealed.unread {
+                tx.execute(MARK, params![part, account, *mail, NEVER])?;
+            }
+            if sealed.mails.is_empty() {
+                return Ok(());
             }
             let ids: Vec<u8> = sealed.mails.iter().flat_map(|mail| mail.to_octets()).collect();
             tx.execute(ADD, params![part, account, segment, here, sealed.mails.len(), &ids, FORM])?;

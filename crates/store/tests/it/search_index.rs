@@ -7,7 +7,8 @@ use mail::flag::Flags;
 use mail::id::{AccountId, MailId, MailboxId};
 use mail::message::HeaderSection;
 use mail::outline::Outline;
-use mail::searchable::{Needle, Searchable};
+use mail::searchable::{self, Needle, Searchable};
+use mail::structure::Part;
 use mail::subject::BaseSubject;
 use mail::summary::Summary;
 
@@ -92,7 +93,8 @@ async fn fill(it: &Fixture) -> usize {
                 rest.each(|piece| octets.extend_from_slice(piece)).await.unwrap();
                 let (text, summary) = (Searchable::read(&octets, BODY_OCTETS_MAX), Summary::read(&HeaderSection::read(&octets)));
                 let outline = Some(Outline::read(&octets).pack());
-                indexed.push(Indexed::new(stored.row.id, summary, text, outline));
+                let plain_at = searchable::plain_body(&octets, &Part::read(&octets)).map(|at| at as u64);
+                indexed.push(Indexed::new(stored.row.id, summary, text, outline, plain_at));
             }
             read += indexed.len();
             it.store.index(&lease, behind.account, indexed, Some((behind.mailbox, last.uid))).await.unwrap();
@@ -226,6 +228,38 @@ on_both_engines! {
         assert_eq!(it.store.index_thin_out(&lease).await.unwrap(), None);
         assert_eq!(it.store.index_status(alice).await.unwrap(), status);
         assert_eq!(left(it, alice, &all, &["nowhere"], Within::Either).await[0].len(), 2200 - 2048);
+    }
+
+    async fn a_long_plain_body_is_looked_at_where_it_stands(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::Off).await;
+        let long = |number: usize| [message(number), format!("Fisch  und\tChips {number}\r\n").repeat(1_200).into_bytes()].concat();
+        let messages: Vec<Vec<u8>> = (1..=220).map(long).collect();
+        let appended = append(it, alice, &messages).await;
+        let all: Vec<MailId> = appended.keys().copied().collect();
+        let whole = |is_dense| Reading { extent: TextExtent::Whole, is_dense };
+        fill(it).await;
+        let status = it.store.index_status(alice).await.unwrap();
+        assert!((status.segments, status.in_segments) == (1, 220), "{status:?}");
+        for is_dense in [false, true] {
+            let found = it.store.look_at_texts(alice, all.clone(), whole(is_dense), Searchable::clone).await.unwrap();
+            let expected = appended.iter().map(|(mail, octets)| (*mail, Searchable::read(octets, BODY_OCTETS_MAX))).collect();
+            assert_eq!(found, expected);
+        }
+        let everybody = all.iter().copied().collect();
+        let left = left(it, alice, &everybody, &["fisch und chips 7", "nowhere", "end7 fisch"], Within::Body).await;
+        let has = |mail: &MailId, text: &str| Searchable::read(&appended[mail], BODY_OCTETS_MAX).has(&Needle::new(text));
+        assert!(everybody.iter().all(|mail| left[0].contains(mail) || !has(mail, "fisch und chips 7")));
+        assert!(everybody.iter().any(|mail| has(mail, "end7 fisch")) && everybody.iter().all(|mail| left[2].contains(mail) || !has(mail, "end7 fisch")));
+        assert!(left[1].len() < 50, "{}", left[1].len());
+        // What is not where it was is not known to the index, and in no segment.
+        it.meddle("UPDATE search_text SET body_at = 1000000");
+        assert!(it.store.look_at_texts(alice, all, whole(true), Searchable::clone).await.unwrap().is_empty());
+        it.meddle("UPDATE search_segment SET form = 0");
+        let lease = it.lease().await;
+        assert_eq!(it.store.index_thin_out(&lease).await.unwrap(), Some(alice));
+        seal(it, &lease, alice).await;
+        assert_eq!(it.store.index_status(alice).await.unwrap().segments, 0);
+        assert_eq!(it.store.rule_out(alice, vec![Sought { needle: Needle::new("nowhere"), within: Within::Body }], 0).await.unwrap().mails, [vec![]]);
     }
 
     async fn what_goes_is_gone_from_the_index(it: &mut Fixture) {

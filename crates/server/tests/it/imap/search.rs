@@ -52,7 +52,9 @@ fn message(number: usize) -> Vec<u8> {
         word(11, "Stra\u{df}e"),
         word(13, "\u{43f}\u{440}\u{438}\u{432}\u{435}\u{442}"),
     ];
-    format!("{head}{} number-{number}x\r\n", words.join(" ")).into_bytes()
+    // Some are long: theirs is text that the index does not keep.
+    let more = if number % 9 == 4 { "and  so ON, \u{fc}ber and over\r\n".repeat(100) } else { String::new() };
+    format!("{head}{} number-{number}x\r\n{more}", words.join(" ")).into_bytes()
 }
 
 async fn put(server: &Server, numbers: impl Iterator<Item = usize>) {
