@@ -38,7 +38,7 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
                     session.complete(&ok).expect("messages are answered");
                 }
                 Event::Idle => session.tell(&Data::Exists(3)).expect("somebody listens"),
-                Event::IdleEnd | Event::ContentDropped => {}
+                Event::IdleEnd | Event::ContentDropped | Event::SearchRefused => {}
                 Event::StartTls => session.tls_started().expect("a handshake was asked for"),
                 Event::Compress => session.compressed().expect("it was asked for"),
                 Event::Scram { username } => {

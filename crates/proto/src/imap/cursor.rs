@@ -34,7 +34,10 @@ pub enum SyntaxError {
     LiteralDue,
     /// No charset of ours (RFC 9051 section 6.4.4).
     #[error("unknown charset")]
-    Charset,
+    Charset {
+        /// The result was to be saved (RFC 5182).
+        saves: bool,
+    },
     /// More of something than is taken in one command.
     #[error("too many {0}")]
     TooMany(&'static str),

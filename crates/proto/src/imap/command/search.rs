@@ -52,8 +52,9 @@ impl Search {
         let returns = read_returns(cursor)?;
         if cursor.take_word("CHARSET") {
             cursor.space()?;
-            charset(cursor)?;
+            let is_known = charset(cursor)?;
             cursor.space()?;
+            known(is_known, returns.as_deref())?;
         }
         Ok(Self { numbering, returns, keys: key::read_all(cursor)? })
     }
@@ -116,11 +117,16 @@ pub(super) fn write_returns(returns: Option<&[SearchReturn]>, out: &mut Writer) 
     out.put(" ");
 }
 
-/// `charset`: those we can read, which are one and a part of it.
-pub(super) fn charset(cursor: &mut Cursor<'_>) -> Read<()> {
+/// `charset`: whether it is one that we can read, which are one and a part of it.
+pub(super) fn charset(cursor: &mut Cursor<'_>) -> Read<bool> {
     let name = cursor.text("a charset")?;
-    let known = ["UTF-8", "US-ASCII", "UTF8", "ASCII"].iter().any(|known| known.eq_ignore_ascii_case(&name));
-    if known { Ok(()) } else { Err(SyntaxError::Charset) }
+    Ok(["UTF-8", "US-ASCII", "UTF8", "ASCII"].iter().any(|known| known.eq_ignore_ascii_case(&name)))
+}
+
+/// Refuses a charset that is not ours: what is to be searched for can't be read.
+pub(super) fn known(is_known: bool, returns: Option<&[SearchReturn]>) -> Read<()> {
+    let saves = returns.is_some_and(|returns| returns.contains(&SearchReturn::Save));
+    if is_known { Ok(()) } else { Err(SyntaxError::Charset { saves }) }
 }
 
 pub(super) use key::read_all as read_keys;

@@ -1,7 +1,7 @@
 //! SORT and THREAD: messages in an order (RFC 5256, RFC 5957; RETURN as RFC 5267 has it).
 
 use super::Numbering;
-use super::search::{Key, SearchReturn, charset, read_keys, read_returns, write_returns};
+use super::search::{Key, SearchReturn, charset, known, read_keys, read_returns, write_returns};
 use crate::imap::cursor::{Cursor, Read};
 use crate::imap::words::words;
 use crate::imap::writer::Writer;
@@ -101,10 +101,11 @@ impl Sort {
             Ok(Criterion { by, order })
         })?;
         cursor.space()?;
-        charset(cursor)?;
+        let is_known = charset(cursor)?;
         cursor.space()?;
         // Some say it where SEARCH would have it, before the keys; there is no key of that name.
         let returns = if returns.is_some() { returns } else { read_returns(cursor)? };
+        known(is_known, returns.as_deref())?;
         Ok(Self { numbering, returns, criteria, keys: read_keys(cursor)? })
     }
 
@@ -124,8 +125,9 @@ impl Thread {
         let before = cursor.clone();
         let algorithm = Algorithm::parse(cursor.keyword(FORM)?).map_or_else(|| before.expected(FORM), Ok)?;
         cursor.space()?;
-        charset(cursor)?;
+        let is_known = charset(cursor)?;
         cursor.space()?;
+        known(is_known, None)?;
         Ok(Self { numbering, algorithm, keys: read_keys(cursor)? })
     }
 

@@ -104,6 +104,8 @@ pub enum Event {
     Content(Vec<u8>),
     /// What was given of all messages of this command is void. Not answered.
     ContentDropped,
+    /// A search whose result was to be saved was answered with NO: what was saved before is void (RFC 5182 section 2.1). Not answered.
+    SearchRefused,
     /// All messages are complete: [`Session::complete`] with OK takes responsibility for them.
     Messages,
 }

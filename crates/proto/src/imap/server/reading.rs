@@ -1,6 +1,6 @@
 //! Reads commands: which are whole, which literals are theirs, and what is none (RFC 9051 sections 2.2.1 and 4.3).
 
-use super::{Session, Step};
+use super::{Event, Session, State, Step};
 use crate::imap::command::{self, Refused, Tagged};
 use crate::imap::cursor::SyntaxError;
 use crate::imap::input::{Announcement, LiteralForm, Piece};
@@ -30,7 +30,10 @@ impl Session {
                 self.counts.commands = self.counts.commands.saturating_add(1);
                 match parsed {
                     Ok(Tagged { tag, command }) => return self.command(tag, command),
-                    Err(refused) => self.refuse(refused.tag.as_ref(), &reason(&refused)),
+                    Err(refused) => {
+                        self.refuse(refused.tag.as_ref(), &reason(&refused));
+                        return self.unsaved(&refused);
+                    }
                 }
             }
         }
@@ -53,10 +56,18 @@ impl Session {
             Err(refused) => {
                 let status = reason(&refused);
                 self.consume_command();
+                let unsaved = self.unsaved(&refused);
                 self.refuse_literal(refused.tag, status, announcement);
+                return unsaved;
             }
         }
         None
+    }
+
+    /// RFC 5182 section 2.1: a search that is answered with NO saves that nothing was found; one that is no search, nothing.
+    fn unsaved(&self, refused: &Refused) -> Option<Step> {
+        let saves = matches!(refused.error, command::CommandError::Syntax(SyntaxError::Charset { saves: true }));
+        (saves && matches!(self.state, State::Selected { .. })).then_some(Step::Event(Event::SearchRefused))
     }
 
     /// Makes a literal part of the command, if it is not too much.
@@ -90,7 +101,7 @@ impl Session {
 fn reason(refused: &Refused) -> Status {
     let status = Status::new(Condition::Bad, refused.error.to_string());
     match refused.error {
-        command::CommandError::Syntax(SyntaxError::Charset) => Status { condition: Condition::No, ..status }.with(Code::BadCharset),
+        command::CommandError::Syntax(SyntaxError::Charset { .. }) => Status { condition: Condition::No, ..status }.with(Code::BadCharset),
         _ => status,
     }
 }

@@ -188,7 +188,7 @@ impl Both {
                 self.server.tell(&Data::Exists(99)).unwrap();
                 self.said.push(Data::Exists(99));
             }
-            Event::IdleEnd | Event::ContentDropped => {}
+            Event::IdleEnd | Event::ContentDropped | Event::SearchRefused => {}
             Event::Messages | Event::Password { .. } => self.server.complete(&ok).unwrap(),
             Event::Compress => self.server.compressed().unwrap(),
             Event::StartTls | Event::Scram { .. } => panic!("not asked for"),

@@ -108,7 +108,7 @@ fn played(pieces: &[&[u8]]) -> (Vec<String>, String) {
                 let nonce = scram::Nonce::from_text("n").unwrap();
                 session.scram_verifier(scram::derive(&Secret::new("b").unwrap(), b"salt", 1), &nonce).unwrap();
             }
-            Event::IdleEnd | Event::Content(_) | Event::ContentDropped => {}
+            Event::IdleEnd | Event::Content(_) | Event::ContentDropped | Event::SearchRefused => {}
             Event::Password { .. } | Event::Command(_) | Event::Messages => {
                 session.complete(&Status::new(Condition::Ok, "done")).unwrap();
             }

@@ -117,6 +117,7 @@ pub(crate) fn show(event: &Event) -> String {
         }
         Event::Content(octets) => format!("content {}", octets.escape_ascii()),
         Event::ContentDropped => "content dropped".to_owned(),
+        Event::SearchRefused => "search refused".to_owned(),
         Event::Messages => "messages".to_owned(),
     }
 }

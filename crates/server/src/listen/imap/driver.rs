@@ -124,6 +124,12 @@ async fn act(talk: &mut Talk, event: Event) -> Result<(), WireError> {
             talk.upload = None;
             return Ok(());
         }
+        Event::SearchRefused => {
+            if let Some(selected) = talk.selected.as_mut() {
+                selected.saved_search = Vec::new();
+            }
+            return Ok(());
+        }
         Event::Messages => Box::pin(append::finish(talk)).await,
         Event::Idle => {
             requests::release_numbers(talk);
