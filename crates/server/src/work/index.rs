@@ -109,7 +109,7 @@ async fn seal(node: &Node, lease: &Lease, account: AccountId) -> Result<(), Stor
         loop {
             let page = node.store.index_loose(account, sealing.last()).await?;
             let add = move || {
-                let goes_on = sealing.add(&page);
+                let goes_on = sealing.add(page);
                 (sealing, goes_on)
             };
             let Some((added, goes_on)) = compute(node, add).await else { return Ok(()) };

@@ -178,11 +178,11 @@ fn look_at_texts<T>(
         if wanted.is_none_or(|wanted| wanted.binary_search(&mail).is_ok()) {
             let (is_whole, head) = (row.flag()?, row.text()?);
             let body = match reading.extent {
-                TextExtent::Heads => Some(String::new()),
-                TextExtent::Whole => body(row)?,
+                TextExtent::Heads => Body::Text(String::new()),
+                TextExtent::Whole => Body::read(row)?,
             };
             // One that is not where it was is looked for in the message, as what is not in the index is.
-            if let Some(body) = body {
+            if let Some(body) = body.into_text() {
                 seen.insert(mail, look(&Searchable { is_whole, head, body }));
             }
         }
@@ -271,13 +271,35 @@ impl Shards {
     }
 }
 
-/// A body, as [`body_columns`] have it; none, if it is not where they say.
-pub(super) fn body(row: &mut Columns<'_>) -> Result<Option<String>> {
-    let kept = row.text()?;
-    let Some(body_at) = row.int_or_null()? else { return Ok(Some(kept)) };
-    let octets = row.blob_here_or_null()?;
-    let plain = octets.as_deref().zip(usize::try_from(body_at).ok()).and_then(|(octets, at)| octets.get(at..));
-    Ok(plain.map(searchable::of_plain_body))
+/// A body as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Body {
+    /// Its text.
+    Text(String),
+    /// What its text is made of.
+    Plain(Vec<u8>),
+    /// It is not where it was.
+    Lost,
+}
+
+impl Body {
+    /// As [`body_columns`] have it.
+    pub(super) fn read(row: &mut Columns<'_>) -> Result<Self> {
+        let kept = row.text()?;
+        let Some(body_at) = row.int_or_null()? else { return Ok(Self::Text(kept)) };
+        let octets = row.blob_here_or_null()?;
+        let plain = octets.as_deref().zip(usize::try_from(body_at).ok()).and_then(|(octets, at)| octets.get(at..));
+        Ok(plain.map_or(Self::Lost, |plain| Self::Plain(plain.to_vec())))
+    }
+
+    /// Its text, if it was found.
+    pub(super) fn into_text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Plain(octets) => Some(searchable::of_plain_body(&octets)),
+            Self::Lost => None,
+        }
+    }
 }
 
 fn summary(row: &mut Row) -> Result<Summary> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use mail::id::{AccountId, MailId, Partition};
 
-use super::looking::{self, body_columns};
+use super::looking::{self, Body, body_columns};
 use super::segment::{MESSAGES_MAX, SegmentWriter};
 use super::{FIRST, NEVER, grams};
 use crate::backend::Tx;
@@ -40,8 +40,7 @@ pub struct LooseText {
     /// Of which mail.
     pub mail: MailId,
     head: String,
-    /// None, if it is not where it was.
-    body: Option<String>,
+    body: Body,
 }
 
 /// A segment that is being made. What is done here takes a while: not for a transaction.
@@ -65,16 +64,17 @@ pub struct Sealed {
 
 impl Sealing {
     /// Adds the texts of a page. Whether there may be more of them, and room for those.
-    pub fn add(&mut self, page: &[LooseText]) -> bool {
+    pub fn add(&mut self, page: Vec<LooseText>) -> bool {
+        let is_last = page.len() < PAGE;
         for text in page {
-            match &text.body {
+            match text.body.into_text() {
                 None => self.unread.push(text.mail),
-                Some(body) if self.writer.add(&self.grams.of_message(&text.head, body)) => self.mails.push(text.mail),
+                Some(body) if self.writer.add(&self.grams.of_message(&text.head, &body)) => self.mails.push(text.mail),
                 Some(_) => return false,
             }
             self.last = Some(text.mail);
         }
-        page.len() == PAGE
+        !is_last
     }
 
     /// The mail whose text came last.
@@ -111,7 +111,7 @@ impl Store {
         let after = after.map_or_else(String::new, |mail| mail.to_string());
         let page = move |tx: &mut dyn Tx| {
             let key = params![Partition::of(account), account, &after, PAGE];
-            tx.list(LOOSE_TEXTS, key, |row| Ok(LooseText { mail: row.parsed()?, head: row.text()?, body: looking::body(row)? }))
+            tx.list(LOOSE_TEXTS, key, |row| Ok(LooseText { mail: row.parsed()?, head: row.text()?, body: Body::read(row)? }))
         };
         self.read(page).await
     }

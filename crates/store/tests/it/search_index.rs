@@ -70,7 +70,7 @@ async fn seal(it: &Fixture, lease: &Lease, account: AccountId) -> usize {
     let mut segments = 0;
     while it.store.index_is_loose(account).await.unwrap() {
         let mut sealing = Sealing::default();
-        while sealing.add(&it.store.index_loose(account, sealing.last()).await.unwrap()) {}
+        while sealing.add(it.store.index_loose(account, sealing.last()).await.unwrap()) {}
         let Some(sealed) = sealing.finish() else { break };
         it.store.index_seal(lease, account, sealed).await.unwrap();
         segments += 1;
