@@ -114,7 +114,7 @@ the others were recorded before there was one.
 | 16 sessions, the second | 28 | 13 | 2 | 0 | 4 | 36 | 20 |
 
 Of a message that is accepted, the largest single things in our own code are folding its text (14, once when it is read and once when a segment of
-the index is made, there in the store's threads), who is let in (5), its structure (3), the grams of its text (3), what is shown of it in lists (2),
+the index is made, then still in the store's threads), who is let in (5), its structure (3), the grams of its text (3), what is shown of it in lists (2),
 SHA-256 (1).
 
 Octets of SQLite's journal for each message of 10 KiB, by what they are, in KiB, each page of it as often as it was written (16 sessions; an indexed text
