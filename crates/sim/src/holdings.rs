@@ -153,7 +153,7 @@ impl User {
     pub fn try_dismiss(&self, who: Mailbox) -> Result<(), String> {
         let account = self.account;
         self.ask(move |node| {
-            Box::pin(async move { node.store.dismiss_contact(account, &Who::Address(who), node.world.now()).await.map(drop) })
+            Box::pin(async move { node.store.dismiss_contact(account, &Who::Address(who), None, node.world.now()).await.map(drop) })
         })
     }
 

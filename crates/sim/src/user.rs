@@ -193,7 +193,7 @@ impl User {
                 };
                 let (id, jitter) = (node.new_entry_id(), node.jitter());
                 let act = ConsentAct::Add(entry);
-                let change = ConsentChange { account, id, act, through: "cli".to_owned(), now, jitter };
+                let change = ConsentChange { account, id, act, of: None, through: "cli".to_owned(), now, jitter };
                 let done = node.store.change_consent(change).await?;
                 let change = format!("{list:?} {who}");
                 node.events.tell(&Event::ConsentChanged { account: owner, change, released: done.released });

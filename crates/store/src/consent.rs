@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use delivery::consent::{Claims, Decision, Entry, EntryList, Legacy, Question, Reason, Screening, Who, decide, keys_for};
+use delivery::contacts::ContactKind;
 use delivery::schedule::{Jitter, Timers};
 use mail::address::{Domain, Mailbox};
 use mail::id::{AccountId, EntryId, Partition};
@@ -14,7 +15,7 @@ use crate::backend::{Tx, Value};
 use crate::kept::release::Change;
 use crate::redecision::{Page, Scope, redecide_first, scope_of};
 use crate::{ConsentAct, ConsentChange, ConsentChanged, HistoryItem, Result, Store};
-use crate::{accounts, codec, params, statements};
+use crate::{accounts, codec, contacts, params, statements};
 
 /// How long a change can be undone.
 const UNDO_WITHIN: Duration = Duration::from_hours(24);
@@ -88,18 +89,20 @@ impl Store {
     /// [`Store::resume_redecisions`], or when this is called again.
     pub async fn change_consent(&self, change: ConsentChange) -> Result<ConsentChanged> {
         let (account, now, jitter) = (change.account, change.now, change.jitter);
-        let scope = scope_of(match &change.act {
-            ConsentAct::Add(entry) => (entry.list, &entry.who),
-            ConsentAct::Remove { list, who } => (*list, who),
-        });
-        let scopes = [scope, Scope::Kept(kept_change(&change.act))];
-        let (first_scopes, timers) = (scopes.clone(), self.timers());
+        let timers = self.timers();
         let apply = move |tx: &mut dyn Tx| {
+            let scope = scope_of(match &change.act {
+                ConsentAct::Add(entry) => (entry.list, &entry.who),
+                ConsentAct::Remove { list, who } => (*list, who),
+            });
+            // Asked before what waits is released.
+            let scopes = vec![scope, Scope::Kept(kept_change(tx, &change)?)];
             let applied = apply(tx, &change)?;
-            Ok((applied, redecide_all(tx, account, &first_scopes, (now, jitter), &timers)?))
+            let first = redecide_all(tx, account, &scopes, (now, jitter), &timers)?;
+            Ok((applied, scopes, first))
         };
-        let (applied, first) = self.write(Partition::of(account), 0, apply).await?;
-        let released = self.go_on_with(account, scopes.into(), first, (now, jitter)).await?;
+        let (applied, scopes, first) = self.write(Partition::of(account), 0, apply).await?;
+        let released = self.go_on_with(account, scopes, first, (now, jitter)).await?;
         let (changed, is_full) = (applied == Applied::Changed, applied == Applied::Full);
         Ok(ConsentChanged { is_full, changed, released })
     }
@@ -207,12 +210,17 @@ fn redecide_all(tx: &mut dyn Tx, account: AccountId, scopes: &[Scope], at: (Time
     scopes.iter().map(|scope| redecide_first(tx, account, scope, at, timers)).collect()
 }
 
-/// What a change of the lists means for pushed mail that is kept aside: whoever is allowed while it is here, is meant.
-fn kept_change(act: &ConsentAct) -> Change {
-    match act {
-        ConsentAct::Add(Entry { list: EntryList::Allow, who, .. }) => Change::LetIn(who.clone()),
-        ConsentAct::Add(_) | ConsentAct::Remove { .. } => Change::Blocks,
-    }
+/// What a change of the lists means for pushed mail that is kept aside: whoever is allowed while it is here is meant, but
+/// anybody may have written it (section 5 of the protocol). So it stays where a notice waits from the same sender, unless
+/// the owner decided about the pushed mail itself.
+fn kept_change(tx: &mut dyn Tx, change: &ConsentChange) -> Result<Change> {
+    let ConsentAct::Add(Entry { list: EntryList::Allow, who, .. }) = &change.act else { return Ok(Change::Blocks) };
+    let is_meant = match change.of {
+        Some(ContactKind::Legacy) => true,
+        Some(ContactKind::Notice | ContactKind::Observed) => false,
+        None => !contacts::gave_notice(tx, change.account, who)?,
+    };
+    Ok(if is_meant { Change::LetIn(who.clone()) } else { Change::Blocks })
 }
 
 type Modes = (Screening, Option<Legacy>);

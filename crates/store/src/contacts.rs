@@ -42,25 +42,33 @@ impl Store {
         self.read(list).await
     }
 
-    /// Puts away what waits from a sender (address or domain), without a decision about the sender.
+    /// Puts away what waits from a sender (address or domain), without a decision about the sender: all of it, or what is
+    /// of one kind.
     ///
     /// # Errors
     /// The store is not available. What was put away stays away.
-    pub async fn dismiss_contact(&self, account: AccountId, who: &Who, now: Timestamp) -> Result<u32> {
+    pub async fn dismiss_contact(&self, account: AccountId, who: &Who, of: Option<ContactKind>, now: Timestamp) -> Result<u32> {
+        let is_meant = move |kind| of.is_none_or(|of| of == kind);
         let part = Partition::of(account);
         let mut dismissed = 0;
         loop {
             let (who, timers) = (who.clone(), self.timers());
             let dismiss = move |tx: &mut dyn Tx| {
-                let listed = arrival_row::listed(tx, account)?;
-                let spoken_of = listed.into_iter().filter(|record| speaks_of(&who, record)).take(ROWS_MAX);
                 let mut count = 0;
-                for record in spoken_of {
-                    transition(tx, record, ArrivalEvent::Dismissed, now, Jitter::NONE, &timers)?;
-                    count += 1;
+                if is_meant(ContactKind::Notice) {
+                    let listed = arrival_row::listed(tx, account)?;
+                    for record in listed.into_iter().filter(|record| speaks_of(&who, record)).take(ROWS_MAX) {
+                        transition(tx, record, ArrivalEvent::Dismissed, now, Jitter::NONE, &timers)?;
+                        count += 1;
+                    }
                 }
-                count += kept::dismiss(tx, account, &who, now, ROWS_MAX - count)?;
-                Ok(count + observed::forget(tx, account, &who, now, ROWS_MAX - count)?)
+                if is_meant(ContactKind::Legacy) {
+                    count += kept::dismiss(tx, account, &who, now, ROWS_MAX - count)?;
+                }
+                if is_meant(ContactKind::Observed) {
+                    count += observed::forget(tx, account, &who, now, ROWS_MAX - count)?;
+                }
+                Ok(count)
             };
             let count: usize = self.write(part, 0, dismiss).await?;
             dismissed += u32::try_from(count).unwrap_or(u32::MAX);
@@ -81,6 +89,11 @@ pub(crate) fn ranked(tx: &mut dyn Tx, account: AccountId, now: Timestamp) -> Res
     let observed = observed::rows(tx, account, now)?;
     let best = rank(&rows).into_iter().chain(&observed).take(CONTACTS_MAX);
     Ok(best.map(|row| (row.clone(), contact(row, &waiting, &kept))).collect())
+}
+
+/// Whether a notice of theirs waits for a decision.
+pub(crate) fn gave_notice(tx: &mut dyn Tx, account: AccountId, who: &Who) -> Result<bool> {
+    Ok(arrival_row::listed(tx, account)?.iter().any(|record| speaks_of(who, record)))
 }
 
 fn speaks_of(who: &Who, record: &ArrivalRecord) -> bool {

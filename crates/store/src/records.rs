@@ -349,6 +349,8 @@ pub struct ConsentChange {
     pub id: EntryId,
     /// What.
     pub act: ConsentAct,
+    /// Which of the sender's rows the owner decided about, if it was one of them.
+    pub of: Option<ContactKind>,
     /// Through what: `cli`, `page` ...
     pub through: String,
     /// Now.

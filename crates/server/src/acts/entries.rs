@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use delivery::consent::{Caution, Entry, EntryList, Who};
+use delivery::contacts::ContactKind;
 use mail::id::{EntryId, NoticeId};
 use mail::time::Timestamp;
 use store::{ConsentAct, ConsentChange};
@@ -31,6 +32,9 @@ pub struct Wish {
     pub reference: Option<NoticeId>,
     /// Why.
     pub reason: String,
+    /// Which of the sender's rows the owner looked at, if it was one of them. Pushed mail may be somebody else's: only who
+    /// looked at it, or at nothing else of theirs, lets it in.
+    pub of: Option<ContactKind>,
 }
 
 /// What a change did.
@@ -49,7 +53,13 @@ pub struct Changed {
 impl Wish {
     /// For ever, and whatever they send.
     pub fn new(list: EntryList, who: Who, reason: impl Into<String>) -> Self {
-        Self { list, who, until: None, count: None, reference: None, reason: reason.into() }
+        Self { list, who, until: None, count: None, reference: None, reason: reason.into(), of: None }
+    }
+
+    /// Decided about one row of the contact attempts.
+    #[must_use]
+    pub fn of(self, kind: ContactKind) -> Self {
+        Self { of: Some(kind), ..self }
     }
 
     fn with_defaults(self, now: Timestamp) -> Self {
@@ -91,7 +101,7 @@ impl Acts<'_> {
             reason: wish.reason,
             proof: self.proof(&wish.who).await?,
         };
-        let changed = self.change(verb, &wish.who, ConsentAct::Add(entry)).await?;
+        let changed = self.change(verb, &wish.who, ConsentAct::Add(entry), wish.of).await?;
         Ok(Changed { caution, ..changed })
     }
 
@@ -100,19 +110,20 @@ impl Acts<'_> {
     /// # Errors
     /// There is none; or the store is not available.
     pub async fn remove(&self, list: EntryList, who: &Who) -> Result<Changed, AdminError> {
-        let changed = self.change(&format!("no longer {}", verb(list)), who, ConsentAct::Remove { list, who: who.clone() }).await?;
+        let changed = self.change(&format!("no longer {}", verb(list)), who, ConsentAct::Remove { list, who: who.clone() }, None).await?;
         if changed.changed {
             return Ok(changed);
         }
         Err(AdminError::refused("no-such-entry", format!("{who} is not on that list of {}", self.account.address)))
     }
 
-    /// Puts away what waits from somebody, without a decision about them. Returns how many messages that were.
+    /// Puts away what waits from somebody, all of it or what is of one kind, without a decision about them. Returns how many
+    /// messages that were.
     ///
     /// # Errors
     /// Nothing waits; or the store is not available.
-    pub async fn dismiss(&self, who: &Who) -> Result<u32, AdminError> {
-        match self.store.dismiss_contact(self.account.id, who, self.means.now()).await? {
+    pub async fn dismiss(&self, who: &Who, of: Option<ContactKind>) -> Result<u32, AdminError> {
+        match self.store.dismiss_contact(self.account.id, who, of, self.means.now()).await? {
             0 => Err(AdminError::refused("no-such-contact", format!("nothing waits from {who}"))),
             dismissed => Ok(dismissed),
         }
@@ -160,7 +171,7 @@ impl Acts<'_> {
         Ok(contacts.into_iter().find(waits).map(|contact| contact.evidence.rule))
     }
 
-    async fn change(&self, verb: &str, who: &Who, act: ConsentAct) -> Result<Changed, AdminError> {
+    async fn change(&self, verb: &str, who: &Who, act: ConsentAct, of: Option<ContactKind>) -> Result<Changed, AdminError> {
         let change = self.new_entry_id();
         let done = self
             .store
@@ -168,6 +179,7 @@ impl Acts<'_> {
                 account: self.account.id,
                 id: change,
                 act,
+                of,
                 through: self.through.to_owned(),
                 now: self.means.now(),
                 jitter: self.jitter(),

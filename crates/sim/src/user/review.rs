@@ -25,7 +25,7 @@ impl User {
                 let account = account_of(&node, account).await?;
                 let found = requests(&node, &account).await?.into_iter().find(|request| request.sender == who);
                 let Some(request) = found else { return Ok(false) };
-                let wish = Wish::new(EntryList::Allow, Who::Address(request.sender), "contact request moved to INBOX");
+                let wish = Wish::new(EntryList::Allow, Who::Address(request.sender), "contact request moved to INBOX").of(request.kind);
                 let done = Acts::of(&node, &account, "imap").add(wish).await;
                 done.map(|_changed| true).map_err(|error| StoreError::Unavailable(error.message))
             })

@@ -160,8 +160,8 @@ on_both_engines! {
         let bob = it.account("bob@b.test", Screening::On).await;
         let waits = it.arrival(bob, "alice@a.test", "bob@b.test").await.key;
         let put_away = it.arrival(bob, "carol@c.test", "bob@b.test").await.key;
-        assert_eq!(it.store.dismiss_contact(bob, &"@c.test".parse().unwrap(), it.now()).await.unwrap(), 1);
-        assert_eq!(it.store.dismiss_contact(bob, &"@c.test".parse().unwrap(), it.now()).await.unwrap(), 0);
+        assert_eq!(it.store.dismiss_contact(bob, &"@c.test".parse().unwrap(), None, it.now()).await.unwrap(), 1);
+        assert_eq!(it.store.dismiss_contact(bob, &"@c.test".parse().unwrap(), None, it.now()).await.unwrap(), 0);
         it.store.set_mode(bob, Some(Screening::Off), None).await.unwrap();
         assert!(matches!(stage(it, &waits).await, Stage::Due { .. }));
         assert_eq!(stage(it, &put_away).await, Stage::Dropped { by: DroppedBy::Recipient });
@@ -211,8 +211,8 @@ on_both_engines! {
             it.store.contacts(bob, it.now()).await.unwrap().into_iter().map(|row| row.sender).collect()
         };
         let dave = Who::Address(mailbox("dave@d.test"));
-        assert_eq!(it.store.dismiss_contact(bob, &dave, it.now()).await.unwrap(), 1);
-        assert_eq!(it.store.dismiss_contact(bob, &dave, it.now()).await.unwrap(), 0);
+        assert_eq!(it.store.dismiss_contact(bob, &dave, None, it.now()).await.unwrap(), 1);
+        assert_eq!(it.store.dismiss_contact(bob, &dave, None, it.now()).await.unwrap(), 0);
         assert_eq!(shown(it).await, [mailbox("alice@a.test")]);
         it.wait(Duration::from_secs(1));
         it.arrival(bob, "dave@d.test", "bob@b.test").await;

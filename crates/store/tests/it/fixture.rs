@@ -361,7 +361,7 @@ impl Fixture {
 
     pub(crate) fn change(&self, account: AccountId, act: ConsentAct) -> ConsentChange {
         let (id, now) = (self.entry_id(), self.now());
-        ConsentChange { account, id, act, through: "test".to_owned(), now, jitter: Jitter::NONE }
+        ConsentChange { account, id, act, of: None, through: "test".to_owned(), now, jitter: Jitter::NONE }
     }
 
     /// Adds an entry.

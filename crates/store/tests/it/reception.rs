@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use delivery::arrival::Stage;
 use delivery::consent::{Entry, EntryList, Legacy, Screening};
 use delivery::contacts::{ContactKind, ROWS_MAX as CONTACTS_MAX};
 use delivery::legacy::{Authorship, authorship};
@@ -10,7 +11,7 @@ use mail::id::AccountId;
 use object_store::ObjectStore as _;
 use store::content::{ContentWriter, INLINE_OCTETS_MAX, StoredContent};
 use store::kept::{KEPT_MESSAGES_MAX, NETWORK_SHARE, network_name};
-use store::{ConsentAct, Pusher, Receive, Received, Room};
+use store::{ConsentAct, ConsentChange, Pusher, Receive, Received, Room};
 
 use crate::fixture::{Fixture, in_a_row, mailbox};
 
@@ -173,14 +174,45 @@ on_both_engines! {
         assert_eq!(waiting(it, bob).await, []);
     }
 
+    async fn mail_pushed_in_the_name_of_who_gave_a_notice_is_decided_about_by_itself(it: &mut Fixture) {
+        let bob = it.account("bob@b.test", Screening::On).await;
+        let alice = "alice@a.test";
+        let notice = it.arrival(bob, alice, "bob@b.test").await.key;
+        push(it, bob, alice).await;
+        let kinds = async |it: &Fixture| {
+            it.store.contacts(bob, it.now()).await.unwrap().iter().map(|contact| contact.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(it).await, [ContactKind::Notice, ContactKind::Legacy]);
+        let stage = async |it: &Fixture| it.store.arrival(&notice).await.unwrap().unwrap().arrival.stage;
+        // One is put away: the other waits.
+        let dismiss = async |it: &Fixture, of| it.store.dismiss_contact(bob, &alice.parse().unwrap(), Some(of), it.now()).await.unwrap();
+        assert_eq!(dismiss(it, ContactKind::Legacy).await, 1);
+        assert_eq!((kinds(it).await, stage(it).await), (vec![ContactKind::Notice], Stage::Listed));
+        push(it, bob, alice).await;
+        // The notice is let in, by itself or by the address: what was pushed was not meant.
+        for of in [Some(ContactKind::Notice), None] {
+            let allow = ConsentChange { of, ..it.change(bob, ConsentAct::Add(it.entry(EntryList::Allow, alice))) };
+            let id = allow.id;
+            assert_eq!(it.store.change_consent(allow).await.unwrap().released, 1);
+            assert!(matches!(stage(it).await, Stage::Due { .. }));
+            assert_eq!((kinds(it).await, inbox(it, bob).await), (vec![ContactKind::Legacy], 0));
+            assert!(it.store.undo_consent(bob, id, it.now()).await.unwrap());
+            assert_eq!(stage(it).await, Stage::Listed);
+        }
+        // What was pushed is let in.
+        let allow = ConsentChange { of: Some(ContactKind::Legacy), ..it.change(bob, ConsentAct::Add(it.entry(EntryList::Allow, alice))) };
+        assert_eq!(it.store.change_consent(allow).await.unwrap().released, 3);
+        assert_eq!((kinds(it).await, inbox(it, bob).await), (vec![], 2));
+    }
+
     async fn what_is_dismissed_comes_back_within_a_day_if_its_sender_is_let_in(it: &mut Fixture) {
         let bob = it.account("bob@b.test", Screening::On).await;
         for from in ["alice@a.test", "carol@c.test"] {
             push(it, bob, from).await;
         }
         for who in ["alice@a.test", "@c.test"] {
-            assert_eq!(it.store.dismiss_contact(bob, &who.parse().unwrap(), it.now()).await.unwrap(), 1);
-            assert_eq!(it.store.dismiss_contact(bob, &who.parse().unwrap(), it.now()).await.unwrap(), 0);
+            assert_eq!(it.store.dismiss_contact(bob, &who.parse().unwrap(), None, it.now()).await.unwrap(), 1);
+            assert_eq!(it.store.dismiss_contact(bob, &who.parse().unwrap(), None, it.now()).await.unwrap(), 0);
         }
         assert_eq!(waiting(it, bob).await, []);
         // A change of mode does not bring it back.

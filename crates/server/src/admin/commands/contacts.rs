@@ -48,6 +48,6 @@ pub(super) async fn list(desk: &Desk, address: &Mailbox) -> Result<Response, Adm
 
 pub(super) async fn dismiss(desk: &Desk, address: &Mailbox, who: &Who) -> Result<Response, AdminError> {
     let account = desk.account(address).await?;
-    let dismissed = desk.acts(&account).dismiss(who).await?;
+    let dismissed = desk.acts(&account).dismiss(who, None).await?;
     Ok(Response::of(serde_json::json!({ "who": who, "dismissed": dismissed })))
 }

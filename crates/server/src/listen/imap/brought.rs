@@ -45,7 +45,7 @@ pub(super) async fn decide(talk: &Talk, meaning: Meaning, mailbox: MailboxId, ta
         return Err(append::not_appended(refusal).into());
     }
     for request in store.requests_of(account, decided).await? {
-        requests::act(talk, request.sender, meaning, target).await?;
+        requests::act(talk, request, meaning, target).await?;
     }
     Ok(requests::refresh(talk.node(), account).await?)
 }

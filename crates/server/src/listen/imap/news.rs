@@ -145,6 +145,7 @@ async fn catch_up_selected(talk: &mut Talk, renumbering: Renumbering, flags: Fla
     }
     let new = told.iter().find_map(|one| if let Told::Exists(_, new) = one { Some(new.clone()) } else { None });
     say(talk, told).await?;
+    requests::remember(talk).await?;
     match new {
         Some(new) => notify::tell_new(talk, &new).await,
         None => Ok(()),

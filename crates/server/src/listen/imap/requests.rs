@@ -1,10 +1,7 @@
 //! The mailboxes that the server fills: what they hold is brought up to date when somebody looks, and moving or removing a
 //! contact request is a decision about its sender (section 9 of the protocol).
 
-use std::collections::BTreeMap;
-
 use delivery::consent::{EntryList, Who};
-use mail::address::Mailbox;
 use mail::flag::SystemFlags;
 use mail::id::{AccountId, MailboxId};
 use mail::special_use::SpecialUse;
@@ -15,10 +12,10 @@ use proto::imap::mailbox_name::{DELIMITER, MailboxName};
 use proto::imap::response::Status;
 use proto::imap::response::code::CodeWord;
 use proto::imap::sequence_set::Messages;
-use store::made::Made;
+use store::made::{Made, Request};
 use store::{MailboxRow, StoreError};
 
-use super::talk::{Folder, Talk, Trouble, no, ok};
+use super::talk::{Folder, Selected, Talk, Trouble, no, ok};
 use crate::acts::{Acts, Wish};
 use crate::admin::{AdminError, Fault};
 use crate::node::Node;
@@ -97,6 +94,28 @@ fn open(talk: &Talk) -> Option<Made> {
     talk.selected.as_ref().and_then(|selected| selected.stored()).and_then(|row| Made::of(talk.account.id, row.id))
 }
 
+/// Remembers what the messages that the client has been told of stand for: one whose sender writes again goes, and comes under
+/// another UID, before its client has heard of it, and is decided about by what its owner saw.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn remember(talk: &mut Talk) -> Result<(), Trouble> {
+    if open(talk) != Some(Made::Requests) {
+        return Ok(());
+    }
+    let Some(Selected { view, requests, .. }) = &talk.selected else { return Ok(()) };
+    let new: Vec<u32> = view.contents().iter().map(|message| message.uid.get()).filter(|uid| !requests.contains_key(uid)).collect();
+    if new.is_empty() && requests.len() == view.contents().iter().count() {
+        return Ok(());
+    }
+    let found = talk.node().store.requests_of(talk.account.id, new).await?;
+    if let Some(Selected { view, requests, .. }) = &mut talk.selected {
+        requests.retain(|uid, _request| view.contents().get(*uid).is_some());
+        requests.extend(found.into_iter().map(|request| (request.uid, request)));
+    }
+    Ok(())
+}
+
 /// The client asks what is new: messages that went may lose their numbers.
 pub(super) fn release_numbers(talk: &mut Talk) {
     if let Some(selected) = &mut talk.selected {
@@ -147,16 +166,18 @@ async fn decide(talk: &mut Talk, command: &Copy, is_move: bool) -> Result<Option
         return Err(no(CodeWord::ReadOnly, "the mailbox was opened by EXAMINE: nothing is decided").into());
     }
     let uids = selected.resolve(&command.messages, command.numbering)?;
+    let requests: Vec<Request> = uids.iter().filter_map(|uid| selected.requests.get(uid).cloned()).collect();
     let Folder::Stored(target) = talk.target(&command.mailbox).await?;
     let meaning = meaning(talk.account.id, &target)?;
     if uids.len() > DECIDED_MAX {
         return Err(too_many().into());
     }
-    // Those that are decided already mean nothing.
-    let requests = talk.node().store.requests_of(talk.account.id, uids).await?;
-    let senders: BTreeMap<String, Mailbox> = requests.into_iter().map(|request| (request.sender.key(), request.sender)).collect();
-    for sender in senders.into_values() {
-        act(talk, sender, meaning, &target.name).await?;
+    if requests.is_empty() || requests.len() < uids.len() {
+        let why = "what this names is not here any more, and nothing was decided: look again";
+        return Err(no(CodeWord::ExpungeIssued, why).into());
+    }
+    for request in requests {
+        act(talk, request, meaning, &target.name).await?;
     }
     refresh(talk.node(), talk.account.id).await?;
     if !is_move {
@@ -189,14 +210,16 @@ pub(super) fn too_many() -> Status {
     no(CodeWord::Limit, why)
 }
 
-pub(super) async fn act(talk: &Talk, sender: Mailbox, meaning: Meaning, target: &str) -> Result<(), Trouble> {
+/// Decides about one request, and no other of the same address: what was pushed in somebody's name may not be theirs.
+pub(super) async fn act(talk: &Talk, request: Request, meaning: Meaning, target: &str) -> Result<(), Trouble> {
     let acts = Acts::of(talk.node(), &talk.account, THROUGH);
+    let Request { sender, kind, .. } = request;
     let who = Who::Address(sender);
-    let reason = format!("contact request moved to {target}");
+    let wish = |list, who| Wish::new(list, who, format!("contact request moved to {target}")).of(kind);
     let done = match meaning {
-        Meaning::Allow => acts.add(Wish::new(EntryList::Allow, who, reason)).await.map(drop),
-        Meaning::Block => acts.add(Wish::new(EntryList::Block, who, reason)).await.map(drop),
-        Meaning::Dismiss => acts.dismiss(&who).await.map(drop),
+        Meaning::Allow => acts.add(wish(EntryList::Allow, who)).await.map(drop),
+        Meaning::Block => acts.add(wish(EntryList::Block, who)).await.map(drop),
+        Meaning::Dismiss => acts.dismiss(&who, Some(kind)).await.map(drop),
     };
     match done {
         // Somebody else put it away a moment ago.
@@ -239,11 +262,12 @@ pub(super) async fn expunge(talk: &mut Talk, messages: Option<&Messages>) -> Res
     if uids.len() > DECIDED_MAX {
         return Err(too_many().into());
     }
+    let is_any = !uids.is_empty();
     for request in talk.node().store.requests_of(talk.account.id, uids).await? {
-        act(talk, request.sender, Meaning::Dismiss, "").await?;
+        act(talk, request, Meaning::Dismiss, "").await?;
     }
     refresh(talk.node(), talk.account.id).await?;
-    Ok(Some(ok("what waits from them is put away")))
+    Ok(Some(ok(if is_any { "what waits from them is put away" } else { "nothing was put away" })))
 }
 
 /// Whether a name is that of a mailbox the server fills, so that a command about it is refused.

@@ -1,5 +1,6 @@
 //! SELECT, EXAMINE, CLOSE and UNSELECT (RFC 9051 sections 6.3.2, 6.3.3, 6.4.1 and 6.4.2; RFC 7162 section 3.2.5).
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use proto::imap::command::Numbering;
@@ -43,9 +44,11 @@ async fn select_stored(talk: &mut Talk, command: &Select, row: &MailboxRow) -> R
         saved_search: Vec::new(),
         holds_numbers: false,
         knows_modseq: talk.has(Extension::CondStore),
+        requests: BTreeMap::new(),
         updated: Vec::new(),
         recent,
     });
+    requests::remember(talk).await?;
     Ok(match command.access {
         Access::ReadWrite => ok("it is open").with(CodeWord::ReadWrite),
         Access::ReadOnly => ok("it is open for reading").with(CodeWord::ReadOnly),

@@ -1,5 +1,7 @@
 //! What the families of commands have at hand: the client, its account, and the mailbox it has open.
 
+use std::collections::BTreeMap;
+
 use proto::imap::command::Numbering;
 use proto::imap::command::mailbox::Access;
 use proto::imap::mailbox_name::MailboxName;
@@ -8,6 +10,7 @@ use proto::imap::response::{Condition, Data, Status};
 use proto::imap::sequence_set::Messages;
 use proto::imap::server::{Extension, Misuse};
 use proto::imap::view::View;
+use store::made::Request;
 use store::{Account, MailboxRow, StoreError};
 
 use super::append::Upload;
@@ -49,6 +52,8 @@ pub struct Selected {
     pub holds_numbers: bool,
     /// The client was told the last change after it said that it knows what that is.
     pub knows_modseq: bool,
+    /// What its messages stand for, if they are contact requests.
+    pub requests: BTreeMap<u32, Request>,
     /// Searches whose result is kept up to date.
     pub updated: Vec<Updated>,
     /// What of it is recent, for a client that knows the word.

@@ -135,6 +135,7 @@ async fn add(talk: &mut Talk, entry: Entry) -> Result<Status, Trouble> {
         count: count.map(std::num::NonZeroU32::get),
         reference: reference.transpose()?,
         reason: reason.unwrap_or_else(|| "added by a mail program".to_owned()),
+        of: None,
     };
     let changed = done(acts(talk).add(wish).await)?;
     requests::refresh(talk.node(), talk.account.id).await?;
@@ -158,7 +159,7 @@ async fn decide(talk: &mut Talk, decision: Decision, senders: &[String]) -> Resu
         match decision {
             Decision::Allow => done(acts.add(wish(List::Allow)).await.map(drop))?,
             Decision::Block => done(acts.add(wish(List::Block)).await.map(drop))?,
-            Decision::Dismiss => done(acts.dismiss(&who).await.map(drop))?,
+            Decision::Dismiss => done(acts.dismiss(&who, None).await.map(drop))?,
         }
     }
     requests::refresh(talk.node(), talk.account.id).await?;

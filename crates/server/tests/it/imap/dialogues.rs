@@ -3,8 +3,9 @@
 //! `C:` is what the client says, `S:` what it must hear; `...` in it stands for anything. `C2:` and `S2:` are a second
 //! client's, who connects when it first speaks, and so on. A client that begins with `C:` is alice, and logged in already;
 //! with `C0:` (and `S0:`), nobody knows who it is. `T: 31m` lets time pass. `N: bob@b.test` is a notice from bob for alice, about
-//! which nothing was decided before; `K: bob@b.test <id>` a message that alice sends him, `D: bob@b.test` its confirmation. What
-//! begins with `#` is for the reader. `Q: 4` lets alice keep four messages.
+//! which nothing was decided before; `K: bob@b.test <id>` a message that alice sends him, `D: bob@b.test` its confirmation;
+//! `P: bob@b.test` a message that somebody pushes in his name, and that is kept aside. What begins with `#` is
+//! for the reader. `Q: 4` lets alice keep four messages.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,11 +46,12 @@ async fn play(server: &Server, name: &str, text: &str) {
             assert!(server.node.store.set_quota(account, None, Some(limit)).await.unwrap());
             continue;
         }
-        if let "N" | "K" | "D" = who {
+        if let "N" | "K" | "D" | "P" = who {
             let (address, id) = said.split_once(' ').unwrap_or((said, ""));
             match who {
                 "N" => server.knock(address).await,
                 "K" => server.keep(address, id).await,
+                "P" => server.push(address).await,
                 _ => server.confirm(address).await,
             }
             continue;

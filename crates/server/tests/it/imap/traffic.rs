@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use delivery::consent::Legacy;
+use delivery::legacy::authorship;
 use delivery::schedule::Jitter;
 use delivery::transfer::TransferEvent;
 use mail::digest::ContentDigest;
@@ -9,7 +11,7 @@ use mail::envelope::{Body, Recipient, ReportWish, Way};
 use mail::id::{NoticeId, Partition};
 use mail::notice::{Kind, Notice};
 use store::content::{Place, StoredContent};
-use store::{Evidence, Keep, NewArrival, NewTransfer, Settle, Writer};
+use store::{Evidence, Keep, NewArrival, NewTransfer, Pusher, Receive, Received, Settle, Writer};
 
 use crate::imap::fixture::Server;
 
@@ -41,6 +43,32 @@ impl Server {
         for arrival in node.store.due(&lease, now, 10).await.unwrap().arrivals.unwrap() {
             node.store.decide(&arrival.key, &lease, now, Jitter::NONE).await.unwrap();
         }
+    }
+
+    /// Somebody pushes a message that says to be from this address; alice keeps such mail aside.
+    pub(crate) async fn push(&self, from: &str) {
+        let (alice, node) = (self.account().await, &self.node);
+        node.store.set_mode(alice.id, None, Some(Legacy::Keep)).await.unwrap();
+        let octets = format!("From: {from}\r\nSubject: Pushed\r\n\r\nHi\r\n").into_bytes();
+        let receive = Receive {
+            account: alice.id,
+            mail: node.new_mail_id(),
+            recipient: alice.address.clone(),
+            reverse_path: from.parse().unwrap(),
+            sender: from.parse().unwrap(),
+            list_id: None,
+            reference: None,
+            authorship: authorship(None),
+            answerable: None,
+            returns: Vec::new(),
+            pusher: Pusher { address: "192.0.2.7".parse().unwrap(), detail: "pushed by a test".to_owned() },
+            head: b"Return-Path: <>\r\n".to_vec(),
+            skip_octets: 0,
+            subject: "Pushed".to_owned(),
+            content: StoredContent { size_octets: octets.len() as u64, digest: ContentDigest::of(&octets), place: Place::Row(octets) },
+            now: node.world.now(),
+        };
+        assert_eq!(node.store.receive(receive).await.unwrap(), Received::Kept);
     }
 
     /// Alice sends a message to this address.
