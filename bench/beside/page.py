@@ -5,7 +5,7 @@ import os
 import statistics
 import subprocess
 
-from text import ABOUT, GROWTH, HOW, IDLE, MAILBOXES, MAILBOXES_WHY, NOT_LARGEST, NOTICES, SUBMISSION, TOGETHER, WALK, WHY
+from text import ABOUT, GROWN, GROWTH, HOW, IDLE, MAILBOXES, MAILBOXES_WHY, NOT_LARGEST, NOTICES, SUBMISSION, TOGETHER, WALK, WHY
 
 RECEIVERS = ("Twoway", "Postfix", "Postfix and Dovecot", "OpenSMTPD", "OpenSMTPD, one session", "Exim", "Postfix, accepting only")
 OURS, THEIRS = "Twoway to Twoway", "Postfix to Postfix"
@@ -196,7 +196,7 @@ class Page:
         lines.append(f"| allow entries | {' | '.join(f'{int(count):,}' for count in entries)} |")
         for words, column in columns.items():
             lines.append(f"| {words} | {' | '.join(self.cell('growth', size, column) for size in sizes)} |")
-        return "\n".join(lines) + ("\n\n" + NOT_LARGEST if max(entries) < 10**7 else "")
+        return "\n".join(lines) + "\n\n" + (NOT_LARGEST if max(entries) < 10**7 else GROWN)
 
     def mailboxes(self):
         """By IMAP."""
