@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod auto_reply;
+mod boundary;
 pub mod confirmation;
 pub mod decode;
 pub mod digest;

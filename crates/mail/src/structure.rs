@@ -10,6 +10,7 @@ mod packed;
 use std::num::NonZeroU32;
 use std::ops::Range;
 
+use crate::boundary::{Delimiter, delimiter};
 use crate::message::{HeaderSection, text};
 
 pub(crate) use addresses::read as address_list;
@@ -283,15 +284,10 @@ impl<'a> Reader<'a> {
         rest.get(..length)
     }
 
-    /// The innermost open multipart that a line is a boundary of; those outside too, for one whose end is missing.
+    /// What a line ends, if it is a boundary.
     fn boundary(&self, line: &[u8]) -> Option<Stop> {
-        let rest = line.strip_prefix(b"--")?;
-        self.open.iter().enumerate().rev().find_map(|(level, boundary)| {
-            let tail = rest.strip_prefix(boundary.as_slice())?;
-            let (tail, last) = tail.strip_prefix(b"--").map_or((tail, false), |tail| (tail, true));
-            let stop = if last { Stop::Last(level) } else { Stop::Next(level) };
-            tail.iter().all(u8::is_ascii_whitespace).then_some(stop)
-        })
+        let Delimiter { level, is_last } = delimiter(line, self.open.iter().map(Vec::as_slice))?;
+        Some(if is_last { Stop::Last(level) } else { Stop::Next(level) })
     }
 }
 

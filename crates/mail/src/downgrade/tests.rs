@@ -72,6 +72,24 @@ fn a_message_without_mime_becomes_text_of_an_unknown_character_set() {
 }
 
 #[test]
+fn text_behind_a_boundary_belongs_to_no_part() {
+    let message = |tail: &str| {
+        format!(
+            "From: a@a.test\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=q\r\n\r\n\
+             --q{tail}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n\u{e9}\r\n--q--{tail}\r\nepilogue\r\n"
+        )
+    };
+    // More than a piece of a line, too.
+    for tail in [" x".to_owned(), "x".repeat(5_000)] {
+        let lines_of = |converted: Result<Vec<u8>, Unconvertible>| String::from_utf8(converted.unwrap()).unwrap();
+        let (with, without) = (message(&tail), message(""));
+        let converted = lines_of(convert_in(with.as_bytes(), 700));
+        assert_eq!(converted.replace(&tail, ""), lines_of(convert_in(without.as_bytes(), 700)));
+        assert!(converted.contains("=C3=A9\r\n--q--"), "{converted}");
+    }
+}
+
+#[test]
 fn what_needs_nothing_is_not_touched() {
     for message in [
         "",

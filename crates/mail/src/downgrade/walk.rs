@@ -1,5 +1,6 @@
 //! Walks through a message line by line: which part each line belongs to (RFC 2046 section 5.1).
 
+use crate::boundary::{Delimiter, delimiter};
 use crate::message::{HeaderSection, text};
 
 /// A line longer than this comes in pieces: no boundary is so long.
@@ -109,17 +110,19 @@ pub(super) struct Walker {
     open: Vec<Open>,
     state: State,
     unfinished: Vec<u8>,
+    /// The line that is being read is a boundary: so are all of its pieces.
+    is_within_boundary: bool,
 }
 
 impl Default for Walker {
     fn default() -> Self {
-        Self { open: Vec::new(), state: State::Header(Vec::new()), unfinished: Vec::new() }
+        Self { open: Vec::new(), state: State::Header(Vec::new()), unfinished: Vec::new(), is_within_boundary: false }
     }
 }
 
 impl Walker {
     pub(super) fn place(&mut self, piece: Piece<'_>) -> Place {
-        if piece.starts_line && self.is_boundary(piece.octets) {
+        if self.is_boundary(piece) {
             return Place::Between;
         }
         match &mut self.state {
@@ -152,23 +155,19 @@ impl Walker {
         std::mem::take(&mut self.unfinished)
     }
 
-    fn is_boundary(&mut self, line: &[u8]) -> bool {
-        let Some(rest) = line.strip_prefix(b"--") else { return false };
-        // The outer ones too: a multipart whose end is missing ends where the one around it goes on.
-        for (place, open) in self.open.iter().enumerate().rev() {
-            let Some(tail) = rest.strip_prefix(open.boundary.as_slice()) else { continue };
-            let (tail, is_last) = tail.strip_prefix(b"--").map_or((tail, false), |tail| (tail, true));
-            if !tail.iter().all(u8::is_ascii_whitespace) {
-                continue;
-            }
-            if let State::Header(header) = &mut self.state {
-                self.unfinished.append(header);
-            }
-            self.open.truncate(if is_last { place } else { place + 1 });
-            self.state = if is_last { State::Between } else { State::Header(Vec::new()) };
-            return true;
+    fn is_boundary(&mut self, piece: Piece<'_>) -> bool {
+        if !piece.starts_line {
+            return self.is_within_boundary;
         }
-        false
+        let found = delimiter(piece.octets, self.open.iter().map(|open| open.boundary.as_slice()));
+        self.is_within_boundary = found.is_some();
+        let Some(Delimiter { level, is_last }) = found else { return false };
+        if let State::Header(header) = &mut self.state {
+            self.unfinished.append(header);
+        }
+        self.open.truncate(if is_last { level } else { level + 1 });
+        self.state = if is_last { State::Between } else { State::Header(Vec::new()) };
+        true
     }
 
     fn begin_body(&mut self, header: &[u8]) -> Kind {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::{DEPTH_MAX, Disposition, EnvelopeAddress, EnvelopeStructure, Inside, Parameter, Part};
 
 /// Changes with this form, and whenever the same message would be read as another structure.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl EnvelopeStructure {
     /// As it is kept.

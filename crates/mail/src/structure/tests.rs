@@ -86,6 +86,16 @@ fn malformed_messages_have_some_structure() {
             "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\n\r\na\r\n--x\r\n\r\nb\r\n--x--",
             "multipart/mixed(multipart/mixed(text/plain[1]) text/plain[1])",
         ),
+        // Text behind a boundary, and a boundary that begins like another.
+        (
+            "Content-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\n\r\na\r\n--q b\r\n\r\nc\r\n--q--d\r\ne",
+            "multipart/mixed(text/plain[1] text/plain[1])",
+        ),
+        (
+            "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: multipart/mixed; boundary=ab\r\n\r\n\
+             --ab\r\n\r\n1\r\n--ab x\r\n\r\n2\r\n--ab-- x\r\n--a x\r\n\r\n3\r\n--a--",
+            "multipart/mixed(multipart/mixed(text/plain[1] text/plain[1]) text/plain[1])",
+        ),
         ("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA", "message/rfc822[4]"),
     ] {
         assert_eq!(shape(&Part::read(message.as_bytes())), expected, "{message}");
