@@ -6,7 +6,7 @@ use delivery::consent::{Caution, Entry, EntryList, Who};
 use delivery::contacts::ContactKind;
 use mail::id::{EntryId, NoticeId};
 use mail::time::Timestamp;
-use store::{ConsentAct, ConsentChange};
+use store::{Alias, ConsentAct, ConsentChange};
 
 use super::Acts;
 use crate::admin::AdminError;
@@ -147,11 +147,29 @@ impl Acts<'_> {
             EntryList::Allow | EntryList::Expected => {
                 wish.who.may_be_let_in().map_err(|error| AdminError::refused("public-suffix", error.to_string()))
             }
-            // Keeping out a whole public suffix is the owner's right.
-            EntryList::Block => Ok(None),
+            EntryList::Block => self.admit_block(&wish.who).await,
             EntryList::RepliedTo => Err(AdminError::refused("not-by-hand", "only writing to somebody puts them on that list")),
             EntryList::Site => self.admit_site(&wish.who).await,
         }
+    }
+
+    /// Nobody blocks an address or an alias of their own, with a plus-tag or without: their notes to themselves would never come again.
+    /// What a catch-all catches may be anybody's, and keeping out a whole domain, or a public suffix, is the owner's right.
+    async fn admit_block(&self, who: &Who) -> Result<Option<Caution>, AdminError> {
+        let Who::Address(address) = who else { return Ok(None) };
+        // As it is now: an alias may be younger than a session.
+        let Some(account) = self.store.account_by_id(self.account.id).await? else { return Ok(None) };
+        let aliases = account.aliases.iter().filter_map(|alias| match alias {
+            Alias::Address(mailbox) => Some(mailbox),
+            Alias::CatchAll(_) => None,
+        });
+        let untagged = address.without_tag();
+        let mut own = std::iter::once(&account.address).chain(aliases);
+        if own.any(|own| own == address || Some(own) == untagged.as_ref()) {
+            let message = format!("{who} is an address of {} itself: nobody blocks themselves", account.address);
+            return Err(AdminError::refused("own-address", message));
+        }
+        Ok(None)
     }
 
     /// A site address is one of the owner's.

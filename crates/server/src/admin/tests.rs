@@ -240,6 +240,18 @@ async fn lists_are_kept_and_their_changes_taken_back() {
     office.ask(undo.clone()).await.unwrap();
     assert_eq!(office.ask(list("block")).await.unwrap(), json!([]));
     assert_eq!(office.refusal(undo).await, (Fault::Refused, "not-undoable".to_owned()));
+
+    // Nobody blocks themselves; what a catch-all catches may be anybody's.
+    for alias in ["sales@a.test", "*@other.test"] {
+        office.ask(json!({ "command": "account-alias", "address": "alice@a.test", "alias": alias })).await.unwrap();
+    }
+    for own in ["Alice@a.test", "alice+notes@a.test", "sales@a.test"] {
+        assert_eq!(office.refusal(act("entry-add", "block", own)).await, (Fault::Refused, "own-address".to_owned()), "{own}");
+    }
+    office.ask(act("entry-add", "allow", "alice@a.test")).await.unwrap();
+    office.ask(act("entry-remove", "allow", "alice@a.test")).await.unwrap();
+    office.ask(act("entry-add", "block", "shop@other.test")).await.unwrap();
+    office.ask(act("entry-remove", "block", "shop@other.test")).await.unwrap();
     office.close().await;
 }
 
