@@ -27,8 +27,11 @@ use sorted::{Placed, Sorted};
 /// Results of one session that are kept up to date: each change of a message is compared with all of them.
 const UPDATED_MAX: usize = 10;
 
-/// Messages in those of them that are sorted: the session holds where each stands, in four octets.
-const SORTED_MESSAGES_MAX: usize = 500_000;
+/// Messages in those of them that are sorted: the session holds where each stands, in four octets, and what is told when
+/// all of them come or go at once, in some seventy.
+const SORTED_MESSAGES_MAX: usize = 200_000;
+
+const TOO_LARGE: &str = "too many messages are kept in order";
 
 /// Changes of a sorted result in one line.
 const CHANGES_MAX: usize = 1_000;
@@ -63,16 +66,20 @@ pub(in crate::listen::imap) async fn keep(talk: &mut Talk, wish: &Wish<'_>, hits
     selected.updated.retain(|updated| updated.tag != tag);
     let is_too_large = wish.criteria.is_some() && sorted_messages(&selected.updated) + hits.len() > SORTED_MESSAGES_MAX;
     if selected.updated.len() >= UPDATED_MAX || is_too_large {
-        // RFC 5267 section 4.3.1: the result is told, and no more.
-        let text = if is_too_large { "too many messages are kept in order" } else { "too many results are kept up to date" };
-        let status = Status::new(Condition::No, text).with(Code::NoUpdate(tag.to_string()));
-        return talk.tell(&Data::Status(status)).await;
+        let text = if is_too_large { TOO_LARGE } else { "too many results are kept up to date" };
+        return tell_no_update(talk, &tag, text).await;
     }
     let fitting = hits.iter().filter_map(|hit| NonZeroU32::new(hit.uid)).collect();
     let sorted = wish.criteria.map(|criteria| Sorted::new(criteria, hits.iter().map(|hit| hit.uid).collect()));
     let (numbering, keys, modseq) = (wish.numbering, wish.keys.to_vec(), selected.view.modseq());
     selected.updated.push(Updated { tag, numbering, keys, fitting, sorted, modseq });
     Ok(())
+}
+
+/// RFC 5267 section 4.3.1: a result is told, or was until now, and is no more.
+async fn tell_no_update(talk: &mut Talk, tag: &Tag, text: &'static str) -> Result<(), Trouble> {
+    let status = Status::new(Condition::No, text).with(Code::NoUpdate(tag.to_string()));
+    talk.tell(&Data::Status(status)).await
 }
 
 fn sorted_messages(all: &[Updated]) -> usize {
@@ -118,23 +125,39 @@ pub(in crate::listen::imap) async fn tell_changed(talk: &mut Talk) -> Result<(),
     let mut all = std::mem::take(&mut selected.updated);
     let saved = selected.saved_search.clone();
     let place = Place { node, account, mailbox, uid_validity, view: selected.view.clone() };
-    let (mut data, mut outcome) = (Vec::new(), Ok(()));
+    let (mut outcome, mut too_large) = (Ok(()), Vec::new());
+    let mut room = SORTED_MESSAGES_MAX.saturating_sub(sorted_messages(&all));
     for updated in all.iter_mut().filter(|updated| updated.modseq < modseq) {
-        match updated.renew(&place, &saved).await {
-            Ok(told) => data.extend(told),
+        let count = updated.sorted_count();
+        match updated.renew(&place, &saved, room + count).await {
+            Ok(Some(told)) => {
+                room = (room + count).saturating_sub(updated.sorted_count());
+                for one in told {
+                    talk.tell(&Data::ESearch(one)).await?;
+                }
+            }
+            Ok(None) => {
+                tell_no_update(talk, &updated.tag, TOO_LARGE).await?;
+                too_large.push(updated.tag.clone());
+                room += count;
+            }
             Err(trouble) => outcome = Err(trouble), // it is compared again after the next change
         }
     }
+    all.retain(|updated| !too_large.contains(&updated.tag));
     talk.selected()?.updated = all;
-    for one in data {
-        talk.tell(&Data::ESearch(one)).await?;
-    }
     outcome
 }
 
 impl Updated {
-    /// Looks at what changed since the last time. Returns what is told of it.
-    async fn renew(&mut self, place: &Place, saved: &[u32]) -> Result<Vec<ESearch>, Trouble> {
+    /// The messages whose places are held.
+    fn sorted_count(&self) -> usize {
+        self.sorted.as_ref().map_or(0, Sorted::count)
+    }
+
+    /// Looks at what changed since the last time. Returns what is told of it; `None`, if a sorted result would have more
+    /// messages than there is room for.
+    async fn renew(&mut self, place: &Place, saved: &[u32], room: usize) -> Result<Option<Vec<ESearch>>, Trouble> {
         let changed = place.view.contents().iter().filter(|message| message.modseq > self.modseq).map(|message| message.uid);
         let changed: Numbers = changed.collect();
         let mut told = Vec::new();
@@ -143,18 +166,22 @@ impl Updated {
             let plan = Plan::new(&keys, &place.view, saved, place.node.world.now());
             let hits = look::matching(place, &plan).await?;
             let fits = hits.iter().filter_map(|hit| NonZeroU32::new(hit.uid)).collect();
-            told = self.compare(&changed, &fits, place).await?;
+            let Some(compared) = self.compare(&changed, &fits, place, room).await? else { return Ok(None) };
+            told = compared;
         }
         self.modseq = place.view.modseq();
-        Ok(told)
+        Ok(Some(told))
     }
 
     /// Takes in which of the changed messages fit. Returns what is told of it.
-    async fn compare(&mut self, changed: &Numbers, fits: &Numbers, place: &Place) -> Result<Vec<ESearch>, Trouble> {
+    async fn compare(&mut self, changed: &Numbers, fits: &Numbers, place: &Place, room: usize) -> Result<Option<Vec<ESearch>>, Trouble> {
         // Of what is gone is told with its end.
         let leaves = |uid: &u32| self.fitting.contains(*uid) && !fits.contains(*uid) && !place.view.is_gone(*uid);
         let removed: Numbers = changed.iter().filter(leaves).filter_map(NonZeroU32::new).collect();
         let added = fits.without(&self.fitting);
+        if self.sorted.is_some() && self.sorted_count() + added.iter().count() > room {
+            return Ok(None);
+        }
         // Asked before anything is taken in: if the store does not answer, all of it is compared again.
         let anew = match &self.sorted {
             Some(sorted) if !added.is_empty() => anew(place, &self.fitting.without(&removed).with(&added), sorted.criteria()).await?,
@@ -165,7 +192,7 @@ impl Updated {
         if !added.is_empty() {
             changes.extend(self.add(&added, anew, number));
         }
-        Ok(self.told(changes))
+        Ok(Some(self.told(changes)))
     }
 
     /// Takes messages out. Returns what is told of it.
@@ -214,9 +241,13 @@ impl Updated {
     }
 
     fn told(&self, changes: Vec<Change>) -> Vec<ESearch> {
-        let changes: Vec<Change> = changes.into_iter().filter(|change| change.messages != Selection::Set(Numbers::default())).collect();
-        let told = |some: &[Change]| ESearch { changes: some.to_vec(), ..ESearch::new(Some(self.tag.clone()), self.numbering) };
-        changes.chunks(CHANGES_MAX).map(told).collect()
+        let mut changes = changes.into_iter().filter(|change| change.messages != Selection::Set(Numbers::default())).peekable();
+        let mut lines = Vec::new();
+        while changes.peek().is_some() {
+            let changes = changes.by_ref().take(CHANGES_MAX).collect();
+            lines.push(ESearch { changes, ..ESearch::new(Some(self.tag.clone()), self.numbering) });
+        }
+        lines
     }
 }
 
