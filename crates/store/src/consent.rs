@@ -98,6 +98,8 @@ impl Store {
             // Asked before what waits is released.
             let scopes = vec![scope, Scope::Kept(kept_change(tx, &change)?)];
             let applied = apply(tx, &change)?;
+            // Nothing was added: nobody is let in.
+            let scopes = if applied == Applied::Full { Vec::new() } else { scopes };
             let first = redecide_all(tx, account, &scopes, (now, jitter), &timers)?;
             Ok((applied, scopes, first))
         };
@@ -211,14 +213,14 @@ fn redecide_all(tx: &mut dyn Tx, account: AccountId, scopes: &[Scope], at: (Time
 }
 
 /// What a change of the lists means for pushed mail that is kept aside: whoever is allowed while it is here is meant, but
-/// anybody may have written it (section 5 of the protocol). So it stays where a notice waits from the same sender, unless
-/// the owner decided about the pushed mail itself.
+/// anybody may have written it (section 5 of the protocol). So it stays where a notice waits from anybody whom the change speaks
+/// of, unless the owner decided about the pushed mail itself.
 fn kept_change(tx: &mut dyn Tx, change: &ConsentChange) -> Result<Change> {
     let ConsentAct::Add(Entry { list: EntryList::Allow, who, .. }) = &change.act else { return Ok(Change::Blocks) };
     let is_meant = match change.of {
         Some(ContactKind::Legacy) => true,
         Some(ContactKind::Notice | ContactKind::Observed) => false,
-        None => !contacts::gave_notice(tx, change.account, who)?,
+        None => !contacts::gave_notice(tx, change.account, who, change.now)?,
     };
     Ok(if is_meant { Change::LetIn(who.clone()) } else { Change::Blocks })
 }

@@ -92,8 +92,8 @@ pub(crate) fn ranked(tx: &mut dyn Tx, account: AccountId, now: Timestamp) -> Res
 }
 
 /// Whether a notice of theirs waits for a decision.
-pub(crate) fn gave_notice(tx: &mut dyn Tx, account: AccountId, who: &Who) -> Result<bool> {
-    Ok(arrival_row::listed(tx, account)?.iter().any(|record| speaks_of(who, record)))
+pub(crate) fn gave_notice(tx: &mut dyn Tx, account: AccountId, who: &Who, now: Timestamp) -> Result<bool> {
+    Ok(arrival_row::listed(tx, account)?.iter().any(|record| now < record.arrival.expires && speaks_of(who, record)))
 }
 
 fn speaks_of(who: &Who, record: &ArrivalRecord) -> bool {

@@ -99,10 +99,18 @@ impl Acts<'_> {
             made: now,
             through: self.through.to_owned(),
             reason: wish.reason,
-            proof: self.proof(&wish.who).await?,
+            proof: self.proof(&wish.who, wish.of).await?,
         };
         let changed = self.change(verb, &wish.who, ConsentAct::Add(entry), wish.of).await?;
         Ok(Changed { caution, ..changed })
+    }
+
+    /// Whether there can be such an entry; asked of all before the first of several is added.
+    ///
+    /// # Errors
+    /// There can't; or the store is not available.
+    pub async fn check(&self, wish: &Wish) -> Result<(), AdminError> {
+        self.admit(wish, self.means.now()).await.map(drop)
     }
 
     /// Takes an entry away.
@@ -182,10 +190,11 @@ impl Acts<'_> {
     }
 
     /// What proof the sender had, if they have written: the reader of the history wants to know who was let in.
-    async fn proof(&self, who: &Who) -> Result<Option<String>, AdminError> {
+    async fn proof(&self, who: &Who, of: Option<ContactKind>) -> Result<Option<String>, AdminError> {
         let Who::Address(address) = who else { return Ok(None) };
         let contacts = self.store.contacts(self.account.id, self.means.now()).await?;
-        let waits = |contact: &store::Contact| contact.kind.waits() && contact.sender == *address;
+        let is_meant = |contact: &store::Contact| contact.kind.waits() && of.is_none_or(|of| of == contact.kind);
+        let waits = |contact: &store::Contact| is_meant(contact) && contact.sender == *address;
         Ok(contacts.into_iter().find(waits).map(|contact| contact.evidence.rule))
     }
 

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use mail::flag::{FlagChange, SystemFlags};
 use mail::id::{AccountId, MailboxId};
 use store::consent::ENTRIES_MAX;
-use store::{ArrivalKey, ConsentAct, Delivered};
+use store::{ArrivalKey, ConsentAct, Delivered, Received};
 
 use crate::fixture::{Engine, Fixture, in_a_row, key_of, mailbox, run};
 
@@ -295,8 +295,10 @@ fn an_account_has_so_many_entries_and_no_more() {
         it.store.keep(message).await.unwrap();
         let known = it.store.entries(bob, EntryList::RepliedTo).await.unwrap();
         assert_eq!(known.len(), usize::try_from(ENTRIES_MAX).unwrap());
+        let pushed = crate::reception::pushed(it, bob, "one.more@a.test", "bob@b.test", in_a_row(b"hello"));
+        assert_eq!(it.store.receive(pushed).await.unwrap(), Received::Kept);
         let refused = it.add(bob, EntryList::Allow, "one.more@a.test").await;
-        assert!(refused.is_full && !refused.changed);
+        assert!(refused.is_full && !refused.changed && refused.released == 0);
         assert!(remove(it, bob, EntryList::RepliedTo, "user7@a.test").await);
         assert!(it.add(bob, EntryList::Allow, "one.more@a.test").await.changed);
     });

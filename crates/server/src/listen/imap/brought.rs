@@ -44,7 +44,9 @@ pub(super) async fn decide(talk: &Talk, meaning: Meaning, mailbox: MailboxId, ta
     if let Some(refusal) = store.append_refusal(account, mailbox, messages).await? {
         return Err(append::not_appended(refusal).into());
     }
-    for request in store.requests_of(account, decided).await? {
+    let requests = store.requests_of(account, decided).await?;
+    requests::check(talk, &requests, meaning, target).await?;
+    for request in requests {
         requests::act(talk, request, meaning, target).await?;
     }
     Ok(requests::refresh(talk.node(), account).await?)

@@ -2,6 +2,7 @@
 //! contact request is a decision about its sender (section 9 of the protocol).
 
 use delivery::consent::{EntryList, Who};
+use delivery::contacts::ContactKind;
 use mail::flag::SystemFlags;
 use mail::id::{AccountId, MailboxId};
 use mail::special_use::SpecialUse;
@@ -172,10 +173,11 @@ async fn decide(talk: &mut Talk, command: &Copy, is_move: bool) -> Result<Option
     if uids.len() > DECIDED_MAX {
         return Err(too_many().into());
     }
-    if requests.is_empty() || requests.len() < uids.len() {
+    if requests.is_empty() || requests.len() < uids.len() || !is_as_it_was(talk, &requests, meaning).await? {
         let why = "what this names is not here any more, and nothing was decided: look again";
         return Err(no(CodeWord::ExpungeIssued, why).into());
     }
+    check(talk, &requests, meaning, &target.name).await?;
     for request in requests {
         act(talk, request, meaning, &target.name).await?;
     }
@@ -189,6 +191,42 @@ async fn decide(talk: &mut Talk, command: &Copy, is_move: bool) -> Result<Option
         Meaning::Block => "they are blocked",
         Meaning::Dismiss => "what waits from them is put away",
     })))
+}
+
+/// Whether what is to be let in is what its owner saw: of pushed mail each message may be another's, and who wrote meanwhile
+/// comes in with nobody's word for them.
+async fn is_as_it_was(talk: &Talk, requests: &[Request], meaning: Meaning) -> Result<bool, Trouble> {
+    let pushed: Vec<u32> = requests.iter().filter(|request| request.kind == ContactKind::Legacy).map(|request| request.uid).collect();
+    if meaning != Meaning::Allow || pushed.is_empty() {
+        return Ok(true);
+    }
+    refresh(talk.node(), talk.account.id).await?;
+    Ok(talk.node().store.requests_of(talk.account.id, pushed.clone()).await?.len() == pushed.len())
+}
+
+/// Asks whether all of this can be decided, before the first of it is.
+///
+/// # Errors
+/// It is refused, or the store's.
+pub(super) async fn check(talk: &Talk, requests: &[Request], meaning: Meaning, target: &str) -> Result<(), Trouble> {
+    let acts = Acts::of(talk.node(), &talk.account, THROUGH);
+    for request in requests {
+        if let Some(wish) = wish(request, meaning, target) {
+            acts.check(&wish).await.map_err(|error| refused(&error))?;
+        }
+    }
+    Ok(())
+}
+
+/// The entry that a decision makes, if it makes one.
+fn wish(request: &Request, meaning: Meaning, target: &str) -> Option<Wish> {
+    let list = match meaning {
+        Meaning::Allow => EntryList::Allow,
+        Meaning::Block => EntryList::Block,
+        Meaning::Dismiss => return None,
+    };
+    let who = Who::Address(request.sender.clone());
+    Some(Wish::new(list, who, format!("contact request moved to {target}")).of(request.kind))
 }
 
 pub(super) fn meaning(account: AccountId, target: &MailboxRow) -> Result<Meaning, Trouble> {
@@ -213,13 +251,9 @@ pub(super) fn too_many() -> Status {
 /// Decides about one request, and no other of the same address: what was pushed in somebody's name may not be theirs.
 pub(super) async fn act(talk: &Talk, request: Request, meaning: Meaning, target: &str) -> Result<(), Trouble> {
     let acts = Acts::of(talk.node(), &talk.account, THROUGH);
-    let Request { sender, kind, .. } = request;
-    let who = Who::Address(sender);
-    let wish = |list, who| Wish::new(list, who, format!("contact request moved to {target}")).of(kind);
-    let done = match meaning {
-        Meaning::Allow => acts.add(wish(EntryList::Allow, who)).await.map(drop),
-        Meaning::Block => acts.add(wish(EntryList::Block, who)).await.map(drop),
-        Meaning::Dismiss => acts.dismiss(&who, Some(kind)).await.map(drop),
+    let done = match wish(&request, meaning, target) {
+        Some(wish) => acts.add(wish).await.map(drop),
+        None => acts.dismiss(&Who::Address(request.sender), Some(request.kind)).await.map(drop),
     };
     match done {
         // Somebody else put it away a moment ago.

@@ -48,7 +48,10 @@ async fn select_stored(talk: &mut Talk, command: &Select, row: &MailboxRow) -> R
         updated: Vec::new(),
         recent,
     });
-    requests::remember(talk).await?;
+    if let Err(trouble) = requests::remember(talk).await {
+        talk.selected = None;
+        return Err(trouble);
+    }
     Ok(match command.access {
         Access::ReadWrite => ok("it is open").with(CodeWord::ReadWrite),
         Access::ReadOnly => ok("it is open for reading").with(CodeWord::ReadOnly),

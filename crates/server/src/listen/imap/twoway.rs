@@ -153,12 +153,17 @@ async fn decide(talk: &mut Talk, decision: Decision, senders: &[String]) -> Resu
     // All of them are read before the first is decided about.
     let read = |text: &String| text.parse::<Mailbox>().map(Who::Address).map_err(|error| cannot(error.to_string()));
     let senders = senders.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let acts = acts(talk);
+    let wish = |list, who: &Who| Wish::new(list, who.clone(), "decided in a mail program");
+    if decision == Decision::Block {
+        for who in &senders {
+            done(acts.check(&wish(List::Block, who)).await)?;
+        }
+    }
     for who in senders {
-        let acts = acts(talk);
-        let wish = |list| Wish::new(list, who.clone(), "decided in a mail program");
         match decision {
-            Decision::Allow => done(acts.add(wish(List::Allow)).await.map(drop))?,
-            Decision::Block => done(acts.add(wish(List::Block)).await.map(drop))?,
+            Decision::Allow => done(acts.add(wish(List::Allow, &who)).await.map(drop))?,
+            Decision::Block => done(acts.add(wish(List::Block, &who)).await.map(drop))?,
             Decision::Dismiss => done(acts.dismiss(&who, None).await.map(drop))?,
         }
     }

@@ -19,7 +19,7 @@ use crate::listen::imap::yielding;
 
 /// Messages looked at between two turns of others.
 const PAGE: usize = 5_000;
-/// Texts looked at in one transaction: half a megabyte, mostly.
+/// Texts looked at in one transaction: half a megabyte, mostly; six, where all are long and read from the mail itself.
 const TEXTS_AT_ONCE: usize = 200;
 /// Header sections looked at in one transaction: the same.
 const HEADS_AT_ONCE: usize = 1_500;
