@@ -188,18 +188,19 @@ fn facts(section: &HeaderSection<'_>) -> Result<HeaderFacts, Refusal> {
     // One that is too long for a notice, or no identifier, names no list.
     let list = section.list_id().filter(|id| id.len() <= LIST_OCTETS_MAX);
     let reference = confirmation::reference(section);
+    let kind = match &list {
+        Some(_) => Kind::List,
+        None if is_report => Kind::Report,
+        None if reference.is_some() => Kind::Confirm,
+        None => Kind::Mail,
+    };
     Ok(HeaderFacts {
         from: author.mailbox,
         subject: section.subject().unwrap_or_default(),
         header: header.get(..RETURNED_HEADER_OCTETS_MAX).unwrap_or(header).to_vec(),
         twoway_only: submission::is_twoway_only(section),
-        kind: match &list {
-            Some(_) => Kind::List,
-            None if is_report => Kind::Report,
-            None if reference.is_some() => Kind::Confirm,
-            None => Kind::Mail,
-        },
-        reference,
+        reference: reference.filter(|_reference| kind == Kind::Confirm),
+        kind,
         list,
         origin: match is_report {
             true => Authorship::Report,
