@@ -77,7 +77,7 @@ impl Indexed {
         };
         // What is not whole has to be read again anyway, whatever a segment would say of the part of it that is kept.
         let is_common = text.is_whole && has_few(segment::GRAMS_MAX);
-        let body_at = plain_at.filter(|_at| text.is_whole && text.body.len() > PLAIN_OCTETS_MAX);
+        let body_at = plain_at.filter(|_at| text.is_whole && text.body.len() > PLAIN_OCTETS_MAX && text.body.is_ascii());
         Self { mail, summary, text, outline, is_common, body_at }
     }
 

@@ -135,7 +135,7 @@ impl Store {
             for mail in &sealed.unread {
                 tx.execute(MARK, params![part, account, *mail, NEVER])?;
             }
-            if sealed.mails.is_empty() {
+            if here == 0 {
                 return Ok(());
             }
             let ids: Vec<u8> = sealed.mails.iter().flat_map(|mail| mail.to_octets()).collect();
