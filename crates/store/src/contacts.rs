@@ -97,12 +97,7 @@ pub(crate) fn gave_notice(tx: &mut dyn Tx, account: AccountId, who: &Who, now: T
 }
 
 fn speaks_of(who: &Who, record: &ArrivalRecord) -> bool {
-    match who {
-        Who::Address(mailbox) => record.notice.from == *mailbox,
-        Who::Domain(domain) => record.key.origin == *domain,
-        Who::DomainTree(domain) => record.key.origin.is_within(domain),
-        Who::List(id) => record.notice.list.as_deref().is_some_and(|list| list.eq_ignore_ascii_case(id)),
-    }
+    who.speaks_of(&record.notice.from, record.notice.list.as_deref())
 }
 
 /// One row as people read it, with the best proof that came with it; with the latest word on where it was pushed from.

@@ -101,12 +101,7 @@ impl Kept {
     }
 
     pub(crate) fn is_spoken_of(&self, who: &Who) -> bool {
-        match who {
-            Who::Address(mailbox) => self.sender == *mailbox,
-            Who::Domain(domain) => self.sender.domain() == domain,
-            Who::DomainTree(domain) => self.sender.domain().is_within(domain),
-            Who::List(id) => self.list.as_deref().is_some_and(|list| list.eq_ignore_ascii_case(id)),
-        }
+        who.speaks_of(&self.sender, self.list.as_deref())
     }
 }
 

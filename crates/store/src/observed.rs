@@ -60,13 +60,8 @@ pub(crate) fn rows(tx: &mut dyn Tx, account: AccountId, now: Timestamp) -> Resul
 
 /// Forgets those of whom this speaks; at most so many. Returns how many.
 pub(crate) fn forget(tx: &mut dyn Tx, account: AccountId, who: &Who, now: Timestamp, max: usize) -> Result<usize> {
-    let is_meant = |sender: &Mailbox| match who {
-        Who::Address(mailbox) => sender == mailbox,
-        Who::Domain(domain) => sender.domain() == domain,
-        Who::DomainTree(domain) => sender.domain().is_within(domain),
-        Who::List(_) => false,
-    };
-    let meant = rows(tx, account, now)?.into_iter().map(|row| row.sender).filter(is_meant).take(max).collect::<Vec<_>>();
+    let rows = rows(tx, account, now)?.into_iter().map(|row| row.sender);
+    let meant: Vec<Mailbox> = rows.filter(|sender| who.speaks_of(sender, None)).take(max).collect();
     for sender in &meant {
         tx.execute(FORGET, params![Partition::of(account), account, sender.key()])?;
         tx.touch(account);

@@ -108,6 +108,16 @@ impl Who {
         }
     }
 
+    /// Whether this is who wrote, or the list that it came over.
+    pub fn speaks_of(&self, sender: &Mailbox, list: Option<&str>) -> bool {
+        match self {
+            Self::Address(mailbox) => sender == mailbox,
+            Self::Domain(domain) => sender.domain() == domain,
+            Self::DomainTree(domain) => sender.domain().is_within(domain),
+            Self::List(id) => list.is_some_and(|list| list.eq_ignore_ascii_case(id)),
+        }
+    }
+
     /// The form to compare and store by. Two entries of one list with one key speak of the same.
     pub fn key(&self) -> String {
         match self {
@@ -213,6 +223,25 @@ mod tests {
 
     fn who(text: &str) -> Who {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn whom_an_entry_speaks_of_is_told_by_sender_and_list() {
+        let sender = "alice@sub.a.test".parse().unwrap();
+        for (text, list, expected) in [
+            ("alice@sub.a.test", None, true),
+            ("ALICE@sub.a.test", None, true),
+            ("bob@sub.a.test", None, false),
+            ("@sub.a.test", None, true),
+            ("@a.test", None, false),
+            ("@.a.test", None, true),
+            ("@.b.test", None, false),
+            ("list:dev.a.test", Some("Dev.A.test"), true),
+            ("list:dev.a.test", Some("other.a.test"), false),
+            ("list:dev.a.test", None, false),
+        ] {
+            assert_eq!(who(text).speaks_of(&sender, list), expected, "{text} over {list:?}");
+        }
     }
 
     #[test]
