@@ -143,19 +143,19 @@ async fn vanished_since(talk: &Talk, qresync: &Qresync, row: &MailboxRow, view: 
 
 /// CLOSE: closes the mailbox, and removes what has `\Deleted`, without a word of it (RFC 9051 section 6.4.1).
 pub(super) async fn close(talk: &mut Talk) -> Result<Status, Trouble> {
-    let is_made = match requests::expunge(talk, None).await {
-        Ok(status) => status.is_some(),
-        // What is not removed stays, with its flag; the mailbox is closed all the same.
-        Err(Trouble::Refused(_)) => true,
+    let made = match requests::expunge(talk, None).await {
+        Ok(status) => status,
+        // RFC 9051 section 6.4.1: CLOSE is not refused. What is not removed stays, with its flag, and the client hears why.
+        Err(Trouble::Refused(why)) => Some(Status::new(Condition::Ok, format!("closed, and nothing was put away: {}", why.text))),
         Err(trouble) => return Err(trouble),
     };
-    let open = talk.selected.as_ref().filter(|selected| !is_made && selected.access == Access::ReadWrite);
+    let open = talk.selected.as_ref().filter(|selected| made.is_none() && selected.access == Access::ReadWrite);
     let mailbox = open.and_then(Selected::stored).map(|row| row.id);
     recent::leave(talk).await;
     if let Some(mailbox) = mailbox {
         talk.node().store.expunge(talk.account.id, mailbox, None).await?;
     }
-    Ok(ok("closed"))
+    Ok(made.unwrap_or_else(|| ok("closed")))
 }
 
 /// UNSELECT: closes the mailbox, and changes nothing (RFC 3691).
