@@ -9,6 +9,10 @@ use crate::mutant::Mutant;
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
+/// The longest delay before consent is decided, in microseconds.
+const DECISION_DELAY_MAX: u64 = 50_000;
+/// Half of these delays are no longer than this.
+const DECISION_DELAY_MEDIAN: u64 = 10_000;
 
 /// The timers of both state machines. `Default` is the protocol's; the configuration may change each.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +126,16 @@ impl Moment<'_> {
     }
 }
 
+/// How long after a notice consent is decided: 0 to 50 ms (section 3 of the protocol), at random, so that not even the
+/// decision's commit times a reply. Evenly within each half; why half of them are short is in `docs/decisions/decision-delay.md`.
+pub fn decision_delay(chance: u8) -> Duration {
+    let chance = u64::from(chance);
+    Duration::from_micros(match chance.checked_sub(128) {
+        None => DECISION_DELAY_MEDIAN * chance / 128,
+        Some(above) => DECISION_DELAY_MEDIAN + (DECISION_DELAY_MAX - DECISION_DELAY_MEDIAN) * above / 127,
+    })
+}
+
 /// The delay before attempt number `attempts` (the first is 0): the list's last is repeated.
 fn step(delays: &[Duration], attempts: u32) -> Duration {
     let index = usize::try_from(attempts).unwrap_or(usize::MAX);
@@ -146,6 +160,13 @@ mod tests {
         let repeat_after = |days: u32| at(start + DAY * days).next_repeat(start);
         assert_eq!([0, 1, 2, 3, 6].map(repeat_after), [1, 3, 3, 7, 7].map(|days| start + DAY * days));
         assert_eq!(repeat_after(7), Timestamp::FAR_FUTURE);
+    }
+
+    #[test]
+    fn half_of_all_decisions_come_within_ten_milliseconds_and_none_after_fifty() {
+        let micros = |chance| decision_delay(chance).as_micros();
+        assert_eq!([0, 1, 64, 127, 128, 129, 192, 255].map(micros), [0, 78, 5_000, 9_921, 10_000, 10_314, 30_157, 50_000]);
+        assert!((1..=255).all(|chance| micros(chance - 1) < micros(chance)));
     }
 
     #[test]

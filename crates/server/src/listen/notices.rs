@@ -9,6 +9,7 @@ use delivery::authority::{Role, Verdict};
 use delivery::contacts::Proof;
 use delivery::discovery::{self, Route};
 use delivery::mutant::Mutant;
+use delivery::schedule::decision_delay;
 use mail::notice::Notice;
 use mail::status::Status;
 use proto::smtp::replies;
@@ -21,9 +22,6 @@ use crate::listen::conversation::Conversation;
 use crate::listen::exchange::{authority, dns_trouble, store_trouble};
 use crate::rates::Giver;
 use crate::real::counted_as;
-
-/// Consent is decided so much later at the latest, at random: not even its commit times a reply.
-pub(crate) const DECISION_DELAY_MAX: Duration = Duration::from_millis(50);
 
 /// Records the notices of a batch in one commit, and says what is to be answered to each, in order.
 pub async fn record(conversation: &Conversation, inquirer: &mut Inquirer, batch: Vec<Notice>) -> Vec<Reply> {
@@ -152,7 +150,7 @@ fn arrival(conversation: &Conversation, mut notice: Notice, account: &Account, e
     let now = node.world.now();
     notice.expires = notice.expires.min(now + node.settings.limits.keep_max);
     let [chance] = node.world.random::<1>();
-    let decide_at = now + DECISION_DELAY_MAX * u32::from(chance) / 255;
+    let decide_at = now + decision_delay(chance);
     // NAME and SUBJECT are claims: kept only where rule (b) or (c) vouches for the notifier.
     if evidence.rule == Proof::Ip.as_str() {
         notice.name = None;

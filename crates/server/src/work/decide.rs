@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use delivery::arrival::Stage;
+use delivery::schedule::decision_delay;
 use futures_util::future::join_all;
 use mail::digest::Digester;
 use mail::time::Timestamp;
 use store::{ArrivalKey, ArrivalRecord, Lease, StoreError};
 
 use crate::events::Event;
-use crate::listen::notices::DECISION_DELAY_MAX;
 use crate::node::Node;
 
 /// The random delays of decisions that were overdue when their partitions became ours (a restart, another node's end):
@@ -36,7 +36,7 @@ impl Delays {
         let (origin, id) = (key.origin.as_str().as_bytes(), key.id.as_str().as_bytes());
         let digest = Digester::of_all([self.seed.as_slice(), origin, id, key.recipient.as_bytes()]);
         let chance = digest.as_bytes().first().copied().unwrap_or(0);
-        self.since + DECISION_DELAY_MAX * u32::from(chance) / 255
+        self.since + decision_delay(chance)
     }
 }
 
