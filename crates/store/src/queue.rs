@@ -1,7 +1,7 @@
 //! Operations on their way to a database, and the function that carries them there, many to a transaction.
 //!
 //! While one transaction commits, the next operations queue up: what comes together is committed together. What nobody
-//! is kept waiting by may linger a moment for company.
+//! is kept waiting by may linger for company, and where a crowd comes, each transaction waits a moment for a few more.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,6 +24,11 @@ const WAITING_OCTETS_MAX: usize = 128 << 20;
 /// How long an operation waits for company that no peer and no person is kept waiting by. As long as the longest delay before
 /// consent is decided: behind a notice that was taken, the retrieval comes.
 const LINGER: Duration = Duration::from_millis(50);
+/// How long a transaction waits for company where a crowd came to the one before it: a sync that is shared, and a page that is
+/// written once for several, save more then than this moment costs anybody.
+const GATHER: Duration = Duration::from_millis(2);
+/// So many that somebody waits for, together, are a crowd. Two or three, one behind the other, would only wait.
+const CROWD: usize = 4;
 /// How often a transaction that met another, or whose connection broke, is run in all.
 const ATTEMPTS_MAX: u32 = 8;
 
@@ -91,6 +96,7 @@ where
 pub struct Queue {
     access: Access,
     linger: Duration,
+    gather: Duration,
     waiting: Mutex<Waiting>,
     arrived: Condvar,
     /// Why the last transaction failed; none, if it was committed.
@@ -116,13 +122,23 @@ struct Waiting {
     octets: usize,
     /// Of them, those that are in haste.
     hasty: usize,
+    /// How many of those were taken together last.
+    together: usize,
     closed: bool,
 }
 
 impl Queue {
     /// Of operations that need this access.
     pub(crate) fn new(access: Access, watchers: Arc<Watchers>) -> Self {
-        Self { access, linger: LINGER, waiting: Mutex::default(), arrived: Condvar::new(), trouble: Mutex::default(), watchers }
+        Self {
+            access,
+            linger: LINGER,
+            gather: GATHER,
+            waiting: Mutex::default(),
+            arrived: Condvar::new(),
+            trouble: Mutex::default(),
+            watchers,
+        }
     }
 
     /// What its operations need.
@@ -164,8 +180,17 @@ impl Queue {
         waiting.octets += octets;
         waiting.hasty += usize::from(haste == Haste::Now);
         waiting.operations.push_back(Box::new(Call { work, octets, haste, result, reply }));
+        // Only what can end a wait wakes the thread: that costs more than many an operation.
+        let count = waiting.operations.len();
+        let fills = |before: usize, now: usize, max: usize| before / max < now / max;
+        let is_awaited = count == 1
+            || haste == Haste::Now && waiting.hasty == 1
+            || fills(count - 1, count, BATCH_OPERATIONS_MAX)
+            || fills(waiting.octets - octets, waiting.octets, BATCH_OCTETS_MAX);
         drop(waiting);
-        self.arrived.notify_one();
+        if is_awaited {
+            self.arrived.notify_one();
+        }
         Ok(answer)
     }
 
@@ -175,24 +200,33 @@ impl Queue {
         self.arrived.notify_all();
     }
 
-    /// Waits until there is something to drain, for as long as this if it is given; and then for company, if none of it is in
-    /// haste.
+    /// Waits until there is something to drain, for as long as this if it is given; and then for company: long, if none of it is in
+    /// haste, and a moment, if company is to be expected.
     pub(crate) fn wait(&self, patience: Option<Duration>) -> Waited {
         let nothing = |waiting: &mut Waiting| waiting.operations.is_empty() && !waiting.closed;
-        let may_linger = |waiting: &mut Waiting| {
-            let count = waiting.operations.len();
-            waiting.hasty == 0 && count > 0 && count < BATCH_OPERATIONS_MAX && !waiting.closed
+        let has_room = |waiting: &Waiting| {
+            let is_filling = (1..BATCH_OPERATIONS_MAX).contains(&waiting.operations.len()) && waiting.octets < BATCH_OCTETS_MAX;
+            is_filling && !waiting.closed
         };
+        let may_linger = |waiting: &mut Waiting| waiting.hasty == 0 && has_room(waiting);
+        // A transaction that reads makes nothing durable: nothing is shared.
+        let is_crowd = |waiting: &Waiting| self.access == Access::Write && waiting.together >= CROWD;
+        let may_gather = |waiting: &mut Waiting| waiting.hasty > 0 && is_crowd(waiting) && has_room(waiting);
         let waiting = self.lock();
         let waiting = match patience {
             Some(patience) => self.arrived.wait_timeout_while(waiting, patience, nothing).unwrap_or_else(PoisonError::into_inner).0,
             None => self.arrived.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner),
         };
         let (waiting, _timeout) = self.arrived.wait_timeout_while(waiting, self.linger, may_linger).unwrap_or_else(PoisonError::into_inner);
+        let (mut waiting, _timeout) =
+            self.arrived.wait_timeout_while(waiting, self.gather, may_gather).unwrap_or_else(PoisonError::into_inner);
         match (waiting.operations.is_empty(), waiting.closed) {
             (false, _) => Waited::Arrived,
             // Or another thread has taken it.
-            (true, false) => Waited::InVain,
+            (true, false) => {
+                waiting.together = 0;
+                Waited::InVain
+            }
             (true, true) => Waited::Closed,
         }
     }
@@ -222,6 +256,7 @@ impl Queue {
 
     fn take_batch(&self) -> Vec<Box<dyn Operation>> {
         let mut waiting = self.lock();
+        let hasty = waiting.hasty;
         let (mut batch, mut octets) = (Vec::new(), 0);
         while let Some(next) = waiting.operations.front() {
             octets += next.octets();
@@ -233,6 +268,7 @@ impl Queue {
             waiting.hasty = waiting.hasty.saturating_sub(usize::from(is_hasty));
             batch.extend(waiting.operations.pop_front());
         }
+        waiting.together = hasty.saturating_sub(waiting.hasty);
         batch
     }
 
@@ -395,6 +431,67 @@ mod tests {
         let (long, nothing) = (Duration::from_hours(1), Err(RecvTimeoutError::Timeout));
         assert_eq!(found(long, &[Haste::Now, Haste::WithNext, Haste::WithNext, Haste::Now]), [Ok(1), nothing, nothing, Ok(3)]);
         assert_eq!(found(Duration::ZERO, &[Haste::WithNext]), [Ok(1)]);
+    }
+
+    /// How many operations a thread finds behind a crowd, if so many are pushed with so many octets each.
+    fn found_behind_a_crowd(access: Access, gather: Duration, crowd: usize, (count, octets): (usize, usize)) -> Option<usize> {
+        let queue = Queue { gather, ..Queue::new(access, Arc::default()) };
+        let push = |octets| drop(queue.push(Haste::Now, octets, |_tx| Ok(())).unwrap());
+        (0..crowd).for_each(|_one| push(0));
+        assert_eq!((queue.wait(None), queue.take_batch().len()), (Waited::Arrived, crowd), "nothing came before it");
+        let (took, heard) = channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                assert_eq!(queue.wait(None), Waited::Arrived);
+                took.send(queue.take_batch().len()).unwrap();
+            });
+            (0..count).for_each(|_one| push(octets));
+            let found = heard.recv_timeout(Duration::from_millis(if gather.as_secs() > 0 { 200 } else { 60_000 }));
+            queue.close();
+            found.ok()
+        })
+    }
+
+    #[test]
+    fn behind_a_crowd_a_moment_is_waited_for_more() {
+        let (moment, hour) = (Duration::from_millis(1), Duration::from_hours(1));
+        let found = |gather, crowd, pushed| found_behind_a_crowd(Access::Write, gather, crowd, pushed);
+        assert!(found(moment, CROWD, (1, 0)).is_some());
+        assert_eq!(found(hour, CROWD, (BATCH_OPERATIONS_MAX - 1, 0)), None);
+        assert_eq!(found(hour, CROWD, (BATCH_OPERATIONS_MAX, 0)), Some(BATCH_OPERATIONS_MAX), "no more go together");
+        assert_eq!(found(hour, CROWD, (2, BATCH_OCTETS_MAX / 2)), Some(2), "no more octets go together");
+        assert!(found(hour, CROWD - 1, (1, 0)).is_some(), "no crowd");
+        assert!(found_behind_a_crowd(Access::Read, hour, CROWD, (1, 0)).is_some(), "nothing is made durable");
+    }
+
+    #[test]
+    fn what_several_threads_wait_for_is_taken_once() {
+        let queue = Queue { gather: Duration::from_micros(50), ..Queue::new(Access::Read, Arc::default()) };
+        let (took, heard) = channel();
+        let taken: usize = std::thread::scope(|scope| {
+            for _thread in 0..3 {
+                let (queue, took) = (&queue, took.clone());
+                scope.spawn(move || {
+                    while queue.wait(None) != Waited::Closed {
+                        took.send(queue.take_batch().len()).unwrap();
+                    }
+                });
+            }
+            let mut taken = 0;
+            for burst in (1..=600).chain([3 * BATCH_OPERATIONS_MAX]) {
+                (0..burst).for_each(|_one| drop(queue.push(Haste::Now, 0, |_tx| Ok(())).unwrap()));
+                let mut left = burst;
+                while left > 0
+                    && let Ok(count) = heard.recv_timeout(Duration::from_mins(1))
+                {
+                    left -= count;
+                    taken += count;
+                }
+            }
+            queue.close();
+            taken
+        });
+        assert_eq!(taken, (1..=600).sum::<usize>() + 3 * BATCH_OPERATIONS_MAX);
     }
 
     #[test]
