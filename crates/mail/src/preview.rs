@@ -50,7 +50,8 @@ fn text(part: &Part, body: &[u8]) -> String {
     let is_utf8 = ["utf-8", "utf8", "us-ascii", "ascii"].iter().any(|name| name.eq_ignore_ascii_case(charset));
     match charset_decoder(charset.as_bytes()).filter(|_| !is_utf8 && !charset.is_empty()) {
         Some(decode) => decode(&octets),
-        None => String::from_utf8_lossy(&octets).into_owned(),
+        // Nearly always, there is nothing to replace.
+        None => String::from_utf8(octets).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
     }
 }
 

@@ -153,6 +153,7 @@ fn push_body(message: &[u8], whole: &Part, out: &mut String, octets_max: usize) 
             Inside::Content if part.kind == "text" => {
                 let octets = message.get(part.body.clone()).unwrap_or_default();
                 let (text, is_whole) = decoded::text(part, octets, octets_max);
+                out.reserve(text.len().min(octets_max) + 1);
                 let is_pushed = fold::push(&text, out, octets_max);
                 out.push('\n');
                 is_whole && is_pushed

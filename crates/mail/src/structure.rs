@@ -205,8 +205,7 @@ impl<'a> Reader<'a> {
             None => self.body(&mut part, end),
         };
         let body = self.message.get(part.body.clone()).unwrap_or_default();
-        part.lines =
-            if matches!(part.inside, Inside::Parts(_)) { 0 } else { body.split(|octet| *octet == b'\n').count().saturating_sub(1) };
+        part.lines = if matches!(part.inside, Inside::Parts(_)) { 0 } else { body.iter().map(|octet| usize::from(*octet == b'\n')).sum() };
         self.depth -= 1;
         (part, stop)
     }
@@ -265,6 +264,10 @@ impl<'a> Reader<'a> {
 
     /// Goes to the next boundary of any open multipart; where the content before it ends.
     fn skip(&mut self) -> (Stop, usize) {
+        if self.open.is_empty() {
+            self.at = self.message.len();
+            return (Stop::End, self.at);
+        }
         loop {
             let before = self.at;
             let Some(line) = self.line() else { return (Stop::End, before) };
