@@ -150,6 +150,7 @@ struct Inner {
     reads: Arc<Queue>,
     surroundings: Surroundings,
     watchers: Arc<Watchers>,
+    fresh: Arc<search_index::Fresh>,
     sharing: Sharing,
 }
 
@@ -165,7 +166,7 @@ impl Store {
         let watchers = Arc::<Watchers>::default();
         let queue = |access| Arc::new(Queue::new(access, Arc::clone(&watchers)));
         let (writes, reads) = ((0..lanes.max(1)).map(|_lane| queue(Access::Write)).collect(), queue(Access::Read));
-        Self { inner: Arc::new(Inner { writes, reads, surroundings, watchers, sharing }) }
+        Self { inner: Arc::new(Inner { writes, reads, surroundings, watchers, fresh: Arc::default(), sharing }) }
     }
 
     /// The queues of what writes, one for each lane.

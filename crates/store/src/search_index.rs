@@ -3,12 +3,15 @@
 //! committed, and can be made again at any time. What is not here yet is read instead, so an answer is never wrong.
 
 mod filling;
+mod fresh;
 pub(crate) mod grams;
 mod looking;
 mod sealing;
 pub(crate) mod segment;
 mod sorting;
 mod status;
+
+use std::sync::Arc;
 
 use mail::id::{AccountId, MailId, Partition};
 use mail::outline::PackedOutline;
@@ -19,6 +22,8 @@ use crate::backend::{Sql, Tx};
 use crate::{Result, params, statements};
 
 pub use filling::{Behind, Unread};
+pub(crate) use fresh::Fresh;
+pub use grams::Reader as GramReader;
 pub use looking::{Reading, RuledOut, Sought, TextExtent, Within};
 pub use sealing::{LooseText, Sealed, Sealing};
 pub use sorting::{SortedBy, Stamps};
@@ -61,8 +66,8 @@ pub struct Indexed {
     pub text: Searchable,
     /// What lists of messages show of it, if all of it was read.
     pub outline: Option<PackedOutline>,
-    /// Whether a segment may have it.
-    is_common: bool,
+    /// What a segment will say of it; none, if none may.
+    grams: Option<Arc<[u32]>>,
     /// From which octet of the mail's row on its body stands there as plain text, and is not kept here.
     body_at: Option<u64>,
 }
@@ -70,15 +75,19 @@ pub struct Indexed {
 impl Indexed {
     /// Of a mail that was read. Not for a transaction: a long text takes a while.
     /// `plain_at` says from which octet of the mail's content on it is nothing but the plain text of its body, if that lies in its row.
-    pub fn new(mail: MailId, summary: Summary, text: Searchable, outline: Option<PackedOutline>, plain_at: Option<u64>) -> Self {
-        let has_few = |max: usize| {
-            // A text has fewer grams than octets: those of most need not be counted.
-            text.head.len() + text.body.len() <= max || grams::of_message(&text.head, &text.body).len() <= max
-        };
+    pub fn new(
+        grams: &mut GramReader,
+        mail: MailId,
+        summary: Summary,
+        text: Searchable,
+        outline: Option<PackedOutline>,
+        plain_at: Option<u64>,
+    ) -> Self {
         // What is not whole has to be read again anyway, whatever a segment would say of the part of it that is kept.
-        let is_common = text.is_whole && has_few(segment::GRAMS_MAX);
+        let all = text.is_whole.then(|| grams.of_message(&text.head, &text.body));
+        let grams = all.map(once_if_many).filter(|grams| grams.len() <= segment::GRAMS_MAX).map(Arc::from);
         let body_at = plain_at.filter(|_at| text.is_whole && text.body.len() > PLAIN_OCTETS_MAX && text.body.is_ascii());
-        Self { mail, summary, text, outline, is_common, body_at }
+        Self { mail, summary, text, outline, grams, body_at }
     }
 
     /// Octets that are written to keep it, but for what has a bound.
@@ -90,6 +99,15 @@ impl Indexed {
     fn kept_body(&self) -> &str {
         if self.body_at.is_none() { &self.text.body } else { "" }
     }
+}
+
+/// Each gram once, if there seem to be too many for a segment.
+fn once_if_many(mut grams: Vec<u32>) -> Vec<u32> {
+    if grams.len() > segment::GRAMS_MAX {
+        grams.sort_unstable();
+        grams.dedup();
+    }
+    grams
 }
 
 /// A mail is deleted: so is what is kept of it here.

@@ -10,7 +10,7 @@ use mail::searchable::{self, Searchable};
 use mail::structure::Part;
 use mail::summary::Summary;
 use store::content::{ContentReader, Place};
-use store::search_index::{BODY_OCTETS_MAX, Behind, Indexed, Sealing};
+use store::search_index::{BODY_OCTETS_MAX, Behind, GramReader, Indexed, Sealing};
 use store::{Lease, StoreError, StoredMail};
 use tokio::sync::oneshot;
 
@@ -40,7 +40,6 @@ pub async fn run(node: Arc<Node>, lease: Lease) -> Result<(), StoreError> {
             if node.stop.is_raised() {
                 return Ok(());
             }
-            seal(&node, &lease, mailbox.account).await?;
         }
         while let Some(account) = node.store.index_thin_out(&lease).await? {
             seal(&node, &lease, account).await?;
@@ -55,7 +54,7 @@ pub async fn run(node: Arc<Node>, lease: Lease) -> Result<(), StoreError> {
 }
 
 async fn catch_up(node: &Arc<Node>, lease: &Lease, mailbox: &Behind) -> Result<(), StoreError> {
-    let mut at = mailbox.clone();
+    let (mut at, mut grams) = (mailbox.clone(), GramReader::default());
     while !node.stop.is_raised() {
         let unread = node.store.index_unread(&at, MESSAGES_AT_ONCE).await?;
         let is_last = unread.len() < MESSAGES_AT_ONCE;
@@ -65,14 +64,20 @@ async fn catch_up(node: &Arc<Node>, lease: &Lease, mailbox: &Behind) -> Result<(
         loop {
             let some = fetch_some(node, &mut due).await?;
             let is_end = due.as_slice().is_empty();
-            let read = move || some.iter().map(Fetched::read).collect();
-            let Some(read) = compute(node, read).await else { return Ok(()) };
+            let read = move || {
+                let read = some.iter().map(|fetched| fetched.read(&mut grams)).collect();
+                (read, grams)
+            };
+            let Some((read, reader)) = compute(node, read).await else { return Ok(()) };
+            grams = reader;
             let caught_up = is_end.then_some((mailbox.mailbox, up_to));
             keep(node, lease, mailbox.account, read, caught_up).await?;
             if is_end {
                 break;
             }
         }
+        // Soon, while what was read is in memory.
+        seal(node, lease, mailbox.account).await?;
         if is_last {
             return Ok(());
         }
@@ -176,7 +181,7 @@ impl Fetched {
         Ok(Self { mail, octets, is_all, in_row })
     }
 
-    fn read(&self) -> Indexed {
+    fn read(&self, grams: &mut GramReader) -> Indexed {
         let structure = Part::read(&self.octets);
         let mut text = Searchable::of(&self.octets, &structure, BODY_OCTETS_MAX);
         text.is_whole &= self.is_all;
@@ -186,6 +191,6 @@ impl Fetched {
             u64::try_from(behind).ok()?.checked_add(skipped)
         });
         let outline = self.is_all.then(|| fetch::packed(&Outline::of(&self.octets, structure)));
-        Indexed::new(self.mail, summary, text, outline, plain_at)
+        Indexed::new(grams, self.mail, summary, text, outline, plain_at)
     }
 }

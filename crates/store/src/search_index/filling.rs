@@ -1,5 +1,7 @@
 //! The index is filled: which mailboxes have messages that it has not seen, which messages those are, and what of them is kept.
 
+use std::sync::Arc;
+
 use mail::id::{AccountId, MailId, MailboxId, Partition};
 
 use super::{Indexed, LOOSE, NEVER};
@@ -93,6 +95,7 @@ impl Store {
     ) -> Result<()> {
         let (lease, part) = (lease.clone(), Partition::of(account));
         let octets = messages.iter().map(Indexed::octets).sum();
+        let fresh: Vec<_> = messages.iter().filter_map(|message| Some((message.mail, Arc::clone(message.grams.as_ref()?)))).collect();
         // One that came alone waits for company. Where there are more, more may be behind them: a new index is not to take a
         // moment longer for each page.
         let haste = if messages.len() > 1 { Haste::Now } else { Haste::WithNext };
@@ -104,12 +107,16 @@ impl Store {
                 None => Ok(()),
             }
         };
-        self.write_in(haste, part, octets, keep).await
+        self.write_in(haste, part, octets, keep).await?;
+        for (mail, grams) in fresh {
+            self.inner.fresh.keep(account, mail, grams);
+        }
+        Ok(())
     }
 }
 
 fn keep(tx: &mut dyn Tx, account: AccountId, message: &Indexed) -> Result<()> {
-    let Indexed { mail, summary, text, outline, is_common, body_at } = message;
+    let Indexed { mail, summary, text, outline, grams, body_at } = message;
     let part = Partition::of(account);
     if tx.one(IS_THERE, params![part, account, *mail])?.is_none() {
         return Ok(());
@@ -117,7 +124,7 @@ fn keep(tx: &mut dyn Tx, account: AccountId, message: &Indexed) -> Result<()> {
     if let Some(outline) = outline {
         outline::keep_one(tx, account, *mail, outline)?;
     }
-    let segment = if *is_common { LOOSE } else { NEVER };
+    let segment = if grams.is_some() { LOOSE } else { NEVER };
     let octets = text.head.len() + text.body.len();
     tx.execute(KEEP_TEXT, params![part, account, *mail, segment, text.is_whole, octets, &text.head, message.kept_body(), *body_at])?;
     let values = params![

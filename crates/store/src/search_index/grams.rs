@@ -28,15 +28,6 @@ pub(crate) enum Side {
     Body,
 }
 
-/// The grams of a message, in order, each once.
-pub(crate) fn of_message(head: &str, body: &str) -> Vec<u32> {
-    let mut grams = of(head, Side::Head);
-    grams.extend(of(body, Side::Body));
-    grams.sort_unstable();
-    grams.dedup();
-    grams
-}
-
 /// The grams of a text, in order, each once.
 pub(crate) fn of(text: &str, side: Side) -> Vec<u32> {
     let mut grams = Vec::new();
@@ -48,7 +39,7 @@ pub(crate) fn of(text: &str, side: Side) -> Vec<u32> {
 
 /// Reads the grams of many messages, one after the other.
 #[derive(Debug)]
-pub(crate) struct Reader {
+pub struct Reader {
     /// A bit for each three characters of ASCII: those of the line that were met.
     met: Vec<u64>,
     /// Those that are set.
@@ -173,6 +164,15 @@ fn number(first: char, second: char, third: char, side: Side) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The grams of a message, in order, each once.
+    fn of_message(head: &str, body: &str) -> Vec<u32> {
+        let mut grams = of(head, Side::Head);
+        grams.extend(of(body, Side::Body));
+        grams.sort_unstable();
+        grams.dedup();
+        grams
+    }
 
     #[test]
     fn a_long_text_has_each_gram_once() {

@@ -2,26 +2,29 @@
 //! an older program made them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mail::id::{AccountId, MailId, Partition};
 
 use super::looking::{self, Body, body_columns};
 use super::segment::{MESSAGES_MAX, SegmentWriter};
 use super::{FIRST, NEVER, grams};
-use crate::backend::Tx;
+use crate::backend::{Columns, Tx};
+use crate::items::{LIST, hundred, hundreds, with};
 use crate::{Lease, Result, Store, lease, params, statements};
 
 /// Octets of texts that wait for a segment: a search reads them all, in some milliseconds.
 const WAITING_OCTETS_MAX: i64 = 4 << 20;
-/// Texts read at once.
-const PAGE: usize = 100;
+/// Texts taken at once.
+const PAGE: usize = LIST;
 /// Of segments as they are made now, with the grams of heads and bodies apart. Statements of ours name it.
 const FORM: i64 = 1;
 
 statements! {
     WAITING = "SELECT COUNT(*), CAST(COALESCE(SUM(octets), 0) AS BIGINT) FROM search_text WHERE part = ?1 AND account = ?2 AND segment = -1000";
-    LOOSE_TEXTS = concat!("SELECT t.mail, t.head, ", body_columns!(), " FROM search_text t WHERE t.part = ?1 AND t.account = ?2 AND t.segment = -1000 \
-                          AND t.mail > ?3 ORDER BY t.mail LIMIT ?4");
+    LOOSE = "SELECT mail FROM search_text WHERE part = ?1 AND account = ?2 AND segment = -1000 AND mail > ?3 ORDER BY mail LIMIT ?4";
+    TEXTS = concat!("SELECT t.mail, t.head, ", body_columns!(), " FROM search_text t WHERE t.mail IN (", hundred!(), ") AND t.part = ?101 \
+                    AND t.account = ?102");
     LAST = "SELECT COALESCE(MAX(segment), 0) FROM search_segment WHERE part = ?1 AND account = ?2";
     ADD = "INSERT INTO search_segment (part, account, segment, messages, built, mails, form) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     ADD_SHARD = "INSERT INTO search_gram (part, account, segment, shard, postings) VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -34,13 +37,20 @@ statements! {
     DROP = "DELETE FROM search_segment WHERE part = ?1 AND account = ?2 AND segment = ?3";
 }
 
-/// A text that is in no segment.
+/// A text that is in no segment: itself, or what a segment is to say of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LooseText {
     /// Of which mail.
     pub mail: MailId,
-    head: String,
-    body: Body,
+    loose: Loose,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Loose {
+    /// It was read a while ago.
+    Grams(Arc<[u32]>),
+    /// It was read now: its head and its body.
+    Text(String, Body),
 }
 
 /// A segment that is being made. What is done here takes a while: not for a transaction.
@@ -66,13 +76,17 @@ impl Sealing {
     /// Adds the texts of a page. Whether there may be more of them, and room for those.
     pub fn add(&mut self, page: Vec<LooseText>) -> bool {
         let is_last = page.len() < PAGE;
-        for text in page {
-            match text.body.into_text() {
-                None => self.unread.push(text.mail),
-                Some(body) if self.writer.add(&self.grams.of_message(&text.head, &body)) => self.mails.push(text.mail),
+        for LooseText { mail, loose } in page {
+            let grams = match loose {
+                Loose::Grams(grams) => Some(grams),
+                Loose::Text(head, body) => body.into_text().map(|body| self.grams.of_message(&head, &body).into()),
+            };
+            match grams {
+                None => self.unread.push(mail),
+                Some(grams) if self.writer.add(&grams) => self.mails.push(mail),
                 Some(_) => return false,
             }
-            self.last = Some(text.mail);
+            self.last = Some(mail);
         }
         !is_last
     }
@@ -109,9 +123,23 @@ impl Store {
     /// The store is not available.
     pub async fn index_loose(&self, account: AccountId, after: Option<MailId>) -> Result<Vec<LooseText>> {
         let after = after.map_or_else(String::new, |mail| mail.to_string());
+        let fresh = Arc::clone(&self.inner.fresh);
         let page = move |tx: &mut dyn Tx| {
-            let key = params![Partition::of(account), account, &after, PAGE];
-            tx.list(LOOSE_TEXTS, key, |row| Ok(LooseText { mail: row.parsed()?, head: row.text()?, body: Body::read(row)? }))
+            let part = Partition::of(account);
+            let (mut page, mut unknown) = (Vec::new(), Vec::new());
+            for mut row in tx.query(LOOSE, params![part, account, &after, PAGE])? {
+                let mail = row.parsed()?;
+                match fresh.get(account, mail) {
+                    Some(grams) => page.push(LooseText { mail, loose: Loose::Grams(grams) }),
+                    None => unknown.push(mail),
+                }
+            }
+            for list in hundreds(&unknown) {
+                let text = |row: &mut Columns<'_>| Ok(LooseText { mail: row.parsed()?, loose: Loose::Text(row.text()?, Body::read(row)?) });
+                page.extend(tx.list(TEXTS, &with(list, params![part, account]), text)?);
+            }
+            page.sort_unstable_by_key(|text| text.mail);
+            Ok(page)
         };
         self.read(page).await
     }
@@ -123,6 +151,7 @@ impl Store {
     pub async fn index_seal(&self, lease: &Lease, account: AccountId, sealed: Sealed) -> Result<()> {
         let (lease, part) = (lease.clone(), Partition::of(account));
         let octets = sealed.shards.values().map(Vec::len).sum();
+        let mails = sealed.mails.clone();
         let add = move |tx: &mut dyn Tx| {
             lease::require(tx, part, &lease)?;
             let last = tx.one(LAST, params![part, account])?.map_or(Ok(0), |mut row| row.int())?;
@@ -145,7 +174,9 @@ impl Store {
             }
             Ok(())
         };
-        self.write(part, octets, add).await
+        self.write(part, octets, add).await?;
+        self.inner.fresh.forget(account, &mails);
+        Ok(())
     }
 
     /// Takes a segment apart most of whose messages are gone, or that has an older form. Returns whose it was: there may be enough
