@@ -20,7 +20,7 @@ statements! {
               ON CONFLICT (part, id) DO NOTHING";
     LOAD = "SELECT id, address, screening, legacy, made, claims FROM account WHERE part = ?1 AND id = ?2 AND stage = 'active'";
     LIST = "SELECT id, address, screening, legacy, made, claims FROM account WHERE stage = 'active' ORDER BY address";
-    MODES = "SELECT screening FROM account WHERE part = ?1 AND id = ?2 AND stage = 'active'";
+    MODES = "SELECT screening, legacy FROM account WHERE part = ?1 AND id = ?2 AND stage = 'active'";
     CREDENTIALS = "SELECT password_hash, scram_salt, scram_iterations, scram_stored_key, scram_server_key FROM account \
                    WHERE part = ?1 AND id = ?2 AND stage = 'active'";
     PRIMARY = "SELECT address FROM account WHERE part = ?1 AND id = ?2";
@@ -306,9 +306,8 @@ fn with_aliases(tx: &mut dyn Tx, row: &mut Row) -> Result<Account> {
 }
 
 /// The screening mode of an account, unless it is being deleted.
-pub(crate) fn screening_of(tx: &mut dyn Tx, part: Partition, account: AccountId) -> Result<Option<Screening>> {
-    let Some(mut row) = tx.one(MODES, params![part, account])? else { return Ok(None) };
-    codec::screening(&row.text()?).map(Some)
+pub(crate) fn screening_of(tx: &mut dyn Tx, account: AccountId) -> Result<Option<Screening>> {
+    Ok(modes(tx, account)?.map(|(screening, _legacy)| screening))
 }
 
 /// Writes the modes: screening, and legacy if it was chosen at all.
@@ -332,8 +331,7 @@ pub(crate) fn write_claims(tx: &mut dyn Tx, account: AccountId, claims: Claims) 
 
 /// The modes as they were chosen: screening, and legacy if it was chosen at all.
 pub(crate) fn modes(tx: &mut dyn Tx, account: AccountId) -> Result<Option<(Screening, Option<Legacy>)>> {
-    let Some(mut row) = tx.one(LOAD, params![Partition::of(account), account])? else { return Ok(None) };
-    let (_id, _address) = (row.text()?, row.text()?);
+    let Some(mut row) = tx.one(MODES, params![Partition::of(account), account])? else { return Ok(None) };
     let screening = codec::screening(&row.text()?)?;
     Ok(Some((screening, row.text_or_null()?.map(|name| codec::legacy(&name)).transpose()?)))
 }

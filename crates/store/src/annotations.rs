@@ -94,7 +94,7 @@ fn set(tx: &mut dyn Tx, account: AccountId, mailbox: Option<MailboxId>, values: 
     let part = Partition::of(account);
     let is_there = match mailbox {
         Some(mailbox) => mailboxes::by_id(tx, account, mailbox)?.is_some(),
-        None => accounts::screening_of(tx, part, account)?.is_some(),
+        None => accounts::screening_of(tx, account)?.is_some(),
     };
     if !is_there {
         return Ok(Annotated::NoMailbox);

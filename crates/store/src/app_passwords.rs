@@ -131,7 +131,7 @@ impl Store {
             let Some(account) = directory::holder(tx, &address)? else { return Ok(None) };
             let part = Partition::of(account);
             let Some(mut row) = tx.one(FIND, params![part, account, &name])? else { return Ok(None) };
-            if accounts::screening_of(tx, part, account)?.is_none() {
+            if accounts::screening_of(tx, account)?.is_none() {
                 return Ok(None);
             }
             Ok(Some(AppCredentials { account, password: app_password(&mut row)?, scram: scram_of(&mut row)? }))
@@ -166,7 +166,7 @@ pub(crate) fn erase(tx: &mut dyn Tx, part: Partition, account: AccountId) -> Res
 fn add(tx: &mut dyn Tx, new: &NewAppPassword) -> Result<AppPasswordAdded> {
     let NewAppPassword { account, id, name, scopes, scram, made } = new;
     let part = Partition::of(*account);
-    if accounts::screening_of(tx, part, *account)?.is_none() {
+    if accounts::screening_of(tx, *account)?.is_none() {
         return Ok(AppPasswordAdded::NoAccount);
     }
     let there = list(tx, *account)?;

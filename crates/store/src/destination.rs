@@ -156,7 +156,7 @@ pub(crate) fn redecide(
     timers: &Timers,
 ) -> Result<Option<ArrivalRecord>> {
     let account = record.key.account;
-    let Some(screening) = accounts::screening_of(tx, Partition::of(account), account)? else {
+    let Some(screening) = accounts::screening_of(tx, account)? else {
         // Noted while the account was being deleted.
         arrival_row::delete(tx, &record.key, now)?;
         return Ok(None);
@@ -215,7 +215,7 @@ fn deliver(tx: &mut dyn Tx, part: Partition, delivery: &Deliver, (timers, quota)
         }
     }
     let (account, now) = (delivery.key.account, delivery.now);
-    let Some(screening) = accounts::screening_of(tx, part, account)? else {
+    let Some(screening) = accounts::screening_of(tx, account)? else {
         // The account is being deleted. What stayed due would be retrieved again and again.
         arrival_row::delete(tx, &delivery.key, now)?;
         return Ok(Delivered::NotDue);

@@ -94,7 +94,7 @@ impl Store {
 
 fn append(tx: &mut dyn Tx, import: &Import, (id, superiors): (MailboxId, &[MailboxId]), quota: &Quota) -> Result<Imported> {
     let (account, part) = (import.account, Partition::of(import.account));
-    if accounts::screening_of(tx, part, account)?.is_none() {
+    if accounts::screening_of(tx, account)?.is_none() {
         return Ok(Imported::NoAccount);
     }
     if tx.one(IS_THERE, params![part, account, import.mail])?.is_some() {

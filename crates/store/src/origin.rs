@@ -85,7 +85,7 @@ impl Store {
 
 fn keep(tx: &mut dyn Tx, message: &Keep, host: &Domain, timers: &Timers) -> Result<()> {
     let part = Partition::of(message.account);
-    if accounts::screening_of(tx, part, message.account)?.is_none() {
+    if accounts::screening_of(tx, message.account)?.is_none() {
         return Err(StoreError::Unavailable("the account is being deleted".to_owned()));
     }
     let first = Transfer::start(moment(message.kept, message.jitter, timers));

@@ -112,7 +112,7 @@ impl Store {
     pub async fn set_quota(&self, account: AccountId, octets: Option<Limit>, messages: Option<Limit>) -> Result<bool> {
         let part = Partition::of(account);
         let set = move |tx: &mut dyn Tx| {
-            let mut is_there = crate::accounts::screening_of(tx, part, account)?.is_some();
+            let mut is_there = crate::accounts::screening_of(tx, account)?.is_some();
             for (sql, limit) in [(SET_OCTETS, octets), (SET_MESSAGES, messages)] {
                 if let Some(limit) = limit {
                     is_there = tx.execute(sql, params![part, account, limit.column()])? == 1;

@@ -80,7 +80,7 @@ impl Draft {
         let Some(News { record, .. }) = news.first() else { return Ok(None) };
         let part = Partition::of(record.account);
         let Some(to) = record.reverse_path.mailbox() else { return Ok(None) };
-        if accounts::screening_of(tx, part, record.account)?.is_none() {
+        if accounts::screening_of(tx, record.account)?.is_none() {
             return Ok(None);
         }
         let envelope = transfer_row::envelope(tx, part, record.message)?;

@@ -113,7 +113,7 @@ impl Store {
     {
         let part = Partition::of(account);
         let write = move |tx: &mut dyn Tx| {
-            if accounts::screening_of(tx, part, account)?.is_none() {
+            if accounts::screening_of(tx, account)?.is_none() {
                 return Ok(Wished::NoAccount);
             }
             set(tx, part)?;

@@ -69,7 +69,7 @@ pub(crate) fn set(tx: &mut dyn Tx, account: AccountId, name: &str, subscription:
                 return Ok(Subscribed::BadName);
             }
             let there = tx.one(COUNT, params![part, account])?.map_or(Ok(0), |mut row| row.count())?;
-            if there >= SUBSCRIPTIONS_MAX || accounts::screening_of(tx, part, account)?.is_none() {
+            if there >= SUBSCRIPTIONS_MAX || accounts::screening_of(tx, account)?.is_none() {
                 return Ok(Subscribed::TooMany);
             }
             tx.execute(ADD, params![part, account, name])?;
