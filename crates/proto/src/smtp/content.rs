@@ -112,6 +112,11 @@ impl DotReader {
         self.place == Place::End
     }
 
+    /// Octets that were read and are not given yet: a CR waits for its LF.
+    pub fn held_octets(&self) -> usize {
+        usize::from(self.place == Place::Cr)
+    }
+
     /// Half a line end, if one was read.
     pub fn bare(&self) -> Option<BareLineEnd> {
         self.bare

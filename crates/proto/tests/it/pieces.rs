@@ -76,7 +76,10 @@ fn played(role: Role, channel: Channel, pieces: &[&[u8]]) -> (Vec<String>, Strin
             },
             // The session takes back nothing it said: answer what is there, then go on.
             Step::NeedInput | Step::NeedReplies => answer(&mut session, &mut unanswered),
-            Step::Event(Event::Content(octets)) => content.extend(octets),
+            Step::Event(Event::Content(octets)) => {
+                assert!((1..=limits().content_chunk_octets_max).contains(&octets.len()), "{}", octets.escape_ascii());
+                content.extend(octets);
+            }
             Step::Event(Event::ContentDropped) => content.clear(),
             Step::Event(event) => {
                 if matches!(event, Event::Message(_)) {
@@ -139,6 +142,13 @@ pub(crate) fn cut<'a>(octets: &'a [u8], at: &[usize]) -> Vec<&'a [u8]> {
     }
     pieces.push(rest);
     pieces
+}
+
+#[test]
+fn a_cr_that_waits_for_its_lf_counts_with_the_octets_behind_it() {
+    let dialogue = b"EHLO c.a.test\r\nMAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test>\r\nDATA\r\n123456\r\n12345678\r\n.\r\n";
+    let (events, _output) = played(Role::Exchange, Channel::Clear, &[dialogue]);
+    assert!(events.contains(&r"content 123456\r\n12345678\r\n".to_owned()), "{events:?}");
 }
 
 proptest! {

@@ -162,7 +162,8 @@ impl Session {
         if unused.is_empty() {
             return Some(Step::NeedInput);
         }
-        let piece = unused.get(..limits.content_chunk_octets_max).unwrap_or(unused);
+        let piece_max = limits.content_chunk_octets_max.saturating_sub(reader.held_octets()).max(1);
+        let piece = unused.get(..piece_max).unwrap_or(unused);
         let mut content = Vec::with_capacity(if transaction.intake.refusal().is_some() { 0 } else { piece.len() });
         let used = reader.read(piece, &mut content);
         let (ended, bare) = (reader.ended(), reader.bare());
