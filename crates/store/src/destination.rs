@@ -96,7 +96,7 @@ impl Store {
             Place::Row(octets) => octets.len(),
             Place::Object(_) | Place::Unread | Place::Freed => 0,
         };
-        self.write(part, octets + delivery.head.len(), move |tx| deliver(tx, part, &delivery, (&timers, &quota))).await
+        self.write_in(Haste::WithCrowd, part, octets + delivery.head.len(), move |tx| deliver(tx, part, &delivery, (&timers, &quota))).await
     }
 
     /// Deletes the arrivals of an account that is being deleted.

@@ -9,6 +9,7 @@ use mail::time::Timestamp;
 
 use crate::backend::Tx;
 use crate::content::Place;
+use crate::queue::Haste;
 use crate::{Keep, Result, Store, StoreError, TransferRecord};
 use crate::{accounts, consent, made, moment, orphans, params, settle, transfer_row};
 
@@ -26,7 +27,7 @@ impl Store {
             Place::Row(octets) => octets.len(),
             Place::Object(_) | Place::Unread | Place::Freed => 0,
         };
-        self.write(part, octets + message.header.len(), move |tx| keep(tx, &message, &host, &timers)).await
+        self.write_in(Haste::WithCrowd, part, octets + message.header.len(), move |tx| keep(tx, &message, &host, &timers)).await
     }
 
     /// The transfer of this id, whatever its state.

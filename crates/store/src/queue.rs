@@ -1,7 +1,7 @@
 //! Operations on their way to a database, and the function that carries them there, many to a transaction.
 //!
 //! While one transaction commits, the next operations queue up: what comes together is committed together. What nobody
-//! is kept waiting by may linger for company, and where a crowd comes, each transaction waits a moment for a few more.
+//! is kept waiting by may linger for company, and where a crowd of messages comes, each transaction waits a moment for more.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,10 +24,10 @@ const WAITING_OCTETS_MAX: usize = 128 << 20;
 /// How long an operation waits for company that no peer and no person is kept waiting by. As long as the longest delay before
 /// consent is decided: behind a notice that was taken, the retrieval comes.
 const LINGER: Duration = Duration::from_millis(50);
-/// How long a transaction waits for company where a crowd came to the one before it: a sync that is shared, and a page that is
-/// written once for several, save more then than this moment costs anybody.
+/// How long a message waits for company where a crowd of them went before it: a sync that is shared, and a page that is written
+/// once for several, save more then than this moment costs anybody.
 const GATHER: Duration = Duration::from_millis(2);
-/// So many that somebody waits for, together, are a crowd. Two or three, one behind the other, would only wait.
+/// So many messages in one transaction are a crowd. Two or three, one behind the other, would only wait.
 const CROWD: usize = 4;
 /// How often a transaction that met another, or whose connection broke, is run in all.
 const ATTEMPTS_MAX: u32 = 8;
@@ -37,6 +37,9 @@ const ATTEMPTS_MAX: u32 = 8;
 pub(crate) enum Haste {
     /// At once.
     Now,
+    /// At once; a moment later behind a crowd of its like. For messages that come in, and nothing else: what is decided about
+    /// notices must not show in the time of the next reply.
+    WithCrowd,
     /// With the next that comes, or else a moment later: a sync less.
     WithNext,
 }
@@ -122,7 +125,9 @@ struct Waiting {
     octets: usize,
     /// Of them, those that are in haste.
     hasty: usize,
-    /// How many of those were taken together last.
+    /// Of those, the ones that wait behind a crowd.
+    messages: usize,
+    /// How many of these were taken together last, if not too long ago.
     together: usize,
     closed: bool,
 }
@@ -178,13 +183,14 @@ impl Queue {
             return Err(StoreError::Unavailable("too much is waiting for it".to_owned()));
         }
         waiting.octets += octets;
-        waiting.hasty += usize::from(haste == Haste::Now);
+        waiting.hasty += usize::from(haste != Haste::WithNext);
+        waiting.messages += usize::from(haste == Haste::WithCrowd);
         waiting.operations.push_back(Box::new(Call { work, octets, haste, result, reply }));
         // Only what can end a wait wakes the thread: that costs more than many an operation.
         let count = waiting.operations.len();
         let fills = |before: usize, now: usize, max: usize| before / max < now / max;
         let is_awaited = count == 1
-            || haste == Haste::Now && waiting.hasty == 1
+            || haste != Haste::WithNext && waiting.hasty == 1
             || fills(count - 1, count, BATCH_OPERATIONS_MAX)
             || fills(waiting.octets - octets, waiting.octets, BATCH_OCTETS_MAX);
         drop(waiting);
@@ -209,9 +215,7 @@ impl Queue {
             is_filling && !waiting.closed
         };
         let may_linger = |waiting: &mut Waiting| waiting.hasty == 0 && has_room(waiting);
-        // A transaction that reads makes nothing durable: nothing is shared.
-        let is_crowd = |waiting: &Waiting| self.access == Access::Write && waiting.together >= CROWD;
-        let may_gather = |waiting: &mut Waiting| waiting.hasty > 0 && is_crowd(waiting) && has_room(waiting);
+        let may_gather = |waiting: &mut Waiting| waiting.messages > 0 && waiting.together >= CROWD && has_room(waiting);
         let waiting = self.lock();
         let waiting = match patience {
             Some(patience) => self.arrived.wait_timeout_while(waiting, patience, nothing).unwrap_or_else(PoisonError::into_inner).0,
@@ -256,19 +260,23 @@ impl Queue {
 
     fn take_batch(&self) -> Vec<Box<dyn Operation>> {
         let mut waiting = self.lock();
-        let hasty = waiting.hasty;
+        let messages = waiting.messages;
         let (mut batch, mut octets) = (Vec::new(), 0);
         while let Some(next) = waiting.operations.front() {
             octets += next.octets();
             if !batch.is_empty() && (batch.len() == BATCH_OPERATIONS_MAX || octets > BATCH_OCTETS_MAX) {
                 break;
             }
-            let (size, is_hasty) = (next.octets(), next.haste() == Haste::Now);
+            let (size, haste) = (next.octets(), next.haste());
             waiting.octets = waiting.octets.saturating_sub(size);
-            waiting.hasty = waiting.hasty.saturating_sub(usize::from(is_hasty));
+            waiting.hasty = waiting.hasty.saturating_sub(usize::from(haste != Haste::WithNext));
+            waiting.messages = waiting.messages.saturating_sub(usize::from(haste == Haste::WithCrowd));
             batch.extend(waiting.operations.pop_front());
         }
-        waiting.together = hasty.saturating_sub(waiting.hasty);
+        let together = messages.saturating_sub(waiting.messages);
+        if together > 0 {
+            waiting.together = together;
+        }
         batch
     }
 
@@ -434,10 +442,15 @@ mod tests {
     }
 
     /// How many operations a thread finds behind a crowd, if so many are pushed with so many octets each.
-    fn found_behind_a_crowd(access: Access, gather: Duration, crowd: usize, (count, octets): (usize, usize)) -> Option<usize> {
-        let queue = Queue { gather, ..Queue::new(access, Arc::default()) };
-        let push = |octets| drop(queue.push(Haste::Now, octets, |_tx| Ok(())).unwrap());
-        (0..crowd).for_each(|_one| push(0));
+    fn found_behind_a_crowd(
+        haste: Haste,
+        gather: Duration,
+        (before, crowd): (Haste, usize),
+        (count, octets): (usize, usize),
+    ) -> Option<usize> {
+        let queue = Queue { gather, ..Queue::new(Access::Write, Arc::default()) };
+        let push = |haste, octets| drop(queue.push(haste, octets, |_tx| Ok(())).unwrap());
+        (0..crowd).for_each(|_one| push(before, 0));
         assert_eq!((queue.wait(None), queue.take_batch().len()), (Waited::Arrived, crowd), "nothing came before it");
         let (took, heard) = channel();
         std::thread::scope(|scope| {
@@ -445,7 +458,7 @@ mod tests {
                 assert_eq!(queue.wait(None), Waited::Arrived);
                 took.send(queue.take_batch().len()).unwrap();
             });
-            (0..count).for_each(|_one| push(octets));
+            (0..count).for_each(|_one| push(haste, octets));
             let found = heard.recv_timeout(Duration::from_millis(if gather.as_secs() > 0 { 200 } else { 60_000 }));
             queue.close();
             found.ok()
@@ -455,13 +468,15 @@ mod tests {
     #[test]
     fn behind_a_crowd_a_moment_is_waited_for_more() {
         let (moment, hour) = (Duration::from_millis(1), Duration::from_hours(1));
-        let found = |gather, crowd, pushed| found_behind_a_crowd(Access::Write, gather, crowd, pushed);
+        let many = Haste::WithCrowd;
+        let found = |gather, crowd, pushed| found_behind_a_crowd(many, gather, (many, crowd), pushed);
         assert!(found(moment, CROWD, (1, 0)).is_some());
         assert_eq!(found(hour, CROWD, (BATCH_OPERATIONS_MAX - 1, 0)), None);
         assert_eq!(found(hour, CROWD, (BATCH_OPERATIONS_MAX, 0)), Some(BATCH_OPERATIONS_MAX), "no more go together");
         assert_eq!(found(hour, CROWD, (2, BATCH_OCTETS_MAX / 2)), Some(2), "no more octets go together");
         assert!(found(hour, CROWD - 1, (1, 0)).is_some(), "no crowd");
-        assert!(found_behind_a_crowd(Access::Read, hour, CROWD, (1, 0)).is_some(), "nothing is made durable");
+        assert!(found_behind_a_crowd(Haste::Now, hour, (many, CROWD), (1, 0)).is_some(), "no message");
+        assert!(found_behind_a_crowd(many, hour, (Haste::Now, CROWD), (1, 0)).is_some(), "no crowd of messages");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::filing::LetIn;
 use crate::items::Target;
 use crate::mailbox::NewMail;
 use crate::mailboxes::INBOX;
+use crate::queue::Haste;
 use crate::quota::Quota;
 use crate::{
     Addressee, Receive, Received, Result, Room, Store, accounts, consent, directory, filing, kept, observed, orphans, params, quota, rules,
@@ -61,7 +62,7 @@ impl Store {
             Place::Row(octets) => octets.len(),
             Place::Object(_) | Place::Unread | Place::Freed => 0,
         };
-        self.write(part, octets + new.head.len(), move |tx| receive(tx, part, &new, (&timers, &quota))).await
+        self.write_in(Haste::WithCrowd, part, octets + new.head.len(), move |tx| receive(tx, part, &new, (&timers, &quota))).await
     }
 }
 
