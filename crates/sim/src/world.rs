@@ -74,6 +74,10 @@ impl World for SimWorld {
             }
             let patience = if trouble == Some(SILENCE) { ANSWER_PATIENCE } else { delay };
             self.executor.sleep_until(self.executor.now() + patience).await;
+            // What went wrong meanwhile is in the answer, too.
+            if let Some(late) = self.dns.trouble_with(&question).filter(|late| Some(*late) != trouble) {
+                self.network.strike(late);
+            }
             self.dns.answer(&question)
         })
     }
