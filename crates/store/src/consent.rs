@@ -1,45 +1,31 @@
 //! Consent: entries and modes, their history with undo, and what a change means for what waits.
 
+mod asked;
+
 use std::time::Duration;
 
-use delivery::consent::{Claims, Decision, Entry, EntryList, Legacy, Question, Reason, Screening, Who, decide, keys_for};
+use delivery::consent::{Claims, Decision, Entry, EntryList, Legacy, Reason, Screening, Who, decide};
 use delivery::contacts::ContactKind;
 use delivery::schedule::{Jitter, Timers};
-use mail::address::{Domain, Mailbox};
+use mail::address::Domain;
 use mail::id::{AccountId, EntryId, Partition};
 use mail::notice::Notice;
 use mail::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::{Tx, Value};
+use crate::backend::{Sql, Tx};
 use crate::kept::release::Change;
 use crate::redecision::{Page, Scope, redecide_first, scope_of};
 use crate::{ConsentAct, ConsentChange, ConsentChanged, HistoryItem, Result, Store};
 use crate::{accounts, codec, contacts, params, statements};
 
+pub(crate) use asked::Asked;
+
 /// How long a change can be undone.
 const UNDO_WITHIN: Duration = Duration::from_hours(24);
-/// Keys that one statement looks for; a name with more labels takes several.
-const KEYS_OF_STATEMENT: usize = 12;
-
-/// The entries of one name. (Of a list of names SQLite makes a table of its own first, which takes longer than all that is looked for in it.)
-macro_rules! named {
-    ($name:literal) => {
-        concat!("SELECT entry FROM entry WHERE part = ?1 AND account = ?2 AND name = ", $name)
-    };
-}
-
-/// And those of one more.
-macro_rules! also {
-    ($name:literal) => {
-        concat!(" UNION ALL ", named!($name))
-    };
-}
 
 statements! {
     ENTRIES = "SELECT entry FROM entry WHERE part = ?1 AND account = ?2 AND list = ?3 ORDER BY name";
-    MATCHING = concat!(named!("?3"), also!("?4"), also!("?5"), also!("?6"), also!("?7"), also!("?8"), also!("?9"), also!("?10"),
-                       also!("?11"), also!("?12"), also!("?13"), also!("?14"));
     NAMED = "SELECT entry FROM entry WHERE part = ?1 AND account = ?2 AND name = ?3 ORDER BY list";
     PUT = "INSERT INTO entry (part, account, name, list, domain, id, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
            ON CONFLICT (part, account, name, list) DO UPDATE SET id = excluded.id, entry = excluded.entry";
@@ -53,6 +39,11 @@ statements! {
     HISTORY = "SELECT id, at, through, act, undone FROM history WHERE part = ?1 AND account = ?2 ORDER BY at DESC, id DESC";
     CHANGE = "SELECT at, undone, undo FROM history WHERE part = ?1 AND account = ?2 AND id = ?3";
     UNDONE = "UPDATE history SET undone = 1 WHERE part = ?1 AND account = ?2 AND id = ?3";
+}
+
+/// Every statement about entries and modes.
+pub(crate) fn all_statements() -> Vec<Sql> {
+    [STATEMENTS, asked::STATEMENTS].concat()
 }
 
 /// Entries of one account: each message's decision looks among them, and people name hundreds, not tens of thousands.
@@ -257,39 +248,6 @@ pub(crate) fn list_name(list: EntryList) -> &'static str {
         EntryList::Expected => "expected",
         EntryList::RepliedTo => "replied-to",
         EntryList::Site => "site",
-    }
-}
-
-/// What a decision is asked about, but for the recipient's entries and modes.
-pub(crate) struct Asked<'a> {
-    /// Who it is from, or claims to be.
-    pub(crate) sender: &'a Mailbox,
-    pub(crate) recipient: &'a Mailbox,
-    pub(crate) list: Option<&'a str>,
-    pub(crate) reference: Option<&'a str>,
-}
-
-impl<'a> Asked<'a> {
-    /// The account's entries that can speak of it.
-    pub(crate) fn entries(&self, tx: &mut dyn Tx, account: AccountId) -> Result<Vec<Entry>> {
-        let keys = keys_for(self.sender, self.recipient, self.list);
-        let mut entries = Vec::new();
-        for some in keys.chunks(KEYS_OF_STATEMENT) {
-            // Nothing has the name NULL.
-            let key = |index: usize| some.get(index).map_or(Value::Null, |key| Value::from(key.as_str()));
-            let keys = (0..KEYS_OF_STATEMENT).map(key);
-            let values: Vec<Value<'_>> = [Value::from(Partition::of(account)), Value::from(account)].into_iter().chain(keys).collect();
-            for mut row in tx.query(MATCHING, &values)? {
-                entries.push(row.json::<Entry>()?);
-            }
-        }
-        Ok(entries)
-    }
-
-    /// The question, with the entries and the screening mode.
-    pub(crate) fn question(&self, entries: &'a [Entry], screening: Screening, now: Timestamp) -> Question<'a> {
-        let Self { sender, recipient, list, reference } = *self;
-        Question { sender, list_id: list, reference, recipient, entries, screening, now }
     }
 }
 

@@ -214,7 +214,7 @@ impl Store {
             check::objects::STATEMENTS,
             check::repair::STATEMENTS,
             check::rows::STATEMENTS,
-            consent::STATEMENTS,
+            &consent::all_statements(),
             contacts::STATEMENTS,
             content::STATEMENTS,
             directory::STATEMENTS,
