@@ -4,6 +4,7 @@ use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::html::html_to_text;
 
 use crate::decode::TransferEncoding;
+use crate::searchable::utf8;
 use crate::structure::{Inside, Part};
 
 /// Characters of a preview: RFC 8970 section 3.1 asks for at most 256, and prefers 200.
@@ -50,8 +51,7 @@ fn text(part: &Part, body: &[u8]) -> String {
     let is_utf8 = ["utf-8", "utf8", "us-ascii", "ascii"].iter().any(|name| name.eq_ignore_ascii_case(charset));
     match charset_decoder(charset.as_bytes()).filter(|_| !is_utf8 && !charset.is_empty()) {
         Some(decode) => decode(&octets),
-        // Nearly always, there is nothing to replace.
-        None => String::from_utf8(octets).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+        None => utf8(&octets).into_owned(),
     }
 }
 

@@ -7,6 +7,8 @@ use crate::fold;
 use crate::message::{HeaderSection, text};
 use crate::structure::{EnvelopeAddress, EnvelopeStructure, Inside, Part, address_list};
 
+pub(crate) use decoded::utf8;
+
 /// Octets of header sections that are kept: what stands behind so many is for programs.
 const HEAD_OCTETS_MAX: usize = 65_536;
 
@@ -89,7 +91,7 @@ pub fn plain_body(message: &[u8], structure: &Part) -> Option<usize> {
 /// The text of such a body, as [`Searchable::body`] has it if it has all of it.
 pub fn of_plain_body(octets: &[u8]) -> String {
     let mut text = String::with_capacity(octets.len() + 1);
-    fold::push(&decoded::utf8(octets), &mut text, usize::MAX);
+    fold::push(&utf8(octets), &mut text, usize::MAX);
     text.push('\n');
     text
 }

@@ -60,7 +60,7 @@ fn decoder(charset: &str) -> Option<fn(&[u8]) -> String> {
 }
 
 /// As `String::from_utf8_lossy`, which looks at each character even where there is nothing to replace.
-pub(super) fn utf8(octets: &[u8]) -> Cow<'_, str> {
+pub(crate) fn utf8(octets: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(octets).map_or_else(|_| String::from_utf8_lossy(octets), Cow::Borrowed)
 }
 
