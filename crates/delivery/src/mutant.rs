@@ -36,6 +36,8 @@ pub enum Mutant {
     ScreeningTimed,
     /// A session that ends leaves a task behind.
     SessionLeavesTask,
+    /// A session that ends leaves memory behind.
+    SessionLeavesMemory,
 }
 
 /// Whether any can be put in. What is built for people to run refuses to be built with them.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use heap::Unbooked;
+
 use crate::chance::Chance;
 use crate::file::{File, Survivors};
 use crate::tree::{Entry, Inode, Tree, parent};
@@ -109,8 +111,9 @@ impl Disk {
         })))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What a disk holds is no memory of whoever writes to it.
+    fn state(&self) -> Unbooked<MutexGuard<'_, State>> {
+        Unbooked::new(|| self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Writes, changes of names and syncs so far: the moments at which power can fail.

@@ -1,4 +1,4 @@
-//! A disk in memory that forgets what was not synced; for tests. It is the one crate that may use unsafe code.
+//! A disk in memory that forgets what was not synced; for tests. It may use unsafe code.
 //!
 //! A [`Disk`] keeps two images of every file and directory: what was written, and what a power cut leaves. Only a sync of
 //! the file moves octets from one to the other, and only a sync of its directory a name. [`Disk::power_cut`] goes back

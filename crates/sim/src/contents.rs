@@ -1,11 +1,12 @@
 //! Where simulated servers keep large contents: an object store that may fail and be slow, and that may be their own disk.
 
 use std::fmt;
-use std::future::ready;
-use std::pin::Pin;
+use std::future::{poll_fn, ready};
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use object_store::path::Path;
@@ -69,6 +70,11 @@ pub(crate) struct Contents {
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
+/// What arrives where the object store is.
+fn sent(payload: &PutPayload) -> PutPayload {
+    heap::unbooked(|| payload.iter().map(|octets| Bytes::copy_from_slice(octets)).collect())
+}
+
 fn failure() -> Error {
     Error::Generic { store: STORE, source: "503 the object store is not well".into() }
 }
@@ -95,7 +101,9 @@ impl Contents {
         if fate == Fate::NotDone {
             return Err(failure());
         }
-        let done = work.await;
+        let mut work = pin!(work);
+        // What the object store holds is no memory of the server.
+        let done = poll_fn(|context| heap::unbooked(|| work.as_mut().poll(context))).await;
         self.look_at_the_power();
         if fate == Fate::DoneUnheard { Err(failure()) } else { done }
     }
@@ -130,6 +138,7 @@ impl ObjectStore for Contents {
         'b: 'c,
         Self: 'c,
     {
+        let payload = sent(&payload);
         Box::pin(self.around(async { self.inner.put_opts(location, payload, options).await }))
     }
 
@@ -210,7 +219,7 @@ struct Upload {
 
 impl MultipartUpload for Upload {
     fn put_part(&mut self, payload: PutPayload) -> UploadPart {
-        let (inner, contents) = (Arc::clone(&self.inner), self.contents.clone());
+        let (inner, contents, payload) = (Arc::clone(&self.inner), self.contents.clone(), sent(&payload));
         Box::pin(async move {
             let put = async {
                 let part = inner.lock().unwrap_or_else(PoisonError::into_inner).put_part(payload);

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
+use heap::Account;
 use mail::time::Timestamp;
 use server::world::Boxed;
 
@@ -34,6 +35,8 @@ struct Core {
     numbers: u64,
     /// Owners that die when their tasks have taken so many steps.
     doomed: BTreeMap<Owner, u64>,
+    /// What memory of each owner is booked on.
+    accounts: BTreeMap<Owner, Account>,
 }
 
 struct Task {
@@ -69,7 +72,15 @@ impl Ready {
 impl Executor {
     /// Nothing runs yet, and it is `now`.
     pub fn new(now: Timestamp, chance: Chance) -> Arc<Self> {
-        let core = Core { now, chance, tasks: BTreeMap::new(), timers: BTreeMap::new(), numbers: 0, doomed: BTreeMap::new() };
+        let core = Core {
+            now,
+            chance,
+            tasks: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            numbers: 0,
+            doomed: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+        };
         Arc::new(Self { core: Mutex::new(core), ready: Arc::default() })
     }
 
@@ -85,11 +96,13 @@ impl Executor {
 
     /// Adds a task.
     pub fn spawn(&self, owner: Owner, future: Boxed<'static, ()>) {
-        let mut core = self.core();
-        let number = core.number();
-        core.tasks.insert(number, Task { owner, future });
-        drop(core);
-        self.ready.lock().insert(number);
+        heap::unbooked(|| {
+            let mut core = self.core();
+            let number = core.number();
+            core.tasks.insert(number, Task { owner, future });
+            drop(core);
+            self.ready.lock().insert(number);
+        });
     }
 
     /// Ends all tasks of an owner where they stand.
@@ -118,10 +131,24 @@ impl Executor {
         let Some(mut task) = self.core().tasks.remove(&number) else { return };
         let owner = task.owner;
         let waker = Waker::from(Arc::new(Waking { task: number, ready: Arc::clone(&self.ready) }));
-        if task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+        let polled = self.booked(owner, || task.future.as_mut().poll(&mut Context::from_waker(&waker)));
+        if polled.is_pending() {
             self.core().tasks.insert(number, task);
         }
         self.core().doomed.entry(owner).and_modify(|steps| *steps = steps.saturating_sub(1));
+    }
+
+    /// What the memory of an owner is booked on.
+    pub fn account(&self, owner: Owner) -> Account {
+        *self.core().accounts.entry(owner).or_insert_with(Account::open)
+    }
+
+    /// Works with memory that is this owner's.
+    pub fn booked<T>(&self, owner: Owner, work: impl FnOnce() -> T) -> T {
+        match owner {
+            Owner::Test => work(),
+            Owner::Host(_) => self.account(owner).booked(work),
+        }
     }
 
     /// This owner's tasks take so many steps more, wherever they then stand.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use delivery::dialling::Dialling;
 use delivery::dns::Name;
 use delivery::schedule::Timers;
+use heap::Account;
 use mail::address::Domain;
 use mail::time::Timestamp;
 use proto::limits::Limits;
@@ -143,23 +144,26 @@ impl Server {
             routes: delivery::relay::Routes::default(),
         };
         let imap = server::listen::imap::Shared::new(&settings);
-        let node = Arc::new(Node {
-            world,
-            store: Store::new(1, surroundings),
-            settings,
-            imap,
-            events,
-            retrievals: Retrievals::default(),
-            outgoing: Outgoing::default(),
-            absences: Absences::default(),
-            budgets: Budgets::default(),
-            metrics: Metrics::default(),
-            dialled: Dialled::default(),
-            rates: Rates::default(),
-            decoy_hash: PASSWORD_HASH.to_owned(),
-            decoy_secret: [7; 32],
-            stop: Signal::default(),
-            due: Signal::default(),
+        let account = network.executor.account(owner_of(self.host));
+        let node = account.booked(|| {
+            Arc::new(Node {
+                world,
+                store: Store::new(1, surroundings),
+                settings,
+                imap,
+                events,
+                retrievals: Retrievals::default(),
+                outgoing: Outgoing::default(),
+                absences: Absences::default(),
+                budgets: Budgets::default(),
+                metrics: Metrics::default(),
+                dialled: Dialled::default(),
+                rates: Rates::default(),
+                decoy_hash: PASSWORD_HASH.to_owned(),
+                decoy_secret: [7; 32],
+                stop: Signal::default(),
+                due: Signal::default(),
+            })
         });
         let ports = [(SUBMISSIONS_PORT, Service::Submissions), (EXCHANGE_PORT, Service::Exchange), (RETRIEVAL_PORT, Service::Retrieval)];
         for (port, service) in ports {
@@ -168,7 +172,7 @@ impl Server {
         if std::mem::take(&mut self.is_restored) {
             self.renew(&node);
         }
-        server::work::start(&node);
+        account.booked(|| server::work::start(&node));
         self.running = Some(node);
         Ok(())
     }
@@ -242,7 +246,7 @@ impl Server {
     }
 
     /// Carries out what waits in the store's queues.
-    pub(crate) fn drain(&mut self) -> Condition {
+    pub(crate) fn drain(&mut self, account: Account) -> Condition {
         self.drain_at = None;
         let Some(node) = self.running.clone() else { return Condition::Alive };
         let (commits, crash_at) = (&mut self.commits, self.crash_at);
@@ -257,7 +261,7 @@ impl Server {
             }
             Fate::Live
         };
-        node.store.drain(&mut self.disk, &mut hook);
+        account.booked(|| node.store.drain(&mut self.disk, &mut hook));
         if condition == Condition::Crashed {
             self.crash_at = None;
         }

@@ -11,8 +11,10 @@ pub struct Journal(Arc<Mutex<Vec<String>>>);
 impl Journal {
     /// Writes a line.
     pub fn note(&self, now: Timestamp, line: impl FnOnce() -> String) {
-        let line = format!("{now} {}", line());
-        self.lines().push(line);
+        heap::unbooked(|| {
+            let line = format!("{now} {}", line());
+            self.lines().push(line);
+        });
     }
 
     /// Everything so far.

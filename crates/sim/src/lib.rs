@@ -32,6 +32,10 @@ mod user;
 mod wire;
 mod world;
 
+/// Knows what each server holds.
+#[global_allocator]
+static HEAP: heap::Heap = heap::Heap;
+
 pub use disk::{Disks, FailedSync};
 pub use faults::Fault;
 pub use holdings::{Contact, Mail, Sent};

@@ -24,7 +24,7 @@ const fn hunt(mutant: Mutant, steer: Steer, words: &'static str, within: u64) ->
     Hunt { mutant, steer, words, within }
 }
 
-const HUNTS: [Hunt; 16] = [
+const HUNTS: [Hunt; 17] = [
     hunt(Mutant::ConfirmBeforeStore, Steer::Deaths, "[Delivered], and lies there 0 times", 4),
     hunt(Mutant::DeleteWhenSent, Steer::RegretOfWhatWasServed, "[Delivered], and lies there 0 times", 4),
     hunt(Mutant::StoreNotKeyed, Steer::OldBackups, "and lies there 2 times", 4),
@@ -41,6 +41,7 @@ const HUNTS: [Hunt; 16] = [
     hunt(Mutant::ConfirmationReportedAgain, Steer::Nowhere, "of \"delivered\", owed", 8),
     hunt(Mutant::ScreeningTimed, Steer::Nowhere, "can be told from a stranger", 4),
     hunt(Mutant::SessionLeavesTask, Steer::Nowhere, "when it began", 4),
+    hunt(Mutant::SessionLeavesMemory, Steer::Nowhere, "octets of memory at rest", 4),
 ];
 
 /// Looks for each, and prints a table. A failure if one is not found.

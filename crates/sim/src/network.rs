@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use heap::Unbooked;
 use mail::time::Timestamp;
 use server::listen::Service;
 use server::node::Node;
@@ -158,6 +159,11 @@ impl Network {
         self.state().connections.values().filter(|connection| connection.hosts[1] == host).count()
     }
 
+    /// Connections that a host has dialled to others, and that either end has open.
+    pub(crate) fn dialled_by(&self, host: Host) -> usize {
+        self.state().connections.values().filter(|connection| connection.hosts[0] == host).count()
+    }
+
     /// The host listens no more, and nothing it still has to say leaves it.
     pub(crate) fn silence(&self, host: Host) {
         let mut state = self.state();
@@ -290,7 +296,8 @@ impl Network {
         let server = Box::new(server);
         match listening.who {
             Who::Node(node, service) => {
-                self.executor.spawn(owner_of(listening.host), Box::pin(server::listen::serve(node, service, server)));
+                let owner = owner_of(listening.host);
+                self.executor.spawn(owner, self.executor.booked(owner, || Box::pin(server::listen::serve(node, service, server))));
             }
             Who::Program(program) => self.executor.spawn(owner_of(listening.host), program.serve(server)),
         }
@@ -335,8 +342,9 @@ impl Network {
         self.state().is_parted(one, other)
     }
 
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is on the network is no memory of who put it there.
+    pub(crate) fn state(&self) -> Unbooked<MutexGuard<'_, State>> {
+        Unbooked::new(|| self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -22,7 +22,7 @@ use crate::dns::Dns;
 use crate::executor::{Executor, Owner};
 use crate::host::{Condition, PASSWORD_HASH, Server};
 use crate::journal::Journal;
-use crate::network::{Host, Network, Weather};
+use crate::network::{Host, Network, Weather, owner_of};
 use crate::user::{Handed, User};
 
 /// Steps of one simulation; more means that something goes round in circles.
@@ -327,7 +327,7 @@ impl Inner {
 
     fn drain(&self, place: usize) {
         let crashed = self.servers.borrow_mut().get_mut(place).and_then(|server| {
-            let condition = server.drain();
+            let condition = server.drain(self.executor.account(owner_of(server.host)));
             let failures = server.disk.take_failures();
             (0..failures).for_each(|_| self.network.strike("write that failed"));
             if condition == Condition::Crashed {

@@ -10,10 +10,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("delivery", &["mail"]),
     ("store", &["mail", "delivery", "faultdisk"]),
     ("server", &["mail", "proto", "delivery", "store"]),
-    ("sim", &["mail", "proto", "delivery", "store", "server", "faultdisk"]),
+    ("sim", &["mail", "proto", "delivery", "store", "server", "faultdisk", "heap"]),
     ("scale", &["mail", "proto", "delivery"]),
-    // Of what is not a test, only sim may know it.
-    ("faultdisk", &[]),
+    // Of what is not a test, only sim may know these.
+    ("faultdisk", &["heap"]),
+    ("heap", &[]),
 ];
 
 /// Crates that decide and translate, and never act.
@@ -80,11 +81,13 @@ fn crates_depend_only_along_the_arrows() {
 }
 
 #[test]
-fn the_disk_that_forgets_is_for_tests_only() {
-    for package in packages().iter().filter(|package| *package != "sim") {
+fn the_disk_that_forgets_and_the_heap_that_counts_are_for_tests_only() {
+    for package in packages().iter().filter(|package| *package != "sim" && *package != "faultdisk") {
         let manifest = manifest(package);
         let production = manifest.get("dependencies").and_then(toml::Value::as_table);
-        assert!(production.is_none_or(|names| !names.contains_key("faultdisk")), "{package} must not depend on faultdisk but in its tests");
+        for tool in ["faultdisk", "heap"] {
+            assert!(production.is_none_or(|names| !names.contains_key(tool)), "{package} must not depend on {tool} but in its tests");
+        }
     }
 }
 
@@ -116,8 +119,9 @@ fn every_package_takes_the_lints_of_the_workspace() {
     for (path, text) in files(root(), "Cargo.toml") {
         let manifest: toml::Table = text.parse().unwrap();
         let inherits = manifest.get("lints").and_then(|lints| lints.get("workspace")).and_then(toml::Value::as_bool) == Some(true);
-        // faultdisk is the one crate that may use unsafe code; fuzz is a workspace of its own.
-        if manifest.contains_key("package") && !inherits && !path.starts_with("crates/faultdisk") && !path.starts_with("fuzz") {
+        // These two may use unsafe code; fuzz is a workspace of its own.
+        let may_differ = ["crates/faultdisk", "crates/heap", "fuzz"].iter().any(|folder| path.starts_with(folder));
+        if manifest.contains_key("package") && !inherits && !may_differ {
             faults.push(format!("{}: expected [lints] workspace = true", path.display()));
         }
     }

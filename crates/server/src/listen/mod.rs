@@ -75,6 +75,9 @@ pub async fn serve(node: Arc<Node>, service: Service, wire: Box<dyn Wire>) {
         if Mutant::SessionLeavesTask.is_in() {
             node.world.spawn("left", Box::pin(std::future::pending()));
         }
+        if Mutant::SessionLeavesMemory.is_in() {
+            std::mem::forget(vec![0_u8; 16 * 1024]);
+        }
         let held = hold(node, service, wire).await;
         if matches!(held, Err(WireError::Tls(_))) {
             metrics.tls_failed();

@@ -1,11 +1,13 @@
-//! What may grow, and how far: rows by what was handed in and said, connections by the limits, tasks by both; and what is
-//! gone when all time is over.
+//! What may grow, and how far: rows by what was handed in and said, connections by the limits, tasks by both, memory by the
+//! connections; and what is gone when all time is over.
 //!
 //! The bounds of rows are those of the whole network, and each follows from the book or from what crossed the wires: a server
-//! may keep less, and never more. What a server holds in memory is not looked at.
+//! may keep less, and never more. Those of memory are round numbers above what was seen. What SQLite holds is not looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use heap::Account;
 
 use super::Finding;
 use super::book::{Author, Letter};
@@ -18,6 +20,16 @@ const CONNECTIONS_TO_PEER_MAX: usize = 3 * (4 + 4) + 1;
 
 /// Tasks that a job of one connection may have: itself, and one that ends its session.
 const TASKS_OF_CONNECTION_MAX: usize = 2;
+
+/// Octets of memory that a server holds at rest: its tables of peers, what it dials and waits for; and for each letter of the
+/// network, what it keeps of mail that is not indexed for good yet. (The most of 1,670 servers: 170,000.)
+const MEMORY_AT_REST_MAX: usize = 128 * 1024;
+const MEMORY_OF_LETTER_MAX: usize = 4 * 1024;
+/// The same after any act: with the content of a large message, and for each connection, dialled or served. (930,000.)
+const MEMORY_MAX: usize = 1024 * 1024;
+const MEMORY_OF_CONNECTION_MAX: usize = 64 * 1024;
+/// At every moment: with several such messages, and what a start takes. (2,300,000.)
+const MEMORY_PEAK_MAX: usize = 4 * 1024 * 1024;
 
 /// A server's clock goes ahead by so much at a time: longer than everything is remembered.
 const LEAP: Duration = Duration::from_hours(40 * 24);
@@ -51,6 +63,11 @@ impl Life {
             if tasks > most {
                 self.excesses.insert(format!("{domain} had {tasks} tasks, {served} of which may serve connections: more than {most}"));
             }
+            let connections = served + self.sim.0.network.dialled_by(host);
+            let (held, most) = (self.memory(host).held(), MEMORY_MAX + MEMORY_OF_CONNECTION_MAX * connections);
+            if held > most {
+                self.excesses.insert(format!("{domain} had {held} octets of memory with {connections} connections: more than {most}"));
+            }
         }
     }
 
@@ -63,6 +80,25 @@ impl Life {
         let open = ours.filter(|(_, open)| **open > most);
         let open = open.map(|([from, to], open)| format!("{from:?} had {open} connections to {to:?}, and may have {most}"));
         open.chain(self.excesses.iter().cloned()).collect()
+    }
+
+    fn memory(&self, host: Host) -> Account {
+        self.sim.0.executor.account(owner_of(host))
+    }
+
+    /// Servers that hold more than they may, at rest, or ever held.
+    pub(crate) fn memory_too_much(&self) -> Vec<String> {
+        let at_rest = MEMORY_AT_REST_MAX + MEMORY_OF_LETTER_MAX * self.book.letters.len();
+        let mut wrong = vec![];
+        for server in self.sim.0.servers.borrow().iter() {
+            let memory = self.memory(server.host);
+            for (when, held, most) in [("at rest", memory.held(), at_rest), ("at one time", memory.most(), MEMORY_PEAK_MAX)] {
+                if held > most {
+                    wrong.push(format!("{} has {held} octets of memory {when}, and may have {most}", server.domain));
+                }
+            }
+        }
+        wrong
     }
 
     /// Rows of all servers, by table.
@@ -187,6 +223,7 @@ mod tests {
         life.pass(Steer::Nowhere);
         assert_eq!(life.rows_too_many(), [""; 0]);
         assert_eq!(life.excesses(), [""; 0]);
+        assert_eq!(life.memory_too_much(), [""; 0]);
         let rows = life.rows().unwrap();
         assert!(GONE.iter().filter(|table| rows[**table] > 0).count() >= 3, "{rows:?}");
         assert!(life.pass_all_time().is_empty());
@@ -195,5 +232,9 @@ mod tests {
         assert!(life.rows_too_many().iter().any(|wrong| wrong.contains("rows in mail")));
         life.dialled_max = 0;
         assert!(!life.excesses().is_empty());
+        let kept = life.sim.0.executor.booked(owner_of(Host(1)), || vec![0_u8; 2 * MEMORY_MAX]);
+        life.watch();
+        assert!(life.excesses().iter().any(|wrong| wrong.contains("octets of memory with")));
+        assert!(life.memory_too_much().iter().any(|wrong| wrong.contains("octets of memory at rest")), "{}", kept.len());
     }
 }
