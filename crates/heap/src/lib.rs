@@ -1,14 +1,16 @@
 //! An allocator that knows whose memory it is; for tests. Like `faultdisk`, it may use unsafe code.
 //!
-//! Each allocation is booked on the [`Account`] in whose name its thread works, or on none, and stays on it wherever it is
-//! freed. What C libraries allocate is not seen.
+//! Each allocation is booked on the [`Account`] in whose name its thread works, or on none, and stays on it until it is freed,
+//! wherever that is; who makes it larger or smaller has a new one, and for a moment there are both. What C libraries allocate is not
+//! seen.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
 
-/// Accounts that there can be at one time; then the first is used anew, which has nothing left by then.
+/// Accounts that there can be at one time; then the first is used anew.
 const ACCOUNTS: usize = 1 << 16;
 
 /// Octets that each has, and the most that it ever had. The first is nobody's, and is not kept.
@@ -29,32 +31,35 @@ fn current() -> usize {
 
 /// One that memory is booked on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Account(usize);
+pub struct Account {
+    number: usize,
+    /// What its predecessor has left: what lives as long as the program, if anything.
+    left: usize,
+}
 
 impl Account {
     /// One that has nothing yet.
     pub fn open() -> Self {
         let number = 1 + OPENED.fetch_add(1, Relaxed) % (ACCOUNTS - 1);
-        let account = Self(number);
-        let held = HELD.get(number).map_or(0, |held| held.load(Relaxed));
-        MOST.get(number).into_iter().for_each(|most| most.store(held, Relaxed));
-        account
+        let left = HELD.get(number).map_or(0, |held| held.load(Relaxed));
+        MOST.get(number).into_iter().for_each(|most| most.store(left, Relaxed));
+        Self { number, left: octets(left) }
     }
 
     /// Works in its name.
     pub fn booked<T>(self, work: impl FnOnce() -> T) -> T {
-        let _name = Name::take(self.0);
+        let _name = Name::take(self.number);
         work()
     }
 
     /// Octets that it has. Always 0 where [`Heap`] is not the allocator of the program.
     pub fn held(self) -> usize {
-        HELD.get(self.0).map_or(0, |held| octets(held.load(Relaxed)))
+        HELD.get(self.number).map_or(0, |held| octets(held.load(Relaxed)).saturating_sub(self.left))
     }
 
     /// The most that it ever had.
     pub fn most(self) -> usize {
-        MOST.get(self.0).map_or(0, |most| octets(most.load(Relaxed)))
+        MOST.get(self.number).map_or(0, |most| octets(most.load(Relaxed)).saturating_sub(self.left))
     }
 }
 
@@ -62,14 +67,15 @@ fn octets(held: isize) -> usize {
     usize::try_from(held).unwrap_or(0)
 }
 
-/// In whose name a thread works, until it is dropped.
+/// In whose name a thread works, until it is dropped: there, and the last that was taken first.
 struct Name {
     before: usize,
+    _stays: PhantomData<*const ()>,
 }
 
 impl Name {
     fn take(account: usize) -> Self {
-        Self { before: CURRENT.replace(account) }
+        Self { before: CURRENT.replace(account), _stays: PhantomData }
     }
 }
 
@@ -85,7 +91,7 @@ pub fn unbooked<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// A guard of something that is nobody's: while it lives, its thread works in nobody's name.
+/// A guard of something that is nobody's: while it lives, its thread works in nobody's name. Those that nest end in reverse order.
 pub struct Unbooked<G> {
     // It goes first.
     guard: G,
@@ -185,6 +191,9 @@ unsafe impl GlobalAlloc for Heap {
 
 #[cfg(test)]
 mod tests {
+    use std::hint::black_box;
+    use std::panic::catch_unwind;
+
     use super::*;
 
     #[global_allocator]
@@ -194,8 +203,8 @@ mod tests {
     fn memory_is_that_of_the_name_it_was_taken_in_until_it_is_freed() {
         let (one, other) = (Account::open(), Account::open());
         let mut first = one.booked(|| vec![0_u8; 1_000]);
-        let second = one.booked(|| other.booked(|| vec![1_u8; 500]));
-        let nobodys = one.booked(|| unbooked(|| vec![1_u8; 300]));
+        let second = one.booked(|| other.booked(|| black_box(vec![1_u8; 500])));
+        let nobodys = one.booked(|| unbooked(|| black_box(vec![1_u8; 300])));
         assert_eq!([one.held(), other.held()], [1_000, 500]);
         assert_eq!(first.iter().map(|octet| usize::from(*octet)).sum::<usize>() + second.len() + nobodys.len(), 800);
         // Who makes it larger has it from then on.
@@ -216,6 +225,20 @@ mod tests {
         assert_eq!(account.held(), 2 * 256 + 2 * size_of::<usize>());
         std::thread::spawn(move || drop(wide)).join().unwrap();
         assert_eq!(account.held(), 0);
+    }
+
+    #[test]
+    fn a_panic_gives_the_name_back_and_a_number_begins_with_nothing() {
+        let account = Account::open();
+        assert!(catch_unwind(|| account.booked(|| panic!("in its name"))).is_err());
+        assert_eq!(current(), NOBODY);
+        let left = account.booked(|| black_box(vec![1_u8; 700]));
+        let before = account.held();
+        let again = std::iter::repeat_with(Account::open).take(ACCOUNTS).find(|next| next.number == account.number).unwrap();
+        assert_eq!([again.held(), again.most(), again.left], [0, 0, before]);
+        let more = again.booked(|| black_box(vec![1_u8; 50]));
+        assert_eq!([again.held(), again.most()], [50, 50]);
+        drop((left, more));
     }
 
     #[test]

@@ -70,6 +70,12 @@ pub(crate) struct Contents {
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
+/// What the object store does: it has memory of its own.
+async fn elsewhere<T>(work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    poll_fn(|context| heap::unbooked(|| work.as_mut().poll(context))).await
+}
+
 /// What arrives where the object store is.
 fn sent(payload: &PutPayload) -> PutPayload {
     heap::unbooked(|| payload.iter().map(|octets| Bytes::copy_from_slice(octets)).collect())
@@ -101,9 +107,7 @@ impl Contents {
         if fate == Fate::NotDone {
             return Err(failure());
         }
-        let mut work = pin!(work);
-        // What the object store holds is no memory of the server.
-        let done = poll_fn(|context| heap::unbooked(|| work.as_mut().poll(context))).await;
+        let done = elsewhere(work).await;
         self.look_at_the_power();
         if fate == Fate::DoneUnheard { Err(failure()) } else { done }
     }
@@ -138,8 +142,13 @@ impl ObjectStore for Contents {
         'b: 'c,
         Self: 'c,
     {
-        let payload = sent(&payload);
-        Box::pin(self.around(async { self.inner.put_opts(location, payload, options).await }))
+        Box::pin(async move {
+            let arriving = sent(&payload);
+            let put = self.around(async { self.inner.put_opts(location, arriving, options).await }).await;
+            // The server holds it until it has heard.
+            drop(payload);
+            put
+        })
     }
 
     fn put_multipart_opts<'a, 'b, 'c>(&'a self, location: &'b Path, options: PutMultipartOptions) -> Answer<'c, Box<dyn MultipartUpload>>
@@ -165,7 +174,7 @@ impl ObjectStore for Contents {
             if fate == Fate::NotDone {
                 return Err(failure());
             }
-            let mut found = self.inner.get_opts(location, options).await?;
+            let mut found = elsewhere(self.inner.get_opts(location, options)).await?;
             if fate == Fate::DoneUnheard {
                 // It breaks off when it is read.
                 found.payload = GetResultPayload::Stream(stream::once(ready(Err(failure()))).boxed());
@@ -219,13 +228,16 @@ struct Upload {
 
 impl MultipartUpload for Upload {
     fn put_part(&mut self, payload: PutPayload) -> UploadPart {
-        let (inner, contents, payload) = (Arc::clone(&self.inner), self.contents.clone(), sent(&payload));
+        let (inner, contents) = (Arc::clone(&self.inner), self.contents.clone());
         Box::pin(async move {
+            let arriving = sent(&payload);
             let put = async {
-                let part = inner.lock().unwrap_or_else(PoisonError::into_inner).put_part(payload);
+                let part = inner.lock().unwrap_or_else(PoisonError::into_inner).put_part(arriving);
                 part.await
             };
-            contents.around(put).await
+            let put = contents.around(put).await;
+            drop(payload);
+            put
         })
     }
 

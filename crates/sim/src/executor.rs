@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use heap::Account;
+use heap::{Account, Unbooked};
 use mail::time::Timestamp;
 use server::world::Boxed;
 
@@ -64,8 +64,8 @@ impl Wake for Waking {
 }
 
 impl Ready {
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Unbooked<MutexGuard<'_, BTreeSet<u64>>> {
+        Unbooked::new(|| self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -96,13 +96,11 @@ impl Executor {
 
     /// Adds a task.
     pub fn spawn(&self, owner: Owner, future: Boxed<'static, ()>) {
-        heap::unbooked(|| {
-            let mut core = self.core();
-            let number = core.number();
-            core.tasks.insert(number, Task { owner, future });
-            drop(core);
-            self.ready.lock().insert(number);
-        });
+        let mut core = self.core();
+        let number = core.number();
+        core.tasks.insert(number, Task { owner, future });
+        drop(core);
+        self.ready.lock().insert(number);
     }
 
     /// Ends all tasks of an owner where they stand.
@@ -146,7 +144,7 @@ impl Executor {
     /// Works with memory that is this owner's.
     pub fn booked<T>(&self, owner: Owner, work: impl FnOnce() -> T) -> T {
         match owner {
-            Owner::Test => work(),
+            Owner::Test => heap::unbooked(work),
             Owner::Host(_) => self.account(owner).booked(work),
         }
     }
@@ -202,8 +200,8 @@ impl Executor {
         Sleep { executor: Arc::clone(self), at, timer: None }
     }
 
-    fn core(&self) -> MutexGuard<'_, Core> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    fn core(&self) -> Unbooked<MutexGuard<'_, Core>> {
+        Unbooked::new(|| self.core.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

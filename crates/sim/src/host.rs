@@ -112,7 +112,8 @@ impl Server {
     /// # Errors
     /// Its disk does not let it.
     pub(crate) fn start(&mut self, network: &Arc<Network>, dns: &Arc<Dns>) -> Result<(), String> {
-        if let Err(error) = self.disk.open() {
+        let account = network.executor.account(owner_of(self.host));
+        if let Err(error) = account.booked(|| self.disk.open()) {
             self.let_go(|| {});
             return Err(error);
         }
@@ -143,8 +144,7 @@ impl Server {
             dialling: Dialling::Lab { ports: std::collections::BTreeSet::new(), mx_ports: std::collections::BTreeMap::new() },
             routes: delivery::relay::Routes::default(),
         };
-        let imap = server::listen::imap::Shared::new(&settings);
-        let account = network.executor.account(owner_of(self.host));
+        let imap = account.booked(|| server::listen::imap::Shared::new(&settings));
         let node = account.booked(|| {
             Arc::new(Node {
                 world,
@@ -170,7 +170,7 @@ impl Server {
             network.listen(SocketAddr::new(self.address, port), self.host, &node, service);
         }
         if std::mem::take(&mut self.is_restored) {
-            self.renew(&node);
+            account.booked(|| self.renew(&node));
         }
         account.booked(|| server::work::start(&node));
         self.running = Some(node);

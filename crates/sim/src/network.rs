@@ -293,13 +293,13 @@ impl Network {
             }
         };
         let (client, server) = self.connect(from, source, to, &listening);
-        let server = Box::new(server);
+        let owner = owner_of(listening.host);
+        let server = self.executor.booked(owner, || Box::new(server));
         match listening.who {
             Who::Node(node, service) => {
-                let owner = owner_of(listening.host);
                 self.executor.spawn(owner, self.executor.booked(owner, || Box::pin(server::listen::serve(node, service, server))));
             }
-            Who::Program(program) => self.executor.spawn(owner_of(listening.host), program.serve(server)),
+            Who::Program(program) => self.executor.spawn(owner, self.executor.booked(owner, || program.serve(server))),
         }
         Ok(Box::new(client))
     }

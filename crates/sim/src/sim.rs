@@ -345,6 +345,12 @@ impl Inner {
         self.executor.runnable() == 0 && self.network.is_quiet() && self.executor.now().since(quiet_since) >= REST
     }
 
+    /// Whether no task can run, and nothing waits in this server's store.
+    pub(crate) fn has_nothing_to_do(&self, domain: &Domain) -> bool {
+        let is_idle = |server: &mut Server| server.node().is_none_or(|node| node.store.is_idle());
+        self.executor.runnable() == 0 && self.with_server(domain, is_idle)
+    }
+
     pub(crate) fn crash(&self, domain: &Domain) {
         let lost_power = self.with_server(domain, |server| server.crash(&self.network));
         if lost_power {

@@ -205,7 +205,7 @@ impl Wire for SimWire {
 
     fn write_all<'a>(&'a mut self, octets: &'a [u8], deadline: Timestamp) -> Boxed<'a, Result<(), WireError>> {
         Box::pin(async move {
-            let parcel = Parcel::Octets(octets.to_vec());
+            let parcel = Parcel::Octets(heap::unbooked(|| octets.to_vec()));
             self.within(deadline, poll_fn(|context| self.poll_send(&parcel, context))).await
         })
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::c_int;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use heap::Unbooked;
 use rusqlite::ffi;
 
 use crate::tree::Inode;
@@ -63,8 +64,8 @@ struct Index {
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> Unbooked<MutexGuard<'_, State>> {
+        Unbooked::new(|| self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn is_unused(&self) -> bool {

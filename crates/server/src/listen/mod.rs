@@ -76,7 +76,7 @@ pub async fn serve(node: Arc<Node>, service: Service, wire: Box<dyn Wire>) {
             node.world.spawn("left", Box::pin(std::future::pending()));
         }
         if Mutant::SessionLeavesMemory.is_in() {
-            std::mem::forget(vec![0_u8; 16 * 1024]);
+            std::mem::forget(std::hint::black_box(vec![0_u8; 16 * 1024]));
         }
         let held = hold(node, service, wire).await;
         if matches!(held, Err(WireError::Tls(_))) {

@@ -56,7 +56,10 @@ impl Evidence {
 
 /// Everything that is wrong. At the very end nothing is under way any more.
 pub(crate) fn judge(life: &mut Life, is_the_end: bool) -> Vec<Finding> {
+    // Before questions are asked.
+    let memory = life.memory_too_much();
     let mut evidence = gather(life);
+    evidence.note_all(memory);
     rest::check(life, &mut evidence);
     list::check(life, &mut evidence);
     told::check(life, &mut evidence, is_the_end);

@@ -48,6 +48,5 @@ pub(super) fn check(life: &mut Life, evidence: &mut Evidence) {
     }
     wrong.extend(life.excesses());
     wrong.extend(life.rows_too_many());
-    wrong.extend(life.memory_too_much());
     evidence.note_all(wrong);
 }
