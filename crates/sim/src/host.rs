@@ -9,7 +9,6 @@ use std::time::Duration;
 use delivery::dialling::Dialling;
 use delivery::dns::Name;
 use delivery::schedule::Timers;
-use heap::Account;
 use mail::address::Domain;
 use mail::time::Timestamp;
 use proto::limits::Limits;
@@ -112,8 +111,11 @@ impl Server {
     /// # Errors
     /// Its disk does not let it.
     pub(crate) fn start(&mut self, network: &Arc<Network>, dns: &Arc<Dns>) -> Result<(), String> {
-        let account = network.executor.account(owner_of(self.host));
-        if let Err(error) = account.booked(|| self.disk.open()) {
+        network.executor.booked(owner_of(self.host), || self.start_booked(network, dns))
+    }
+
+    fn start_booked(&mut self, network: &Arc<Network>, dns: &Arc<Dns>) -> Result<(), String> {
+        if let Err(error) = self.disk.open() {
             self.let_go(|| {});
             return Err(error);
         }
@@ -144,35 +146,33 @@ impl Server {
             dialling: Dialling::Lab { ports: std::collections::BTreeSet::new(), mx_ports: std::collections::BTreeMap::new() },
             routes: delivery::relay::Routes::default(),
         };
-        let imap = account.booked(|| server::listen::imap::Shared::new(&settings));
-        let node = account.booked(|| {
-            Arc::new(Node {
-                world,
-                store: Store::new(1, surroundings),
-                settings,
-                imap,
-                events,
-                retrievals: Retrievals::default(),
-                outgoing: Outgoing::default(),
-                absences: Absences::default(),
-                budgets: Budgets::default(),
-                metrics: Metrics::default(),
-                dialled: Dialled::default(),
-                rates: Rates::default(),
-                decoy_hash: PASSWORD_HASH.to_owned(),
-                decoy_secret: [7; 32],
-                stop: Signal::default(),
-                due: Signal::default(),
-            })
+        let imap = server::listen::imap::Shared::new(&settings);
+        let node = Arc::new(Node {
+            world,
+            store: Store::new(1, surroundings),
+            settings,
+            imap,
+            events,
+            retrievals: Retrievals::default(),
+            outgoing: Outgoing::default(),
+            absences: Absences::default(),
+            budgets: Budgets::default(),
+            metrics: Metrics::default(),
+            dialled: Dialled::default(),
+            rates: Rates::default(),
+            decoy_hash: PASSWORD_HASH.to_owned(),
+            decoy_secret: [7; 32],
+            stop: Signal::default(),
+            due: Signal::default(),
         });
         let ports = [(SUBMISSIONS_PORT, Service::Submissions), (EXCHANGE_PORT, Service::Exchange), (RETRIEVAL_PORT, Service::Retrieval)];
         for (port, service) in ports {
             network.listen(SocketAddr::new(self.address, port), self.host, &node, service);
         }
         if std::mem::take(&mut self.is_restored) {
-            account.booked(|| self.renew(&node));
+            self.renew(&node);
         }
-        account.booked(|| server::work::start(&node));
+        server::work::start(&node);
         self.running = Some(node);
         Ok(())
     }
@@ -246,7 +246,7 @@ impl Server {
     }
 
     /// Carries out what waits in the store's queues.
-    pub(crate) fn drain(&mut self, account: Account) -> Condition {
+    pub(crate) fn drain(&mut self) -> Condition {
         self.drain_at = None;
         let Some(node) = self.running.clone() else { return Condition::Alive };
         let (commits, crash_at) = (&mut self.commits, self.crash_at);
@@ -261,7 +261,7 @@ impl Server {
             }
             Fate::Live
         };
-        account.booked(|| node.store.drain(&mut self.disk, &mut hook));
+        node.store.drain(&mut self.disk, &mut hook);
         if condition == Condition::Crashed {
             self.crash_at = None;
         }

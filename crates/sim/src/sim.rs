@@ -327,7 +327,7 @@ impl Inner {
 
     fn drain(&self, place: usize) {
         let crashed = self.servers.borrow_mut().get_mut(place).and_then(|server| {
-            let condition = server.drain(self.executor.account(owner_of(server.host)));
+            let condition = self.executor.booked(owner_of(server.host), || server.drain());
             let failures = server.disk.take_failures();
             (0..failures).for_each(|_| self.network.strike("write that failed"));
             if condition == Condition::Crashed {

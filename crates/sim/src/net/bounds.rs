@@ -2,8 +2,8 @@
 //! recipients; and what is gone when all time is over.
 //!
 //! The bounds of rows are those of the whole network, and each follows from the book or from what crossed the wires: a server
-//! may keep less, and never more. Those of memory are round numbers above what was seen; what SQLite holds, and what people's own requests to the
-//! store hold on their way, is not looked at.
+//! may keep less, and never more. Those of memory are round numbers above what was seen; what SQLite holds, and what people's
+//! own requests to the store hold on their way, is not looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
