@@ -156,7 +156,7 @@ read their pages again.
 ## How it is measured
 
 - The others are unpacked from Debian's packages (`tests/peers`), with their defaults for everything about queues and syncs. Exim delivers
-  all messages of a session at once (Debian's leaves those after the tenth to the queue). Ours is a release build with default settings, SQLite with
+  all messages of a session at once (Debian's leaves those after the tenth to the queue). Ours is built as packages build it (the profile `dist`), with default settings, SQLite with
   `synchronous=FULL`, one line of log for each event; only limits for one client are lifted, from which Postfix exempts its own networks too.
 - Processor time is `cpu.stat` of a cgroup for each server: user and kernel, all its processes, those that have ended included; read when the
   server has used nothing for half a second. The store's share is that of the threads that carry out its transactions.

@@ -2,6 +2,8 @@
 //!
 //! What is written badly is read as most programs do: what is no base64 is passed over, a `=` that begins nothing stays.
 
+use std::borrow::Cow;
+
 /// White space that waits for what stands behind it; no line that anybody writes ends in more.
 const HELD_OCTETS_MAX: usize = 1000;
 
@@ -52,6 +54,11 @@ impl TransferEncoding {
             "base64" => Self::Base64,
             _ => return None,
         })
+    }
+
+    /// All of it at once, and nothing copied that is not encoded.
+    pub fn decoded(self, octets: &[u8]) -> Cow<'_, [u8]> {
+        if self == Self::Identity { Cow::Borrowed(octets) } else { Cow::Owned(self.decode(octets)) }
     }
 
     /// All of it at once.

@@ -99,9 +99,10 @@ fn put_ascii(text: &str, out: &mut String, after_space: &mut bool) {
 /// time, without asking after each whether it was the last: that is several times as quick.
 fn plain_octets(text: &[u8], after_space: bool) -> usize {
     let is_plain = |block: &[u8; BLOCK]| {
-        let others = block.iter().filter(|octet| !(b' '..0x7f).contains(*octet)).count();
-        let doubled = block.iter().zip(block.iter().skip(1)).filter(|(one, next)| **one == b' ' && **next == b' ').count();
-        others + doubled == 0
+        let other = block.iter().fold(false, |any, octet| any | !(b' '..0x7f).contains(octet));
+        let pairs = block.iter().zip(block.iter().skip(1));
+        let doubled = pairs.fold(false, |any, pair| any | matches!(pair, (b' ', b' ')));
+        !(other | doubled)
     };
     let mut ended_in_space = after_space;
     let is_next = |block: &&[u8; BLOCK]| {

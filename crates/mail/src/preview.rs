@@ -1,5 +1,7 @@
 //! The first words of a message, as a list of messages shows them (RFC 8970).
 
+use std::borrow::Cow;
+
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::html::html_to_text;
 
@@ -19,8 +21,7 @@ pub fn preview(message: &[u8], structure: &Part) -> String {
     let Some(part) = text_part(structure) else { return String::new() };
     let body = message.get(part.body.clone()).unwrap_or_default();
     let text = text(part, body.get(..TEXT_OCTETS_MAX).unwrap_or(body));
-    let text = if part.subtype == "html" { html_to_text(&text) } else { text };
-    shortened(&text)
+    if part.subtype == "html" { shortened(&html_to_text(&text)) } else { shortened(&text) }
 }
 
 /// What is read first: text in the plain before HTML, where it is the same text.
@@ -42,16 +43,22 @@ fn text_part(part: &Part) -> Option<&Part> {
     }
 }
 
-fn text(part: &Part, body: &[u8]) -> String {
-    let Some(encoding) = TransferEncoding::parse(&part.encoding) else { return String::new() };
-    let mut octets = encoding.decode(body);
-    octets.truncate(DECODED_OCTETS_MAX);
+fn text<'a>(part: &Part, body: &'a [u8]) -> Cow<'a, str> {
+    let Some(encoding) = TransferEncoding::parse(&part.encoding) else { return Cow::Borrowed("") };
+    match encoding.decoded(body) {
+        Cow::Borrowed(octets) => in_charset(part, octets),
+        Cow::Owned(octets) => Cow::Owned(in_charset(part, &octets).into_owned()),
+    }
+}
+
+fn in_charset<'a>(part: &Part, octets: &'a [u8]) -> Cow<'a, str> {
+    let octets = octets.get(..DECODED_OCTETS_MAX).unwrap_or(octets);
     let charset = part.parameters.iter().find(|parameter| parameter.name.eq_ignore_ascii_case("charset"));
     let charset = charset.map_or("us-ascii", |parameter| parameter.value.trim());
     let is_utf8 = ["utf-8", "utf8", "us-ascii", "ascii"].iter().any(|name| name.eq_ignore_ascii_case(charset));
     match charset_decoder(charset.as_bytes()).filter(|_| !is_utf8 && !charset.is_empty()) {
-        Some(decode) => decode(&octets),
-        None => utf8(&octets).into_owned(),
+        Some(decode) => Cow::Owned(decode(octets)),
+        None => utf8(octets),
     }
 }
 

@@ -205,7 +205,7 @@ impl<'a> Reader<'a> {
             None => self.body(&mut part, end),
         };
         let body = self.message.get(part.body.clone()).unwrap_or_default();
-        part.lines = if matches!(part.inside, Inside::Parts(_)) { 0 } else { body.iter().map(|octet| usize::from(*octet == b'\n')).sum() };
+        part.lines = if matches!(part.inside, Inside::Parts(_)) { 0 } else { line_ends(body) };
         self.depth -= 1;
         (part, stop)
     }
@@ -292,6 +292,12 @@ impl<'a> Reader<'a> {
         let Delimiter { level, is_last } = delimiter(line, self.open.iter().map(Vec::as_slice))?;
         Some(if is_last { Stop::Last(level) } else { Stop::Next(level) })
     }
+}
+
+/// Counted in octets, as many at a time as one of them can count: several times as quick.
+fn line_ends(octets: &[u8]) -> usize {
+    let in_chunk = |chunk: &[u8]| usize::from(chunk.iter().map(|octet| u8::from(*octet == b'\n')).sum::<u8>());
+    octets.chunks(usize::from(u8::MAX)).map(in_chunk).sum()
 }
 
 #[cfg(test)]

@@ -13,15 +13,14 @@ use crate::structure::{EnvelopeAddress, Part};
 const OCTETS_FOR_ONE: usize = 8;
 
 /// The text of a part that is text, and whether all of it was looked at.
-pub(super) fn text(part: &Part, octets: &[u8], octets_max: usize) -> (String, bool) {
+pub(super) fn text<'a>(part: &Part, octets: &'a [u8], octets_max: usize) -> (Cow<'a, str>, bool) {
     let looked_at = octets_max.saturating_mul(OCTETS_FOR_ONE);
     let (octets, is_whole) = octets.get(..looked_at).map_or((octets, true), |front| (front, false));
-    let content = match encoding(part) {
-        TransferEncoding::Identity => Cow::Borrowed(octets),
-        encoded => Cow::Owned(encoded.decode(octets)),
+    let text = match encoding(part).decoded(octets) {
+        Cow::Borrowed(octets) => in_charset(charset(part), octets),
+        Cow::Owned(octets) => Cow::Owned(in_charset(charset(part), &octets).into_owned()),
     };
-    let text = in_charset(charset(part), &content);
-    (if part.subtype == "html" { markup::text(&text) } else { text.into_owned() }, is_whole)
+    (if part.subtype == "html" { Cow::Owned(markup::text(&text)) } else { text }, is_whole)
 }
 
 /// Whether what a part says stands in it as it is.

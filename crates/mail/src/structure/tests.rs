@@ -62,6 +62,9 @@ fn what_is_no_multipart_has_one_part() {
     assert_eq!((shape(&part).as_str(), part.lines), ("text/plain[6]", 1));
     assert_eq!(part.find(&numbers(&[1])).map(|found| found.body.clone()), Some(14..20));
     assert_eq!(part.find(&numbers(&[1, 1])), None);
+    for lines in [0, 254, 255, 256, 1000] {
+        assert_eq!(Part::read(format!("\r\n{}x", "\n".repeat(lines)).as_bytes()).lines, lines);
+    }
     assert_eq!(part.find(&numbers(&[2])), None);
 }
 

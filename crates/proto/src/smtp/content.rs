@@ -49,7 +49,7 @@ const BLOCK: usize = 16;
 /// How many octets at the front are neither CR nor LF. Looked at many at a time, without asking after each whether it was the last.
 fn plain_run(octets: &[u8]) -> usize {
     let is_end = |octet: &u8| *octet == b'\r' || *octet == b'\n';
-    let is_plain = |block: &&[u8; BLOCK]| block.iter().filter(|octet| is_end(octet)).count() == 0;
+    let is_plain = |block: &&[u8; BLOCK]| !block.iter().fold(false, |any, octet| any | is_end(octet));
     let plain = octets.as_chunks().0.iter().take_while(is_plain).count() * BLOCK;
     let rest = octets.get(plain..).unwrap_or_default();
     plain + rest.iter().position(is_end).unwrap_or(rest.len())

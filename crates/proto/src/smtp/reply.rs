@@ -76,6 +76,7 @@ impl Reply {
         let room = LINE_OCTETS_MAX - "250 ".len() - "\r\n".len() - status.len();
         let last = self.lines.len().saturating_sub(1);
         for (index, line) in self.lines.iter().enumerate() {
+            out.reserve("250 ".len() + status.len() + line.len() + "\r\n".len());
             out.extend_from_slice(&code);
             out.push(if index == last { b' ' } else { b'-' });
             out.extend_from_slice(status.as_bytes());
