@@ -295,19 +295,24 @@ impl Tx for Sqlite {
     }
 }
 
+impl Sqlite {
+    /// Runs what begins or ends a transaction: prepared once, as all statements are.
+    fn control(&self, statement: &str) -> Result<(), StoreError> {
+        self.connection.prepare_cached(statement).and_then(|mut statement| statement.execute([])).map(drop).map_err(failed)
+    }
+}
+
 impl Backend for Sqlite {
     fn begin(&mut self, access: Access) -> Result<(), StoreError> {
         self.touched.clear();
-        self.connection
-            .execute_batch(match access {
-                Access::Read => "BEGIN",
-                Access::Write => "BEGIN IMMEDIATE",
-            })
-            .map_err(failed)
+        self.control(match access {
+            Access::Read => "BEGIN",
+            Access::Write => "BEGIN IMMEDIATE",
+        })
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
-        self.connection.execute_batch("COMMIT").map_err(failed)
+        self.control("COMMIT")
     }
 
     fn rollback(&mut self) {
