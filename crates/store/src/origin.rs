@@ -40,6 +40,16 @@ impl Store {
         self.read(move |tx| transfer_row::load(tx, part, &id)).await
     }
 
+    /// The same without the octets.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn transfer_briefly(&self, id: &NoticeId) -> Result<Option<TransferRecord>> {
+        let Some(part) = id.partition() else { return Ok(None) };
+        let id = id.clone();
+        self.read(move |tx| transfer_row::load_briefly(tx, part, &id)).await
+    }
+
     /// What waits from one address for another (PENDING), by id, after `after`. Without the octets.
     ///
     /// # Errors

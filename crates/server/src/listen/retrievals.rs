@@ -178,7 +178,7 @@ async fn commit_served(node: &crate::node::Node, id: &NoticeId) -> Result<(), Re
 pub async fn confirm(conversation: &Conversation, inquirer: &mut Inquirer, run: Vec<Confirm>) -> Vec<Reply> {
     let mut found = Vec::with_capacity(run.len());
     for command in run {
-        found.push(find(conversation, inquirer, &command.id, &command.to).await);
+        found.push(find_briefly(conversation, inquirer, &command.id, &command.to).await);
     }
     let word = || Some("confirmed by the recipient's server".to_owned());
     let confirmed: Vec<_> = found.iter().flatten().map(|record| Happened::to(record, TransferEvent::Confirmed, word())).collect();
@@ -201,7 +201,7 @@ pub async fn confirm(conversation: &Conversation, inquirer: &mut Inquirer, run: 
 /// Records that the content is refused for good.
 pub async fn decline(conversation: &Conversation, inquirer: &mut Inquirer, command: Decline) -> Reply {
     let declined = async {
-        let record = find(conversation, inquirer, &command.id, &command.to).await?;
+        let record = find_briefly(conversation, inquirer, &command.id, &command.to).await?;
         let text = format!("declined by the recipient's server: {}", command.text.as_str());
         let event = TransferEvent::Declined { status: command.status.status(), text: text.clone() };
         settle(&conversation.node, &record.id, event, text).await
@@ -261,10 +261,23 @@ pub fn notice_of(record: &TransferRecord, at: delivery::schedule::Moment<'_>) ->
 
 /// The transfer that a session may act on: it receives for that recipient, and the id is that recipient's.
 async fn find(conversation: &Conversation, inquirer: &mut Inquirer, id: &NoticeId, to: &Mailbox) -> Result<TransferRecord, Reply> {
+    may_ask(conversation, inquirer, to).await?;
+    of_recipient(conversation.node.store.transfer(id).await, to)
+}
+
+/// The same without the octets of its content.
+async fn find_briefly(conversation: &Conversation, inquirer: &mut Inquirer, id: &NoticeId, to: &Mailbox) -> Result<TransferRecord, Reply> {
+    may_ask(conversation, inquirer, to).await?;
+    of_recipient(conversation.node.store.transfer_briefly(id).await, to)
+}
+
+async fn may_ask(conversation: &Conversation, inquirer: &mut Inquirer, to: &Mailbox) -> Result<(), Reply> {
     inquirer.begin(&*conversation.node.world);
-    authority(conversation, inquirer, Role::Receive, to).await?;
-    let found = conversation.node.store.transfer(id).await.map_err(|error| trouble(&error))?;
-    found.filter(|record| record.recipient.mailbox == *to).ok_or_else(not_authorised)
+    authority(conversation, inquirer, Role::Receive, to).await.map(drop)
+}
+
+fn of_recipient(found: Result<Option<TransferRecord>, StoreError>, to: &Mailbox) -> Result<TransferRecord, Reply> {
+    found.map_err(|error| trouble(&error))?.filter(|record| record.recipient.mailbox == *to).ok_or_else(not_authorised)
 }
 
 async fn settle(node: &crate::node::Node, id: &NoticeId, event: TransferEvent, detail: String) -> Result<Option<Settled>, Reply> {

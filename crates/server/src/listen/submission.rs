@@ -138,7 +138,9 @@ async fn answer_message(
         let id = message.to_string();
         let door = Submitted { message, trace: trace(conversation, &id) };
         let (facts, content) = incoming.finish(node, &door).await.map_err(|refusal| refused(&refusal))?;
-        if !may_write_as(conversation, account, &facts.from).await? {
+        // Mostly the author is who the reverse-path names, and was looked up when MAIL came.
+        let is_known = matches!(&envelope.reverse_path, ReversePath::Mailbox(mailbox) if *mailbox == facts.from);
+        if !is_known && !may_write_as(conversation, account, &facts.from).await? {
             return Err(not_yours(&facts.from));
         }
         let submission = Submission { account: account.clone(), message, envelope, facts, content };

@@ -133,7 +133,7 @@ async fn fetch(node: &Arc<Node>, lease: &Lease, record: &ArrivalRecord) -> Resul
 
 /// CONFIRM or DECLINE, and what their reply would do.
 async fn tell(node: &Arc<Node>, lease: &Lease, record: &ArrivalRecord, event: TransferEvent) -> Result<(), StoreError> {
-    if let Some(transfer) = node.store.transfer(&record.key.id).await? {
+    if let Some(transfer) = node.store.transfer_briefly(&record.key.id).await? {
         let text = if event == TransferEvent::Confirmed { "stored on this server" } else { "refused by this server" };
         settle(node, lease, &transfer, event, text.to_owned()).await?;
     }

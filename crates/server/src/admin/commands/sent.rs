@@ -60,7 +60,7 @@ pub(super) async fn withdraw(desk: &Desk, address: &Mailbox, id: &str) -> Result
 
 async fn named(desk: &Desk, account: &Account, id: &str) -> Result<Vec<TransferRecord>, AdminError> {
     if let Ok(transfer) = id.parse::<NoticeId>()
-        && let Some(record) = desk.store.transfer(&transfer).await?
+        && let Some(record) = desk.store.transfer_briefly(&transfer).await?
         && record.account == account.id
     {
         return Ok(vec![record]);
