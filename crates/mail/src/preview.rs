@@ -1,12 +1,9 @@
 //! The first words of a message, as a list of messages shows them (RFC 8970).
 
-use std::borrow::Cow;
-
-use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::html::html_to_text;
 
 use crate::decode::TransferEncoding;
-use crate::searchable::utf8;
+use crate::searchable::characters;
 use crate::structure::{Inside, Part};
 
 /// Characters of a preview: RFC 8970 section 3.1 asks for at most 256, and prefers 200.
@@ -20,7 +17,9 @@ const DECODED_OCTETS_MAX: usize = 32 * 1024;
 pub fn preview(message: &[u8], structure: &Part) -> String {
     let Some(part) = text_part(structure) else { return String::new() };
     let body = message.get(part.body.clone()).unwrap_or_default();
-    let text = text(part, body.get(..TEXT_OCTETS_MAX).unwrap_or(body));
+    // Of what nobody can decode, nothing is shown.
+    let Some(encoding) = TransferEncoding::parse(&part.encoding) else { return String::new() };
+    let text = characters(part, encoding, body.get(..TEXT_OCTETS_MAX).unwrap_or(body), DECODED_OCTETS_MAX);
     if part.subtype == "html" { shortened(&html_to_text(&text)) } else { shortened(&text) }
 }
 
@@ -40,25 +39,6 @@ fn text_part(part: &Part) -> Option<&Part> {
             let better = if part.subtype == "alternative" { texts.find(|text| text.subtype == "plain") } else { None };
             Some(if first.subtype == "plain" { first } else { better.unwrap_or(first) })
         }
-    }
-}
-
-fn text<'a>(part: &Part, body: &'a [u8]) -> Cow<'a, str> {
-    let Some(encoding) = TransferEncoding::parse(&part.encoding) else { return Cow::Borrowed("") };
-    match encoding.decoded(body) {
-        Cow::Borrowed(octets) => in_charset(part, octets),
-        Cow::Owned(octets) => Cow::Owned(in_charset(part, &octets).into_owned()),
-    }
-}
-
-fn in_charset<'a>(part: &Part, octets: &'a [u8]) -> Cow<'a, str> {
-    let octets = octets.get(..DECODED_OCTETS_MAX).unwrap_or(octets);
-    let charset = part.parameters.iter().find(|parameter| parameter.name.eq_ignore_ascii_case("charset"));
-    let charset = charset.map_or("us-ascii", |parameter| parameter.value.trim());
-    let is_utf8 = ["utf-8", "utf8", "us-ascii", "ascii"].iter().any(|name| name.eq_ignore_ascii_case(charset));
-    match charset_decoder(charset.as_bytes()).filter(|_| !is_utf8 && !charset.is_empty()) {
-        Some(decode) => Cow::Owned(decode(octets)),
-        None => utf8(octets),
     }
 }
 

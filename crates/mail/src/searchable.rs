@@ -7,7 +7,9 @@ use crate::fold;
 use crate::message::{HeaderSection, text};
 use crate::structure::{EnvelopeAddress, EnvelopeStructure, Inside, Part, address_list};
 
-pub(crate) use decoded::utf8;
+use decoded::utf8;
+
+pub(crate) use decoded::characters;
 
 /// Octets of header sections that are kept: what stands behind so many is for programs.
 const HEAD_OCTETS_MAX: usize = 65_536;

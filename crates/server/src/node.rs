@@ -93,6 +93,28 @@ pub struct Node {
 }
 
 impl Node {
+    /// With nothing under way and nothing counted, and nobody who is told of anything.
+    pub fn new(world: Arc<dyn World>, store: Store, settings: Settings, decoy_hash: String, decoy_secret: [u8; 32]) -> Self {
+        Self {
+            world,
+            store,
+            imap: Shared::new(&settings),
+            settings,
+            events: Events::default(),
+            retrievals: Retrievals::default(),
+            outgoing: Outgoing::default(),
+            absences: Absences::default(),
+            budgets: Budgets::default(),
+            metrics: Metrics::default(),
+            dialled: Dialled::default(),
+            rates: Rates::default(),
+            decoy_hash,
+            decoy_secret,
+            stop: Signal::default(),
+            due: Signal::default(),
+        }
+    }
+
     /// The time, and chance, for a transition.
     pub fn moment(&self) -> Moment<'_> {
         Moment { now: self.world.now(), jitter: self.jitter(), timers: &self.settings.timers }

@@ -15,23 +15,17 @@ use std::time::Duration;
 use store::OpenError;
 use tokio::net::UnixListener;
 
-use crate::absences::Absences;
 use crate::accept::{self, Doorway, Places};
 use crate::admin::{Desk, Fault, socket};
-use crate::budgets::Budgets;
 use crate::config::Config;
-use crate::dialled::Dialled;
 use crate::dns::{Resolver, ResolverError};
 use crate::events::Events;
 use crate::listen::Service;
-use crate::listen::imap::{Shared, elsewhere};
+use crate::listen::imap::elsewhere;
 use crate::metrics::{self, Metrics, Watched};
 use crate::node::{Node, Signal};
-use crate::outgoing::Outgoing;
 use crate::passwords;
-use crate::rates::Rates;
 use crate::real::{Machine, RealWorld};
-use crate::retrievals::Retrievals;
 use crate::roles::Role;
 use crate::tls::{Pem, Tls, TlsError};
 use crate::work;
@@ -198,24 +192,9 @@ fn run_all(config: &Config, events: Events, machine: &Machine, opened: open::Ope
     let events = events.and(move |event| counting.happened(event));
     let world = RealWorld::new(machine.clone(), resolver, tls.clone(), config.outbound.clone());
     let world = Arc::new(world.counting(metrics.clone()));
-    let node = Arc::new(Node {
-        world: Arc::clone(&world) as Arc<dyn World>,
-        store: opened.store.clone(),
-        settings: config.settings(),
-        events,
-        retrievals: Retrievals::default(),
-        outgoing: Outgoing::default(),
-        absences: Absences::default(),
-        budgets: Budgets::default(),
-        metrics,
-        dialled: Dialled::default(),
-        rates: Rates::default(),
-        decoy_hash,
-        decoy_secret: secret,
-        imap: Shared::new(&config.settings()),
-        stop: Signal::default(),
-        due: Signal::default(),
-    });
+    let own_world = Arc::clone(&world) as Arc<dyn World>;
+    let node = Node { events, metrics, ..Node::new(own_world, opened.store.clone(), config.settings(), decoy_hash, secret) };
+    let node = Arc::new(node);
     let does_jobs = config.roles.contains(&Role::Work);
     let watched = Watched::new(Arc::clone(&node), tls.clone(), config.data_dir.clone(), ports.services.len(), does_jobs);
     metrics::serve(watched, ports.metrics);

@@ -12,16 +12,9 @@ use delivery::schedule::Timers;
 use mail::address::Domain;
 use mail::time::Timestamp;
 use proto::limits::Limits;
-use server::absences::Absences;
-use server::budgets::Budgets;
-use server::dialled::Dialled;
 use server::events::Events;
 use server::listen::Service;
-use server::metrics::Metrics;
-use server::node::{Node, Settings, Signal};
-use server::outgoing::Outgoing;
-use server::rates::Rates;
-use server::retrievals::Retrievals;
+use server::node::{Node, Settings};
 use server::world::World;
 use store::queue::{Boundary, Fate};
 use store::{Store, Surroundings};
@@ -146,25 +139,8 @@ impl Server {
             dialling: Dialling::Lab { ports: std::collections::BTreeSet::new(), mx_ports: std::collections::BTreeMap::new() },
             routes: delivery::relay::Routes::default(),
         };
-        let imap = server::listen::imap::Shared::new(&settings);
-        let node = Arc::new(Node {
-            world,
-            store: Store::new(1, surroundings),
-            settings,
-            imap,
-            events,
-            retrievals: Retrievals::default(),
-            outgoing: Outgoing::default(),
-            absences: Absences::default(),
-            budgets: Budgets::default(),
-            metrics: Metrics::default(),
-            dialled: Dialled::default(),
-            rates: Rates::default(),
-            decoy_hash: PASSWORD_HASH.to_owned(),
-            decoy_secret: [7; 32],
-            stop: Signal::default(),
-            due: Signal::default(),
-        });
+        let new = Node::new(world, Store::new(1, surroundings), settings, PASSWORD_HASH.to_owned(), [7; 32]);
+        let node = Arc::new(Node { events, ..new });
         let ports = [(SUBMISSIONS_PORT, Service::Submissions), (EXCHANGE_PORT, Service::Exchange), (RETRIEVAL_PORT, Service::Retrieval)];
         for (port, service) in ports {
             network.listen(SocketAddr::new(self.address, port), self.host, &node, service);

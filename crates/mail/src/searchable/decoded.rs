@@ -16,11 +16,19 @@ const OCTETS_FOR_ONE: usize = 8;
 pub(super) fn text<'a>(part: &Part, octets: &'a [u8], octets_max: usize) -> (Cow<'a, str>, bool) {
     let looked_at = octets_max.saturating_mul(OCTETS_FOR_ONE);
     let (octets, is_whole) = octets.get(..looked_at).map_or((octets, true), |front| (front, false));
-    let text = match encoding(part).decoded(octets) {
-        Cow::Borrowed(octets) => in_charset(charset(part), octets),
-        Cow::Owned(octets) => Cow::Owned(in_charset(charset(part), &octets).into_owned()),
-    };
+    let text = characters(part, encoding(part), octets, usize::MAX);
     (if part.subtype == "html" { Cow::Owned(markup::text(&text)) } else { text }, is_whole)
+}
+
+/// What the octets of a part stand for; of so many, when they are decoded.
+pub(crate) fn characters<'a>(part: &Part, encoding: TransferEncoding, octets: &'a [u8], decoded_max: usize) -> Cow<'a, str> {
+    match encoding.decoded(octets) {
+        Cow::Borrowed(octets) => in_charset(charset(part), octets.get(..decoded_max).unwrap_or(octets)),
+        Cow::Owned(mut octets) => {
+            octets.truncate(decoded_max);
+            Cow::Owned(in_charset(charset(part), &octets).into_owned())
+        }
+    }
 }
 
 /// Whether what a part says stands in it as it is.
@@ -59,7 +67,7 @@ fn decoder(charset: &str) -> Option<fn(&[u8]) -> String> {
 }
 
 /// As `String::from_utf8_lossy`, which looks at each character even where there is nothing to replace.
-pub(crate) fn utf8(octets: &[u8]) -> Cow<'_, str> {
+pub(super) fn utf8(octets: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(octets).map_or_else(|_| String::from_utf8_lossy(octets), Cow::Borrowed)
 }
 

@@ -10,15 +10,7 @@ use proto::smtp::server::Role;
 use store::{Store, Surroundings};
 
 use super::*;
-use crate::absences::Absences;
-use crate::budgets::Budgets;
-use crate::dialled::Dialled;
-use crate::events::Events;
-use crate::metrics::Metrics;
-use crate::node::{Settings, Signal};
-use crate::outgoing::Outgoing;
-use crate::rates::Rates;
-use crate::retrievals::Retrievals;
+use crate::node::Settings;
 use crate::world::{Boxed, World};
 use mail::time::Timestamp;
 use std::time::Duration;
@@ -126,24 +118,7 @@ fn hold_within(limits: &proto::limits::Limits, says: &str, piece: usize, pause: 
         routes: delivery::relay::Routes::default(),
     };
     let config = Config { role: Role::Exchange, postmaster_domain: hostname.clone(), hostname, limits: settings.limits };
-    let node = Arc::new(Node {
-        world: Arc::new(clock.clone()),
-        store: Store::new(1, surroundings),
-        imap: crate::listen::imap::Shared::new(&settings),
-        settings,
-        events: Events::default(),
-        retrievals: Retrievals::default(),
-        outgoing: Outgoing::default(),
-        absences: Absences::default(),
-        budgets: Budgets::default(),
-        metrics: Metrics::default(),
-        dialled: Dialled::default(),
-        rates: Rates::default(),
-        decoy_hash: String::new(),
-        decoy_secret: [0; 32],
-        stop: Signal::default(),
-        due: Signal::default(),
-    });
+    let node = Arc::new(Node::new(Arc::new(clock.clone()), Store::new(1, surroundings), settings, String::new(), [0; 32]));
     let hears = Arc::new(Mutex::new(Vec::new()));
     let says = says.as_bytes().to_vec().into_iter().cycle();
     let wire = Slow { clock: clock.clone(), says, piece, pause, hears: Arc::clone(&hears) };

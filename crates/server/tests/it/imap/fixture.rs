@@ -14,9 +14,9 @@ use mail::id::AccountId;
 use mail::time::Timestamp;
 use object_store::memory::InMemory;
 use proto::sasl::Secret;
-use server::listen::imap::{Shared, elsewhere};
+use server::listen::imap::elsewhere;
 use server::listen::{self, Service};
-use server::node::{Node, Settings, Signal};
+use server::node::{Node, Settings};
 use server::passwords;
 use server::world::{Boxed, TlsFacts, TlsVersion, Wire, WireError, World};
 use store::backend::{Access, Backend as _};
@@ -246,24 +246,7 @@ impl Server {
             dialling: Dialling::Internet { ports: std::collections::BTreeSet::new() },
             routes: delivery::relay::Routes::default(),
         };
-        let node = Arc::new(Node {
-            world,
-            store,
-            imap: Shared::new(&settings),
-            settings,
-            events: server::events::Events::default(),
-            retrievals: server::retrievals::Retrievals::default(),
-            outgoing: server::outgoing::Outgoing::default(),
-            absences: server::absences::Absences::default(),
-            budgets: server::budgets::Budgets::default(),
-            metrics: server::metrics::Metrics::default(),
-            dialled: server::dialled::Dialled::default(),
-            rates: server::rates::Rates::default(),
-            decoy_hash: String::new(),
-            decoy_secret: [0; 32],
-            stop: Signal::default(),
-            due: Signal::default(),
-        });
+        let node = Arc::new(Node::new(world, store, settings, String::new(), [0; 32]));
         Self { node, clock, threads: Some(threads), _directory: directory }
     }
 
