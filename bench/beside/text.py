@@ -19,8 +19,9 @@ WHY = """What is missed, or nearly, and why:
 
 - Accepting, a connection for each message: another nine rounds, within the hour, gave 5.7 times as many as Postfix (0.43 ms against 2.45), whose own
   figure moves between 1.7 and 2.7 ms. Earlier runs gave 4.5, 5.0, 4.9 and 4.8, with a build that was not optimised across crates; what
-  packages install is, and takes a tenth less (0.43 ms against 0.48, medians of 12 rounds side by side). What reads each message once for searches and lists (its words, its structure, its first
-  lines), within a second or two behind the 250, is counted, too, and takes a sixth of the processor time outside the store.
+  packages install is, and takes a tenth less (0.43 ms against 0.48, medians of 12 rounds side by side). What reads each message once for
+  searches and lists (its words, its structure, its first lines), within a second or two behind the 250, is counted, too, and takes a
+  sixth of the processor time outside the store.
 - The store's share: with kept connections nothing is left of a message but its content, its row and the journal. The rows and the journal
   are the store's; SQLite writes whole pages of 8 KiB, those of the indexes among them. The index for searches and lists adds
   three rows to a message's own two.
@@ -157,8 +158,10 @@ read their pages again.
 ## How it is measured
 
 - The others are unpacked from Debian's packages (`tests/peers`), with their defaults for everything about queues and syncs. Exim delivers
-  all messages of a session at once (Debian's leaves those after the tenth to the queue). Ours is built as packages build it (the profile `dist`), with default settings, SQLite with
-  `synchronous=FULL` (what grows with the store, and mailboxes by IMAP, were measured with the profile `release`, which takes a tenth more), one line of log for each event; only limits for one client are lifted, from which Postfix exempts its own networks too.
+  all messages of a session at once (Debian's leaves those after the tenth to the queue). Ours is built as packages build it (the
+  profile `dist`; the rows of a growing store and of mailboxes by IMAP are older, and of `release`, which takes a tenth more), with default
+  settings, SQLite with `synchronous=FULL`, one line of log for each event; only limits for one client are lifted, from which Postfix
+  exempts its own networks too.
 - Processor time is `cpu.stat` of a cgroup for each server: user and kernel, all its processes, those that have ended included; read when the
   server has used nothing for half a second. The store's share is that of the threads that carry out its transactions.
 - Memory is what the processes of that cgroup have allocated (`memory.stat`, pages of files left out), looked at every 20 ms.

@@ -1,8 +1,8 @@
 //! What the server costs, measured: notices recorded per second, and the walk of a message from submission to mailbox.
 //!
 //! ```text
-//! cargo run --release -p bench -- notices --twoway target/release/twoway
-//! cargo run --release -p bench -- walk
+//! cargo run --profile dist -p bench -- notices --twoway target/dist/twoway
+//! cargo run --profile dist -p bench -- walk
 //! ```
 //!
 //! Durable as in production: SQLite with `synchronous=FULL` on the disk that holds `--folder`.
