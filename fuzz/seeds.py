@@ -8,6 +8,7 @@ fuzz/seeds.py pack TARGET PROGRAM CORPUS      chooses anew, from what a long run
 
 import ast
 import hashlib
+import heapq
 import os
 import subprocess
 import sys
@@ -15,8 +16,8 @@ import tempfile
 
 SEEDS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "seeds")
 # Of each target. Together they are read in a moment, and a person can look through them.
-INPUTS_MAX = 100
-OCTETS_MAX = 200
+INPUTS_MAX = 300
+OCTETS_MAX = 300
 
 
 def file_of(target):
@@ -49,31 +50,44 @@ def pack(target, program, corpus):
         notes = os.path.join(folder, "notes")
         command = [program, "-set_cover_merge=1", f"-merge_control_file={notes}", chosen, short]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL, timeout=600)
-        reached = {os.path.basename(path): features for path, features in read_notes(notes)}
-        new, kept = set(), []
-        left = set(os.listdir(chosen))
-        while left and len(kept) < INPUTS_MAX:
-            best = max(sorted(left), key=lambda name: len(reached.get(name, set()) - new))
-            if not reached.get(best, set()) - new:
-                break
-            left.remove(best)
-            new |= reached[best]
-            with open(os.path.join(short, best), "rb") as file:
+        kept = []
+        for name in best(dict(read_notes(notes)), os.path.getsize):
+            with open(name, "rb") as file:
                 kept.append(file.read())
     os.makedirs(SEEDS, exist_ok=True)
     with open(file_of(target), "w", encoding="ascii") as file:
         file.writelines(f"{octets!r}\n" for octets in sorted(kept))
 
 
+def best(reached, size):
+    """Those that reach what the ones before them do not: at each turn the one that reaches most, of two the smaller."""
+    waiting = [(-len(edges), size(name), name) for name, edges in reached.items()]
+    heapq.heapify(waiting)
+    new, chosen = set(), []
+    while waiting and len(chosen) < INPUTS_MAX:
+        _, octets, name = heapq.heappop(waiting)
+        # What others have reached since does not count: it may no longer be the first.
+        gain = len(reached[name] - new)
+        if not gain:
+            continue
+        if waiting and (-gain, octets, name) > waiting[0]:
+            heapq.heappush(waiting, (-gain, octets, name))
+            continue
+        chosen.append(name)
+        new |= reached[name]
+    return chosen
+
+
 def read_notes(notes):
-    """The inputs, in the order of libFuzzer's control file, and what each reached (its FT lines)."""
+    """The inputs, in the order of libFuzzer's control file, and the edges that each reached (of its FT lines)."""
     with open(notes, encoding="utf-8", errors="replace") as file:
         lines = file.read().splitlines()
     files = lines[2 : 2 + int(lines[0])]
     for line in lines[2 + len(files) :]:
         kind, number, *features = line.split()
         if kind == "FT":
-            yield files[int(number)], set(features)
+            # libFuzzer counts eight for each edge: how often it is passed, roughly. That there are such edges matters more here.
+            yield files[int(number)], {int(feature) // 8 for feature in features}
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ use proto::imap::mailbox_name::NameForm;
 use proto::sasl::Secret;
 use proto::sasl::scram::Nonce;
 
-const COMMANDS: [&[u8]; 9] = [
+const COMMANDS: [&[u8]; 10] = [
     b"x SEARCH SUBJECT {2+}\r\n\xc3\xa9 TEXT {2+}\r\n\xc3\xa8",
     b"x FETCH 1:* (FLAGS BODY[])",
     b"x APPEND INBOX {5}\r\n",
@@ -18,6 +18,7 @@ const COMMANDS: [&[u8]; 9] = [
     b"x AUTHENTICATE X",
     b"x XTWOWAY CONTACTS EVIDENCE",
     b"x COMPRESS DEFLATE",
+    b"x STARTTLS",
     b"x LOGOUT",
 ];
 

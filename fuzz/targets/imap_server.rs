@@ -16,7 +16,10 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     let limits = Limits { message_octets_max: 64, content_chunk_octets_max: 16, command_octets_max: 512, ..Limits::default() };
     let extensions = ["IMAP4rev2", "QRESYNC", "UTF8=ACCEPT", "UIDONLY", "COMPRESS=DEFLATE"].map(str::to_owned).into();
     let mut session = Session::new(Arc::new(Config { name: "Twoway".to_owned(), extensions, limits }), channel);
-    let ok = Status::new(Condition::Ok, "done");
+    let (ok, no) = (Status::new(Condition::Ok, "done"), Status::new(Condition::No, "no"));
+    // Every third is refused, to half of all clients.
+    let mut answers = [&ok, &ok, if *first < 128 { &ok } else { &no }].into_iter().cycle();
+    let mut answer = || answers.next().expect("a cycle");
     let mut pieces = dialogue.chunks(usize::from(first / 4) + 1);
     let mut announced = 0;
     loop {
@@ -29,13 +32,13 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
                 None => break,
             },
             Step::Event(event) => match event {
-                Event::Append(_, messages) => announced = begin(&mut session, messages.last().and_then(AppendMessage::literal)),
-                Event::AppendNext(next) => announced = begin(&mut session, next.literal()),
-                Event::Replace(replace) => announced = begin(&mut session, replace.message.literal()),
+                Event::Append(_, messages) => announced = begin(&mut session, messages.last().and_then(AppendMessage::literal), answer()),
+                Event::AppendNext(next) => announced = begin(&mut session, next.literal(), answer()),
+                Event::Replace(replace) => announced = begin(&mut session, replace.message.literal(), answer()),
                 Event::Content(content) => announced -= u64::try_from(content.len()).expect("a small number"),
                 Event::Messages => {
                     assert_eq!(announced, 0);
-                    session.complete(&ok).expect("messages are answered");
+                    session.complete(answer()).expect("messages are answered");
                 }
                 Event::Idle => session.tell(&Data::Exists(3)).expect("somebody listens"),
                 Event::IdleEnd | Event::ContentDropped | Event::SearchRefused => {}
@@ -45,7 +48,7 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
                     let verifier = Verifier::decoy(&username, &[7; 32]);
                     session.scram_verifier(verifier, &Nonce::from_entropy([7; 18])).expect("a verifier was due");
                 }
-                Event::Password { .. } | Event::Command(_) => session.complete(&ok).expect("a command is answered"),
+                Event::Password { .. } | Event::Command(_) => session.complete(answer()).expect("a command is answered"),
             },
         }
         let output = session.take_output();
@@ -53,11 +56,16 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     }
 });
 
-/// Takes what is announced: how many octets that is. Messages of which all is there are kept at once.
-fn begin(session: &mut Session, literal: Option<AppendLiteral>) -> u64 {
+/// Takes what is announced, or not: how many octets are to come. Messages of which all is there are kept at once.
+fn begin(session: &mut Session, literal: Option<AppendLiteral>, answer: &Status) -> u64 {
     match literal {
-        Some(_) => session.accept_message().expect("a message was announced"),
-        None => session.complete(&Status::new(Condition::Ok, "all by URL")).expect("messages are answered"),
+        Some(literal) if answer.condition == Condition::Ok => {
+            session.accept_message().expect("a message was announced");
+            literal.announced.octets
+        }
+        Some(_) | None => {
+            session.complete(answer).expect("messages are answered");
+            0
+        }
     }
-    literal.map_or(0, |literal| literal.announced.octets)
 }

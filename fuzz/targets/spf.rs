@@ -4,8 +4,9 @@
 use std::net::IpAddr;
 
 use delivery::dns::{Answer, Inquiry, Kind, Mx, Name, Proof, Record, Step};
-use delivery::spf::{Check, LOOKUPS_MAX, NAMES_MAX, Outcome};
+use delivery::spf::{Check, Explain, LOOKUPS_MAX, NAMES_MAX, Outcome};
 use libfuzzer_sys::arbitrary::Unstructured;
+use mail::time::Timestamp;
 
 /// Questions of one check: its record, and for each of the terms a record or a list with all its names, and an explanation.
 const QUESTIONS_MAX: usize = (LOOKUPS_MAX as usize + 2) * (NAMES_MAX + 2);
@@ -13,13 +14,19 @@ const QUESTIONS_MAX: usize = (LOOKUPS_MAX as usize + 2) * (NAMES_MAX + 2);
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     let mut octets = Unstructured::new(octets);
     let ip: IpAddr = if octets.arbitrary().unwrap_or(true) { "192.0.2.7" } else { "2001:db8::7" }.parse().expect("an address");
-    let check = Check::of_sender(ip, &"alice@a.test".parse().expect("a mailbox"), "mx.a.test");
+    let mut check = Check::of_sender(ip, &"alice@a.test".parse().expect("a mailbox"), "mx.a.test");
+    check.explain = Explain::To { receiver: "mx.b.test".to_owned(), now: Timestamp::from_millis(1_700_000_000_000) };
     let mut published = Vec::new();
     let mut step = Inquiry::begin(check);
     for _question in 0..=QUESTIONS_MAX {
         match step {
             Step::Done(Outcome::Pass(owed)) => {
                 assert!(published.contains(&owed.domain), "{owed:?}, of {published:?}");
+                return;
+            }
+            Step::Done(Outcome::Fail { explanation }) => {
+                // It stands in a reply.
+                assert!(explanation.is_none_or(|text| text.bytes().all(|octet| (b' '..=b'~').contains(&octet))));
                 return;
             }
             Step::Done(_) => return,
