@@ -3,7 +3,9 @@
 #![no_main]
 
 use mail::folder::{from_file_name, to_file_name};
+use mail::marks::{self, Front, Lettered};
 use mail::mbox::{Quoting, read_from_line};
+use mail::message::HeaderSection;
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     let quoted = pass(Quoting::quote(), octets, 5);
@@ -11,7 +13,14 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     assert!(!quoted.split(|octet| *octet == b'\n').any(|line| line.starts_with(b"From ")));
     assert_eq!(pass(Quoting::unquote(), &quoted, 3), octets);
     read_from_line(octets);
+    marks::front(octets);
+    let flags = marks::from_fields(&HeaderSection::read(octets));
+    let fields = marks::fields(&flags);
+    assert_eq!(marks::front(fields.as_bytes()), Front::Marks(flags, fields.len()));
     if let Ok(name) = str::from_utf8(octets) {
+        let lettered = Lettered::read(name);
+        assert_eq!(Lettered::read(&lettered.write()), lettered);
+        lettered.flags(name);
         from_file_name(name);
         if let Some(file) = to_file_name(name) {
             assert!(file.is_ascii() && !file.contains('/') && !file.contains(".."), "{file:?}");
