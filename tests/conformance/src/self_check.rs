@@ -16,10 +16,10 @@ use crate::report;
 use crate::target::{Account, Bounds, Target};
 use crate::trace::Trace;
 
-/// An address of this process alone: between choosing a port and listening there, nobody else takes it.
-fn here() -> IpAddr {
+/// An address of this process and this peer alone: between choosing a port and listening there, nobody else takes it.
+fn address(peer: usize) -> IpAddr {
     let [_, _, high, low] = std::process::id().to_be_bytes();
-    IpAddr::V4(Ipv4Addr::new(127, 77, high, low | 1))
+    IpAddr::V4(Ipv4Addr::new(127, 77 + u8::try_from(peer).unwrap(), high, low | 1))
 }
 
 /// Our own peers, the first of them posing as the server under test.
@@ -33,16 +33,16 @@ impl Bench {
     fn new() -> Self {
         let directory = std::env::temp_dir().join(format!("conformance-{}", fresh_word().unwrap()));
         let files: Vec<PeerFile> =
-            ["c.test", "d.test", "e.test", "f.test"].iter().map(|domain| planned_peer(&format!("{domain},{}", here())).unwrap()).collect();
+            (0..4).zip(["c", "d", "e", "f"]).map(|(peer, name)| planned_peer(&format!("{name}.test,{}", address(peer))).unwrap()).collect();
         certificates::write(&directory, &files).unwrap();
-        let peers = Peers::start(&files, &directory, here()).unwrap();
+        let peers = Peers::start(&files, &directory, address(0)).unwrap();
         let account = Account { address: "carol@c.test".into(), password: "secret".into() };
         let target = Target {
             domain: "c.test".into(),
             name: "mx.c.test".into(),
-            exchange: SocketAddr::new(here(), files[0].exchange_port),
-            retrieval: SocketAddr::new(here(), files[0].retrieval_port),
-            submission: SocketAddr::new(here(), files[0].exchange_port),
+            exchange: SocketAddr::new(address(0), files[0].exchange_port),
+            retrieval: SocketAddr::new(address(0), files[0].retrieval_port),
+            submission: SocketAddr::new(address(0), files[0].exchange_port),
             ca_pem: read_file(&directory.join("ca.pem")).unwrap(),
             accounts: BTreeMap::from([("open".to_owned(), account.clone()), ("screened".to_owned(), account)]),
             command: None,
@@ -185,7 +185,7 @@ fn a_forged_certificate_is_seen_for_what_it_is() {
     let bench = Bench::new();
     let files: Vec<PeerFile> = serde_json::from_slice(&read_file(&bench.directory.join("peers.json")).unwrap()).unwrap();
     let mut target = bench.target.clone();
-    target.retrieval = SocketAddr::new(here(), files[3].retrieval_port);
+    target.retrieval = SocketAddr::new(address(3), files[3].retrieval_port);
     target.name = "mx.f.test".into();
     let lab = Lab::new(&target, &bench.peers, &Trace::default()).unwrap();
     assert!(lab.retrieval(lab.honest().unwrap()).is_err());
