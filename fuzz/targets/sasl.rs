@@ -33,7 +33,7 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
 
 fn server_says<'a>(mut messages: impl Iterator<Item = &'a [u8]>) {
     let (Some(first), Some(last)) = (messages.next(), messages.next()) else { return };
-    let asked = str::from_utf8(first).ok().and_then(|text| text.rsplit_once(",i=")?.1.parse::<u32>().ok());
+    let asked = str::from_utf8(first).ok().and_then(|text| text.rsplit_once(",i=")?.1.split(',').next()?.parse::<u32>().ok());
     if asked.is_some_and(|iterations| iterations > ITERATIONS_MAX) {
         return;
     }
