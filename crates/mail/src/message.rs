@@ -176,8 +176,10 @@ impl<'a> HeaderSection<'a> {
     pub fn message_id(&self) -> Option<String> {
         let written = text::unfold(self.named("Message-ID").next()?.value());
         let id = written.trim();
-        let is_word = !id.chars().any(|character| character.is_control() || character.is_whitespace());
-        let fits = is_word && id.len() <= LINE_OCTETS_MAX / 2 && id.starts_with('<') && id.ends_with('>');
+        let inner = id.strip_prefix('<')?.strip_suffix('>')?;
+        let is_word = !inner.is_empty() && !inner.chars().any(|character| character.is_control() || character.is_whitespace());
+        // Where another bracket stands inside, programs read another id.
+        let fits = is_word && id.len() <= LINE_OCTETS_MAX / 2 && !inner.contains(['<', '>']);
         fits.then(|| id.to_owned())
     }
 

@@ -90,6 +90,9 @@ fn the_fields_we_show_and_count_are_decoded() {
 fn fields_that_can_not_be_read_are_none() {
     let section = HeaderSection::read(b"Date: yesterday\r\nMessage-ID: <a b>\r\nList-Id: <a>\r\nList-Id: <b>\r\n\r\n");
     assert_eq!((section.date(), section.message_id(), section.list_id(), section.subject()), (None, None, None, None));
+    for id in ["1@a.test", "<>", "<1@a.test", "<1@a.test> <2@a.test>", "<1@a.test><2@a.test>", "<1<2>@a.test>"] {
+        assert_eq!(HeaderSection::read(format!("Message-ID: {id}\r\n").as_bytes()).message_id(), None, "{id}");
+    }
 }
 
 #[test]
