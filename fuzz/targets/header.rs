@@ -78,10 +78,11 @@ fn compare(message: &[u8], section: &HeaderSection<'_>) {
         let theirs = DateTime::parse_rfc822(&value).filter(DateTime::is_valid);
         assert!(theirs.as_ref().is_none_or(|theirs| theirs.to_timestamp() == date.as_millis() / 1000), "{date:?} and {theirs:?}");
     }
-    // Encoded-words are read by mail-parser with the control characters in them; tabs are kept.
+    // Encoded-words are read by mail-parser with the control characters in them, and folds with less of their white space.
     let is_plain = |value: &[u8]| !value.windows(2).any(|two| two == b"=?");
     if let Some(subject) = section.subject().filter(|_| single("Subject") && section.named("Subject").all(|field| is_plain(field.value())))
     {
-        assert_eq!(parsed.subject().unwrap_or_default().replace('\t', " "), subject);
+        let theirs = parsed.subject().unwrap_or_default();
+        assert!(subject.split_whitespace().eq(theirs.split_whitespace()), "{subject:?} and {theirs:?}");
     }
 }

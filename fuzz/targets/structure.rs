@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use data_encoding::BASE64;
 use mail::structure::{Inside, Part};
 use mail_parser::{Message, MessageParser, PartType};
 
@@ -74,7 +75,7 @@ impl Choices<'_> {
                 out.push_str("\r\n");
                 let text = self.text();
                 match chosen {
-                    2 => out.push_str(&base64(text.as_bytes())),
+                    2 => out.push_str(&BASE64.encode(text.as_bytes())),
                     3 => out.push_str(&text.replace('=', "=3D")),
                     _ => out.push_str(&text),
                 }
@@ -103,18 +104,6 @@ impl Choices<'_> {
             out.push_str("\r\nepilogue");
         }
     }
-}
-
-fn base64(octets: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for group in octets.chunks(3) {
-        let bits = group.iter().chain(&[0, 0]).take(3).fold(0_usize, |bits, octet| bits << 8 | usize::from(*octet));
-        for place in 0..4 {
-            out.push(if place > group.len() { '=' } else { char::from(DIGITS[bits >> (18 - 6 * place) & 63]) });
-        }
-    }
-    out
 }
 
 fn our_leaves(part: &Part, leaves: &mut Vec<Range<usize>>) {
