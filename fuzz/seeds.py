@@ -51,7 +51,7 @@ def pack(target, program, corpus):
         command = [program, "-set_cover_merge=1", f"-merge_control_file={notes}", chosen, short]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL, timeout=600)
         kept = []
-        for name in best(dict(read_notes(notes)), os.path.getsize):
+        for name in best(dict(read_notes(notes))):
             with open(name, "rb") as file:
                 kept.append(file.read())
     os.makedirs(SEEDS, exist_ok=True)
@@ -59,9 +59,9 @@ def pack(target, program, corpus):
         file.writelines(f"{octets!r}\n" for octets in sorted(kept))
 
 
-def best(reached, size):
+def best(reached):
     """Those that reach what the ones before them do not: at each turn the one that reaches most, of two the smaller."""
-    waiting = [(-len(edges), size(name), name) for name, edges in reached.items()]
+    waiting = [(-len(edges), os.path.getsize(name), name) for name, edges in reached.items()]
     heapq.heapify(waiting)
     new, chosen = set(), []
     while waiting and len(chosen) < INPUTS_MAX:

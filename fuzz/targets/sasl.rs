@@ -10,7 +10,7 @@ const ITERATIONS_MAX: u32 = 9_999;
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     let Some((first, messages)) = octets.split_first() else { return };
-    let mut messages = messages.split(|octet| *octet == b'\n');
+    let messages = messages.split(|octet| *octet == b'\n');
     let mechanism = match first % 4 {
         0 => Mechanism::Plain,
         1 => Mechanism::Login,
@@ -18,7 +18,7 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
         _ => return server_says(messages),
     };
     let mut exchange = mechanism.start();
-    for message in messages.by_ref() {
+    for message in messages {
         exchange = match exchange.respond(message) {
             Turn::Challenge(next, _) => next,
             Turn::Verifier(awaiting) => {
