@@ -25,6 +25,26 @@ def database():
 
 
 def psql(url, statement):
-    """Has PostgreSQL carry out a statement."""
-    program = shutil.which("psql") or sorted(glob.glob("/usr/lib/postgresql/*/bin/psql"))[-1]
-    subprocess.run([program, "--no-psqlrc", "--quiet", url, "--command", statement], check=True, timeout=60)
+    """Has PostgreSQL carry out a statement; returns its rows, columns parted by a tab."""
+    command = [program("psql"), "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--field-separator=\t", url, "--command", statement]
+    return subprocess.run(command, check=True, timeout=60, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+
+
+def dump(url, path):
+    """Writes a database into a file, as docs/admin/backup.md has it."""
+    subprocess.run([program("pg_dump"), "--format=custom", f"--file={path}", url], check=True, timeout=60)
+
+
+def load(url, path):
+    """Puts what was dumped in the place of what is there, as docs/admin/backup.md has it."""
+    subprocess.run([program("pg_restore"), "--clean", "--if-exists", "--single-transaction", f"--dbname={url}", path], check=True, timeout=60)
+
+
+def empty(url):
+    """Removes all that is in a database."""
+    psql(url, "SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
+
+def program(name):
+    """The path of one of PostgreSQL's programs; Debian keeps most of them out of PATH."""
+    return shutil.which(name) or sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"))[-1]

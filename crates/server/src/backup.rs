@@ -28,6 +28,8 @@ use manifest::{Engine, FORMAT, MANIFEST, Manifest};
 const DATABASE: &str = "twoway.sqlite";
 /// Large contents, in `data_dir` and in a backup.
 const CONTENT: &str = "content";
+/// Contents that nobody knows of, in `data_dir`.
+pub const LOST_AND_FOUND: &str = "lost+found";
 /// A backup that is being made has this in it.
 const INCOMPLETE: &str = "INCOMPLETE";
 /// Objects copied between two words to the store that we are still at it. It keeps them for an hour each time.

@@ -17,7 +17,7 @@ use delivery::contacts::ROWS_MAX;
 use crate::backend::{Sql, Tx};
 use crate::{Result, Store, params, statements};
 
-pub use objects::Depth;
+pub use objects::{Depth, stray};
 
 /// Sentences of one kind: who sees these knows what is wrong.
 const SENTENCES_MAX: usize = 100;

@@ -25,6 +25,7 @@ use serde::Serialize;
 use super::incoming::{Incoming, Nothing};
 use super::{AdminError, Desk, Request, Response};
 use crate::acts::Modes;
+use crate::backup::LOST_AND_FOUND;
 
 /// Carries out a command that no octets follow.
 ///
@@ -96,9 +97,6 @@ pub async fn run_with(desk: &Desk, request: Request, incoming: &mut dyn Incoming
         Request::CheckRepair => repair(desk).await,
     }
 }
-
-/// Where contents go that nobody knows of, in `data_dir`.
-const LOST_AND_FOUND: &str = "lost+found";
 
 /// How long objects stay for a backup that says nothing more.
 const HELD_FOR: Duration = Duration::from_hours(1);

@@ -9,11 +9,11 @@ use mail::digest::{ContentDigest, Digester};
 use store::backup::NamedObject;
 
 use super::manifest::Listed;
-use super::{CONTENT, DATABASE, Objects};
+use super::{CONTENT, DATABASE, LOST_AND_FOUND, Objects};
 use crate::admin::AdminError;
 
 /// What of `data_dir` is of no use in a backup: locks, the socket, what repairs and restores have put aside.
-const LEFT_OUT: &[&str] = &["lock", "admin.sock", "admin.new", "lost+found", "restore.tmp", CONTENT];
+const LEFT_OUT: &[&str] = &["lock", "admin.sock", "admin.new", LOST_AND_FOUND, "restore.tmp", CONTENT];
 /// The same, by how they begin: the database and what stands beside it, and stores that were replaced.
 const LEFT_OUT_PREFIXES: &[&str] = &[DATABASE, "replaced-"];
 /// Octets read at once.

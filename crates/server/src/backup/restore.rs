@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use mail::time::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use store::check::stray;
 
 use super::copy::{copy, link_or_copy, private, sync_directory, sync_tree, unusable};
 use super::manifest::{Engine, Manifest};
-use super::{CONTENT, DATABASE};
+use super::{CONTENT, DATABASE, LOST_AND_FOUND};
 use crate::admin::{AdminError, Fault};
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::progress::{Progress, Shown};
 use crate::real::Machine;
 use crate::serve::{StartError, open};
@@ -37,6 +38,8 @@ struct Done {
     files: usize,
     mailboxes: u64,
     relaying: u64,
+    /// Contents that the database does not name, now in `lost+found`: what was written after PostgreSQL's was copied.
+    superfluous: usize,
     /// Where what was there before is now.
     replaced: Option<PathBuf>,
     violations: Vec<String>,
@@ -67,6 +70,12 @@ pub fn restore(config: &Config, directory: &Path, present: Present, shown: Shown
     sync_directory(data_dir).map_err(unusable(data_dir))?;
     unpack(directory, &ready, &manifest, shown)?;
     let renewed = renew(config, &ready)?;
+    let has_contents = manifest.files.iter().any(|listed| listed.path.starts_with(CONTENT));
+    if renewed.mailboxes == 0 && has_contents && matches!(config.store, Database::Postgres(_)) {
+        let text = "the database has no mailboxes, and the backup has contents: load what pg_dump has written, then repeat this";
+        return Err(AdminError::refused("database-empty", text));
+    }
+    lose(&ready, &renewed.superfluous)?;
     let replaced = put_aside(data_dir, renewed.now)?;
     put_in_place(&ready, data_dir)?;
     drop(lock);
@@ -76,6 +85,7 @@ pub fn restore(config: &Config, directory: &Path, present: Present, shown: Shown
         files: manifest.files.len(),
         mailboxes: renewed.mailboxes,
         relaying: renewed.relaying,
+        superfluous: renewed.superfluous.len(),
         replaced,
         violations: renewed.violations,
     };
@@ -124,6 +134,9 @@ struct Renewed {
     now: Timestamp,
     mailboxes: u64,
     relaying: u64,
+    /// Those that are of contents which no row names.
+    superfluous: Vec<String>,
+    /// All others.
     violations: Vec<String>,
 }
 
@@ -137,13 +150,26 @@ fn renew(config: &Config, ready: &Path) -> Result<Renewed, AdminError> {
         let opened = open::open(&config, &machine).await.map_err(unopened)?;
         let worked = async {
             let store::backup::Renewed { mailboxes, relaying } = opened.store.renew_after_restore().await?;
-            let violations = opened.store.check().await?;
-            Ok::<_, AdminError>(Renewed { now: machine.now(), mailboxes, relaying, violations })
+            let found = opened.store.check().await?;
+            let (superfluous, violations) = found.into_iter().partition(|found| stray(found).is_some());
+            Ok::<_, AdminError>(Renewed { now: machine.now(), mailboxes, relaying, superfluous, violations })
         };
         let renewed = worked.await;
         opened.close().await;
         renewed
     })
+}
+
+/// Moves contents that no row names to where somebody may look at them.
+fn lose(ready: &Path, superfluous: &[String]) -> Result<(), AdminError> {
+    let lost = ready.join(LOST_AND_FOUND);
+    for object in superfluous.iter().filter_map(|found| stray(found)) {
+        let to = lost.join(object);
+        let parent = to.parent().unwrap_or(&lost);
+        private(parent).map_err(unusable(parent))?;
+        fs::rename(ready.join(CONTENT).join(object), &to).map_err(unusable(&to))?;
+    }
+    sync_tree(ready).map_err(unusable(ready))
 }
 
 /// Moves what is in `data_dir` to a directory of its own. `None` if there was nothing.

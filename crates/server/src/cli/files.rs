@@ -90,6 +90,10 @@ pub(super) fn restore(config: &Config, directory: &Path, replace: bool, shown: S
     if relaying > 0 {
         lines.push(format!("{relaying} messages were on their way by ordinary SMTP: their recipients may get them twice."));
     }
+    let superfluous = number(&document, "superfluous");
+    if superfluous > 0 {
+        lines.push(format!("{superfluous} contents were written after the database was copied: they are in lost+found."));
+    }
     lines.extend(texts(&document, "violations").map(|violation| format!("Not whole: {violation}")));
     Ok(Finished { document, text: lines.join("\n") + "\n", warnings: Vec::new() })
 }

@@ -46,6 +46,14 @@ struct Names {
     orphans: BTreeSet<String>,
 }
 
+/// How the sentence of an object begins that no row names.
+const STRAY: &str = "an object is there, and nobody knows of it: ";
+
+/// The object that this violation is about, if it is one that no row names.
+pub fn stray(violation: &str) -> Option<&str> {
+    violation.strip_prefix(STRAY)
+}
+
 impl Store {
     pub(super) async fn check_objects(&self, depth: Depth) -> Result<Vec<String>> {
         // In this order: what is written while we look is noted before it is there.

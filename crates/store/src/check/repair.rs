@@ -12,7 +12,7 @@ use mail::id::{AccountId, Partition};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 
-use super::{RESERVED_MAX, names, rows};
+use super::{RESERVED_MAX, names, objects, rows};
 use crate::backend::{Sql, Tx, Value};
 use crate::content::{ContentReader, Place, StoredContent};
 use crate::lease::zero;
@@ -218,7 +218,7 @@ impl Store {
     /// Objects that nobody knows of, to where somebody may look at them.
     async fn put_strays_aside(&self, before: &[String], aside: &Arc<dyn ObjectStore>) -> Result<()> {
         let unavailable = |error: object_store::Error| StoreError::Unavailable(error.to_string());
-        for object in before.iter().filter_map(|found| found.strip_prefix("an object is there, and nobody knows of it: ")) {
+        for object in before.iter().filter_map(|found| objects::stray(found)) {
             let path = Path::from(object);
             let Ok(facts) = self.objects().head(&path).await else { continue };
             let content = StoredContent {
