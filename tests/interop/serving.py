@@ -7,11 +7,11 @@ import signal
 import subprocess
 import tempfile
 
+import postgres
 import smtp
 from cases import Cases
 from dns import Dns
 from node import Node
-from postgres import database
 from server import binary, token
 
 CASES = Cases("serving")
@@ -64,8 +64,44 @@ def on_sqlite():
 @CASES.add
 def on_postgresql():
     """On PostgreSQL: the same."""
-    with database() as url, one_node(f'store = "{url}"') as node:
+    with postgres.database() as url, one_node(f'store = "{url}"') as node:
         to_a_neighbour(node)
+
+
+# Connections of ours to the database, in the clear and by TLS.
+SPOKEN = "SELECT ssl, count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE datname = current_database() \
+          AND application_name LIKE 'twoway%' GROUP BY ssl"
+
+
+@CASES.add
+def on_postgresql_by_tls():
+    """On PostgreSQL by TLS: a server is believed by its certificate and its name, and none that has another."""
+    with postgres.database() as url, one_node() as node:
+        trusted, other = (os.path.join(node.folder, name) for name in ("trusted.pem", "other.pem"))
+        with open(trusted, "w", encoding="ascii") as file:
+            file.write(postgres.certificate(url))
+        # Another certificate: our own.
+        node.start()
+        assert node.stop() == 0
+        os.rename(node.ca_pem, other)
+        by_tls = f"{url}?sslmode=verify-full&sslrootcert="
+        for store, status, named in (
+            (by_tls + other, 75, "certificate"),
+            (url.replace("127.0.0.1", "localhost") + f"?sslmode=verify-full&sslrootcert={trusted}", 75, "localhost"),
+            (url.replace("//twoway:", "//twoway:not-"), 75, "password"),
+            (by_tls + os.path.join(node.folder, "nothing.pem"), 2, "nothing.pem"),
+        ):
+            node.configure(f'store = "{store}"')
+            error = node.refused("check", status=status)
+            assert named in error["message"], error
+        node.configure(f'store = "{by_tls}{trusted}"')
+        carol = node.add_account("carol")
+        node.start()
+        subject, _ = carol.write(carol)
+        carol.find(subject)
+        spoken = postgres.psql(url, SPOKEN)
+        assert [row.split("\t")[0] for row in spoken] == ["t"], spoken
+        assert node.stop() == 0
 
 
 @CASES.add

@@ -4,7 +4,11 @@ import contextlib
 import glob
 import os
 import shutil
+import socket
+import ssl
+import struct
 import subprocess
+import urllib.parse
 
 from cases import Skipped
 from server import token
@@ -22,6 +26,20 @@ def database():
         yield f"{url.rsplit('/', 1)[0]}/{name}"
     finally:
         psql(url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def certificate(url):
+    """The certificate of the server behind a URL, as PEM."""
+    where = urllib.parse.urlsplit(url)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection((where.hostname, where.port), 10) as plain:
+        # SSLRequest: a length, and a version of the protocol that there never was.
+        plain.sendall(struct.pack("!II", 8, 80877103))
+        if plain.recv(1) != b"S":
+            raise Skipped("this PostgreSQL speaks no TLS")
+        with context.wrap_socket(plain) as wrapped:
+            return ssl.DER_cert_to_PEM_cert(wrapped.getpeercert(binary_form=True))
 
 
 def psql(url, statement):

@@ -54,7 +54,7 @@ impl PostgresUrl {
             }
         }
         let plain = if kept.is_empty() { front.to_owned() } else { format!("{front}?{}", kept.join("&")) };
-        let mut config: Config = plain.parse().map_err(|error| OpenError::Url(format!("not a PostgreSQL URL: {error}")))?;
+        let mut config: Config = plain.parse().map_err(|error| OpenError::Url(format!("not a PostgreSQL URL: {}", in_words(&error))))?;
         let mode = mode.unwrap_or(if is_local(&config) { SslMode::Disable } else { SslMode::Require });
         // What an administrator sees in pg_stat_activity.
         let name = schema.as_ref().map_or_else(|| "twoway".to_owned(), |schema| format!("twoway {schema}"));
@@ -124,6 +124,23 @@ fn connector(roots: Option<&str>) -> Result<MakeRustlsConnect, OpenError> {
     Ok(MakeRustlsConnect::new(config.with_root_certificates(trusted).with_no_client_auth()))
 }
 
+/// What the server said, or what went wrong on the way to it, and why.
+fn in_words(error: &postgres::Error) -> String {
+    if let Some(said) = error.as_db_error() {
+        return said.message().to_owned();
+    }
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let why = error.to_string();
+        if !words.ends_with(&why) {
+            words = format!("{words}: {why}");
+        }
+        cause = error.source();
+    }
+    words
+}
+
 /// A connection to a PostgreSQL server, made when it is needed.
 pub struct Postgres {
     url: PostgresUrl,
@@ -158,7 +175,7 @@ impl Postgres {
             self.trouble = Trouble::Lost;
             self.connection = None;
         }
-        let text = error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
+        let text = in_words(error);
         let is_ours = is(&[SqlState::SYNTAX_ERROR, SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN, SqlState::UNIQUE_VIOLATION]);
         let is_ours = is_ours || is(&[SqlState::NOT_NULL_VIOLATION, SqlState::DATATYPE_MISMATCH, SqlState::DATA_CORRUPTED]);
         if is_ours { StoreError::Damaged(text) } else { StoreError::Unavailable(text) }
@@ -230,7 +247,7 @@ impl Tx for Postgres {
 
     fn query(&mut self, sql: Sql, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
         let rows = self.run(sql, params, |client, statement, params| client.query(statement, params))?;
-        let damaged = |error: postgres::Error| StoreError::Damaged(error.to_string());
+        let damaged = |error: postgres::Error| StoreError::Damaged(in_words(&error));
         rows.iter()
             .map(|row| {
                 let columns = row.columns().iter().enumerate();
@@ -252,7 +269,7 @@ impl Backend for Postgres {
             self.connection = None;
             let client = self.url.connect().map_err(|error| {
                 // The same again at once would not succeed either: whoever asks comes later.
-                StoreError::Unavailable(format!("no connection to the database: {error}"))
+                StoreError::Unavailable(format!("no connection to the database: {}", in_words(&error)))
             })?;
             self.connection = Some(Connection { client, statements: BTreeMap::new() });
         }
