@@ -15,6 +15,7 @@ use delivery::relay::Routes;
 use delivery::schedule::Timers;
 use mail::address::{Domain, Mailbox};
 use proto::limits::Limits;
+use store::postgres::PostgresUrl;
 use store::quota::Quota;
 
 pub use listen::Listen;
@@ -240,7 +241,7 @@ fn read(root: &Section<'_, '_>, file: &Path) -> Option<Config> {
     });
     let postmaster = root.optional("postmaster", "an address here, such as \"ann@example.org\"", |value| value.as_str()?.parse().ok());
     let data_dir = root.required("data_dir", "the path of a directory", |value| path(file, value.as_str()?));
-    let store = root.optional("store", r#""sqlite" or a URL postgresql://..."#, |value| database(value.as_str()?));
+    let store = root.optional("store", r#""sqlite" or a URL postgresql://USER:PASSWORD@HOST/DATABASE"#, |value| database(value.as_str()?));
     let outbound = root.optional("outbound_address", "an IP address, or one of each family", |value| {
         let addresses: Vec<IpAddr> = listen::one_or_more(value, |text| text.parse().ok())?;
         let of_v4 = addresses.iter().filter(|address| address.is_ipv4()).count();
@@ -289,8 +290,7 @@ fn database(text: &str) -> Option<Database> {
     if text == "sqlite" {
         return Some(Database::Sqlite);
     }
-    let is_url = text.starts_with("postgresql://") || text.starts_with("postgres://");
-    is_url.then(|| Database::Postgres(text.to_owned()))
+    PostgresUrl::is_url(text).then(|| Database::Postgres(text.to_owned()))
 }
 
 fn dns(section: &Section<'_, '_>, file: &Path) -> Dns {

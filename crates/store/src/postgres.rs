@@ -43,18 +43,7 @@ impl PostgresUrl {
     /// # Errors
     /// The text is no such URL, or the certificates cannot be read.
     pub fn parse(url: &str) -> Result<Self, OpenError> {
-        let (front, options) = url.split_once('?').unwrap_or((url, ""));
-        let (mut schema, mut roots, mut mode, mut kept) = (None, None, None, Vec::new());
-        for option in options.split('&').filter(|option| !option.is_empty()) {
-            match option.split_once('=') {
-                Some(("schema", name)) => schema = Some(schema_name(name)?),
-                Some(("sslrootcert", file)) => roots = Some(file.to_owned()),
-                Some(("sslmode", name)) => mode = Some(ssl_mode(name)?),
-                _ => kept.push(option),
-            }
-        }
-        let plain = if kept.is_empty() { front.to_owned() } else { format!("{front}?{}", kept.join("&")) };
-        let mut config: Config = plain.parse().map_err(|error| OpenError::Url(format!("not a PostgreSQL URL: {}", in_words(&error))))?;
+        let Parts { mut config, schema, roots, mode } = Parts::parse(url)?;
         let mode = mode.unwrap_or(if is_local(&config) { SslMode::Disable } else { SslMode::Require });
         // What an administrator sees in pg_stat_activity.
         let name = schema.as_ref().map_or_else(|| "twoway".to_owned(), |schema| format!("twoway {schema}"));
@@ -69,6 +58,11 @@ impl PostgresUrl {
         Ok(Self { config, schema, tls })
     }
 
+    /// Whether `parse` reads this, whatever files it names.
+    pub fn is_url(text: &str) -> bool {
+        (text.starts_with("postgresql://") || text.starts_with("postgres://")) && Parts::parse(text).is_ok()
+    }
+
     fn connect(&self) -> Result<Client, postgres::Error> {
         let mut client = match &self.tls {
             Some(tls) => self.config.connect(tls.clone())?,
@@ -78,6 +72,32 @@ impl PostgresUrl {
             client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema}"))?;
         }
         Ok(client)
+    }
+}
+
+/// What a URL says.
+struct Parts {
+    config: Config,
+    schema: Option<String>,
+    roots: Option<String>,
+    mode: Option<SslMode>,
+}
+
+impl Parts {
+    fn parse(url: &str) -> Result<Self, OpenError> {
+        let (front, options) = url.split_once('?').unwrap_or((url, ""));
+        let (mut schema, mut roots, mut mode, mut kept) = (None, None, None, Vec::new());
+        for option in options.split('&').filter(|option| !option.is_empty()) {
+            match option.split_once('=') {
+                Some(("schema", name)) => schema = Some(schema_name(name)?),
+                Some(("sslrootcert", file)) => roots = Some(file.to_owned()),
+                Some(("sslmode", name)) => mode = Some(ssl_mode(name)?),
+                _ => kept.push(option),
+            }
+        }
+        let plain = if kept.is_empty() { front.to_owned() } else { format!("{front}?{}", kept.join("&")) };
+        let config = plain.parse().map_err(|error| OpenError::Url(format!("not a PostgreSQL URL: {}", in_words(&error))))?;
+        Ok(Self { config, schema, roots, mode })
     }
 }
 

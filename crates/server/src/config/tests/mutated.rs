@@ -2,7 +2,7 @@
 
 use super::*;
 
-const MUTANTS: u32 = 4_000;
+const MUTANTS: u32 = 6_000;
 
 /// What people put in the wrong place.
 const SCRAPS: &[&str] = &[
