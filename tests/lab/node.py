@@ -41,15 +41,18 @@ class Node(Server):
         self.log_path = os.path.join(self.folder, "log")
         self.process = None
         self.dns = dns
+        # A file of keys, if what DNS says is to be proved.
+        self.trust_anchor = None
         self.configure()
 
     def configure(self, top="", tables="", outbound=()):
         """Writes the configuration, with these lines added, and more addresses to dial from."""
         listen = "\n".join(f'{service} = "{self.address}:{port}"' for service, port in self.ports.items())
+        anchor = f"trust_anchor = {json.dumps(self.trust_anchor)}\n" if self.trust_anchor else ""
         text = (
             f'hostname = "{self.hostname}"\ndomains = ["{self.domain}"]\ndata_dir = "data"\n'
             f'outbound_address = {json.dumps([self.address, *outbound])}\n{top}\n'
-            f'[process]\nuser = "{pwd.getpwuid(os.geteuid()).pw_name}"\n[dns]\nservers = ["{self.dns}"]\n'
+            f'[process]\nuser = "{pwd.getpwuid(os.geteuid()).pw_name}"\n[dns]\nservers = ["{self.dns}"]\n{anchor}'
             f'[log]\nformat = "json"\n[listen]\n{listen}\n{tables}\n'
         )
         with open(self.config, "w", encoding="utf-8") as file:
