@@ -185,9 +185,15 @@ impl Code {
             }
             Err(SyntaxError::LiteralDue) => Err(SyntaxError::LiteralDue),
             Err(_other) => {
-                let text = cursor.run("a code", |octet| matches!(octet, b' '..=b'~') && octet != b']')?.to_owned();
+                let text = cursor.run("a code", |octet| matches!(octet, b' '..=b'~') && octet != b']')?;
                 cursor.demand(b']', "]")?;
-                Ok(Self::Other(OtherCode(text)))
+                let word = text.split(' ').next().unwrap_or(text);
+                Ok(match word.to_ascii_uppercase().as_str() {
+                    // What may hold a `]` itself, and is not whole: where it ends nobody can tell. It is known by its word.
+                    "BADCHARSET" => Self::BadCharset,
+                    "NOUPDATE" | KEYWORD => Self::Other(OtherCode(word.to_owned())),
+                    _ => Self::Other(OtherCode(text.to_owned())),
+                })
             }
         }
     }

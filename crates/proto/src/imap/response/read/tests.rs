@@ -60,6 +60,9 @@ fn what_other_servers_say_of_sessions_is_read() {
     reads("a1 NO [WEBALERT https://a.test/] Web login required.", "");
     reads("a1 NO [BADCHARSET] no", "a1 NO [BADCHARSET (US-ASCII UTF-8)] no");
     reads("a1 NO [BADCHARSET (KOI8-R {5}\r\nUTF-8)] no", "a1 NO [BADCHARSET (US-ASCII UTF-8)] no");
+    reads("a1 NO [BADCHARSET (a] b\u{e9}) c] d", "a1 NO [BADCHARSET (US-ASCII UTF-8)] b?) c] d");
+    reads("* NO [NOUPDATE \"a] b", "* NO [NOUPDATE] b");
+    reads("a1 OK [XTWOWAY MORE \"a] b", "a1 OK [XTWOWAY] b");
     reads("a1 OK [COPYUID 1 7,3 10:11] unordered sets are left as they are", "");
     reads("a1 OK [COPYUID 1 3:4 10] as are those that do not fit", "");
     reads("* OK [UNSEEN 0] a number that is none", "");
