@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import urllib.parse
 
 import postgres
 import smtp
@@ -73,6 +74,17 @@ SPOKEN = "SELECT ssl, count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid
           AND application_name LIKE 'twoway%' GROUP BY ssl"
 
 
+def seconds_to_probes(port):
+    """When each connection to this port of loopback asks next whether the other end is there: the keepalive timers in proc(5)."""
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        for line in list(table)[1:]:
+            words = line.split()
+            timer, _, ticks = words[5].partition(":")
+            # Who waits for an acknowledgement has another timer meanwhile.
+            if words[2] == f"0100007F:{port:04X}" and words[3] == "01" and timer != "01":
+                yield int(ticks, 16) / os.sysconf("SC_CLK_TCK") if timer == "02" else float("inf")
+
+
 @CASES.add
 def on_postgresql_by_tls():
     """On PostgreSQL by TLS: a server is believed by its certificate and its name, and none that has another."""
@@ -101,6 +113,9 @@ def on_postgresql_by_tls():
         carol.find(subject)
         spoken = postgres.psql(url, SPOKEN)
         assert [row.split("\t")[0] for row in spoken] == ["t"], spoken
+        # A machine that vanishes while it owes us an answer is noticed in seconds, not in the system's two hours.
+        probes = list(seconds_to_probes(urllib.parse.urlsplit(url).port))
+        assert probes and all(seconds <= 11 for seconds in probes), probes
         assert node.stop() == 0
 
 

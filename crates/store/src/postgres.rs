@@ -21,8 +21,12 @@ use crate::{OpenError, StoreError};
 
 /// How long to wait for the server to take a connection.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// How long the server may be silent before its connection counts as broken.
+/// How long the server's machine may be silent before its connection counts as broken.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// It is asked whether it is still there after so much of that, while it owes us an answer as well.
+const PROBED_AFTER: Duration = Duration::from_secs(10);
+/// And asked again so often.
+const PROBED_EVERY: Duration = Duration::from_secs(5);
 /// How long a statement may take: far longer than any of ours does.
 const STATEMENT_MILLIS: u32 = 30_000;
 
@@ -49,6 +53,7 @@ impl PostgresUrl {
         let name = schema.as_ref().map_or_else(|| "twoway".to_owned(), |schema| format!("twoway {schema}"));
         let path = schema.as_ref().map(|schema| format!(" -c search_path={schema}")).unwrap_or_default();
         config.ssl_mode(mode).connect_timeout(CONNECT_WITHIN).tcp_user_timeout(SILENCE_MAX).application_name(&name);
+        config.keepalives(true).keepalives_idle(PROBED_AFTER).keepalives_interval(PROBED_EVERY);
         // Every statement of ours finds its rows by an index. A scan of a table that is still small would make
         // transactions that do not touch each other wait for one another (SERIALIZABLE locks what it reads).
         config.options(&format!(
