@@ -83,6 +83,9 @@ def hand_in(session, letter, content):
     session.command(f"MAIL FROM:<{letter.reverse_path}>{body}{' SMTPUTF8' * is_international}{letter.params}").must_be(250)
     for recipient in letter.recipients:
         reply = session.command(f"RCPT TO:<{recipient.address}>{recipient.params()}")
+        if reply.code // 100 == 4:
+            # Nobody says so but who is without a database: all of it once more.
+            reply.must_be(250)
         recipient.is_named, recipient.is_refused = reply.code == 250, reply.code >= 500
         accepted += recipient.is_named
     if not accepted:

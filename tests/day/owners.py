@@ -105,3 +105,25 @@ class Deaths:
         self.book.death(self.domain)
         time.sleep(self.chance.uniform(0, DEATH_SECONDS_MAX))
         self.server.start()
+
+
+class DatabaseDeaths(Deaths):
+    """The same of the database that both of ours work with: they go on without it as well as they can."""
+
+    def __init__(self, town, count, plan, book, clients):
+        super().__init__(town.database, "the database", count, plan, book, clients)
+        self.town = town
+
+    def die(self):
+        """No server starts meanwhile: it would not find its store."""
+        with self.town.database_door:
+            self.note()
+            self.server.stop()
+            time.sleep(self.chance.uniform(0, DEATH_SECONDS_MAX))
+            self.server.start()
+            self.note()
+
+    def note(self):
+        """To both it is as if they had died."""
+        for domain in self.town.nodes:
+            self.book.death(domain)

@@ -16,6 +16,7 @@ from neighbours import POSTFIX_TIMES, identity, publish
 from node import Node
 from pair import Pair
 from postfix import Postfix
+from postgres import PostgresServer
 from server import Account
 
 # Takes a message and fails later.
@@ -27,6 +28,9 @@ later unix - n n - - pipe
 
 class TownNode(Node):
     """A server whose command line may be used at any time, also while it is dead: only not while it starts."""
+
+    # Held by whoever starts a server, or takes the database away from all of them.
+    database_door = threading.Lock()
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -40,16 +44,18 @@ class TownNode(Node):
 
     def start(self, *wrapper):
         """Starts it; returns once it listens."""
-        with self.door:
+        with self.door, self.database_door:
             super().start(*wrapper)
 
 
 class Town:
     """The servers, and everybody's account."""
 
-    def __init__(self, pair, postfix, people):
+    def __init__(self, pair, postfix, database, people):
         self.pair = pair
         self.postfix = postfix
+        self.database = database
+        self.database_door = TownNode.database_door
         self.nodes = {node.domain: node for node in pair.nodes()}
         self.people = people
         self.accounts = [Account(self.nodes[person.domain], person.address, f"secret{person.number}") for person in people]
@@ -98,10 +104,13 @@ class Town:
                     yield name, message.read().replace(b"\n", b"\r\n"), os.stat(path).st_mtime
 
     def queued_elsewhere(self):
-        """How many messages Postfix still has."""
-        folders = ("incoming", "active", "deferred", "maildrop")
-        queue = os.path.join(self.postfix.folder, "queue") if self.postfix else None
-        return sum(len(files) for name in folders for _, _, files in os.walk(os.path.join(queue, name))) if queue else 0
+        """How many messages Postfix still has: what can be executed is whole, all else was being written when it was stopped."""
+        if not self.postfix:
+            return 0
+        queue = os.path.join(self.postfix.folder, "queue")
+        folders = [os.walk(os.path.join(queue, name)) for name in ("incoming", "active", "deferred", "maildrop")]
+        paths = [os.path.join(folder, file) for walk in folders for folder, _, files in walk for file in files]
+        return sum(os.access(path, os.X_OK) for path in paths)
 
 
 def mails_in(path):
@@ -134,15 +143,17 @@ def postfix_of(folder, pair, dns):
 
 
 @contextlib.contextmanager
-def a_town(people, with_postfix):
-    """The town, with everything running."""
+def a_town(people, with_postfix, on_postgresql):
+    """The town, with everything running; if it is on PostgreSQL, on one of its own."""
     with tempfile.TemporaryDirectory(prefix="twoway-day-") as folder, Dns() as dns, contextlib.ExitStack() as stack:
-        pair = Pair(folder, dns, ("sqlite", "sqlite"), TownNode)
+        database = stack.enter_context(PostgresServer(folder)) if on_postgresql else None
+        TownNode.on_postgresql = on_postgresql
+        pair = Pair(folder, dns, kind=TownNode)
         postfix = stack.enter_context(postfix_of(folder, pair, dns)) if with_postfix else None
         stack.enter_context(pair.running())
         if postfix:
             postfix.start()
-        yield Town(pair, postfix, people)
+        yield Town(pair, postfix, database, people)
 
 
 def can_run_postfix():

@@ -15,7 +15,7 @@ CASES = Cases("dnssec")
 def a_proved_pair():
     """Two servers that believe only the root's key, and the DNS that they ask; neither runs."""
     with tempfile.TemporaryDirectory(prefix="twoway-interop-") as folder, SignedDns(folder) as dns:
-        pair = Pair(folder, dns, ("sqlite", "sqlite"))
+        pair = Pair(folder, dns)
         for node in pair.nodes():
             node.trust_anchor = dns.anchor
         with pair.a, pair.b:

@@ -1,5 +1,6 @@
 """`twoway serve` with a configuration of its own."""
 
+import contextlib
 import json
 import os
 import pwd
@@ -7,6 +8,7 @@ import signal
 import socket
 import subprocess
 
+import postgres
 from server import Server, binary, wait_for
 
 SERVICES = ("submission", "submissions", "exchange", "retrieval")
@@ -21,6 +23,9 @@ def free_port(address):
 
 class Node(Server):
     """One server process; `start` and `stop` it as often as needed."""
+
+    # Whether those that are told of no store have a database each. Otherwise they have SQLite.
+    on_postgresql = False
 
     def __init__(self, folder, domain, address, dns):
         self.folder = os.path.join(folder, domain)
@@ -40,6 +45,8 @@ class Node(Server):
         )
         self.log_path = os.path.join(self.folder, "log")
         self.process = None
+        self.databases = contextlib.ExitStack()
+        self.database = self.databases.enter_context(postgres.database()) if self.on_postgresql else None
         self.dns = dns
         # A file of keys, if what DNS says is to be proved.
         self.trust_anchor = None
@@ -48,6 +55,8 @@ class Node(Server):
     def configure(self, top="", tables="", outbound=()):
         """Writes the configuration, with these lines added, and more addresses to dial from."""
         listen = "\n".join(f'{service} = "{self.address}:{port}"' for service, port in self.ports.items())
+        if self.database and "store = " not in top:
+            top = f'store = "{self.database}"\n{top}'
         anchor = f"trust_anchor = {json.dumps(self.trust_anchor)}\n" if self.trust_anchor else ""
         text = (
             f'hostname = "{self.hostname}"\ndomains = ["{self.domain}"]\ndata_dir = "data"\n'
@@ -100,6 +109,7 @@ class Node(Server):
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        self.databases.close()
         if failure:
             print(self.log()[-8000:])
         return False

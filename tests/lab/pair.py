@@ -17,12 +17,12 @@ lease = "2s"
 
 
 class Pair:
-    """`a.test` and `b.test`, with these stores; every directory is below `folder`."""
+    """`a.test` and `b.test`, with these stores, or those that nodes have; every directory is below `folder`."""
 
-    def __init__(self, folder, dns, stores, kind=Node):
+    def __init__(self, folder, dns, stores=("", ""), kind=Node):
         self.a = kind(folder, "a.test", "127.0.0.2", dns.address)
         self.b = kind(folder, "b.test", "127.0.0.3", dns.address)
-        self.tops = {node.domain: f'store = "{store}"' for node, store in zip(self.nodes(), stores)}
+        self.tops = {node.domain: f'store = "{store}"' if store else "" for node, store in zip(self.nodes(), stores)}
         for node in self.nodes():
             dns.publish_domain(node.domain, node.address, node.ports["retrieval"])
         # Where they dial hosts that do not listen on port 25.
@@ -69,7 +69,7 @@ class Pair:
 
 
 @contextlib.contextmanager
-def a_pair(stores=("sqlite", "sqlite"), kind=Node):
+def a_pair(stores=("", ""), kind=Node):
     """A pair with these stores that is not running; whatever runs of it in the end is killed."""
     with tempfile.TemporaryDirectory(prefix="twoway-crash-") as folder, Dns() as dns:
         pair = Pair(folder, dns, stores, kind)

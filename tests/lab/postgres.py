@@ -11,7 +11,34 @@ import subprocess
 import urllib.parse
 
 from cases import Skipped
-from server import token
+from server import ROOT, token
+
+
+class PostgresServer:
+    """A server of its own for a test that stops it now and then; what asks for databases gets them there."""
+
+    def __init__(self, folder):
+        self.folder = os.path.join(folder, "postgres")
+        os.environ["TWOWAY_TEST_POSTGRES"] = self.run("start").strip()
+
+    def run(self, word):
+        """What tests/postgres says."""
+        script = os.path.join(ROOT, "tests", "postgres")
+        return subprocess.run([script, word, self.folder], check=True, timeout=120, stdout=subprocess.PIPE, text=True).stdout
+
+    def stop(self):
+        """As a crash would."""
+        self.run("stop")
+
+    def start(self):
+        """Once more, with what it has."""
+        self.run("again")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
 
 
 @contextlib.contextmanager

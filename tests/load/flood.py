@@ -74,7 +74,7 @@ def place(rows, sender):
 def a_stage(is_long):
     """Two servers, and the DNS of all who knock."""
     with tempfile.TemporaryDirectory(prefix="twoway-load-") as folder, Dns(ttl=3600) as dns:
-        pair = Pair(folder, dns, ("sqlite", "sqlite"))
+        pair = Pair(folder, dns)
         pair.limits = LIMITS
         with pair.running():
             yield Stage(pair, dns, DOMAINS_LONG if is_long else DOMAINS)

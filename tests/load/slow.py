@@ -255,7 +255,7 @@ def behave(peer, kind):
 def a_stage(retrievals):
     """Two servers, of which the first has the time limits of this file."""
     with tempfile.TemporaryDirectory(prefix="twoway-load-") as folder, Dns() as dns:
-        pair = Pair(folder, dns, ("sqlite", "sqlite"))
+        pair = Pair(folder, dns)
         pair.limits = LIMITS
         with pair.running():
             yield Stage(pair, retrievals)
