@@ -47,7 +47,7 @@ class SignedDns:
         zones = "".join(f'zone "{zone}." {{ type primary; file "{zone}.zone.signed"; }};\n' for zone in ("", "test", *self.domains))
         options = f'directory "{self.folder}"; listen-on port {self.port} {{ {ADDRESS}; }}; listen-on-v6 {{ none; }}; recursion no;'
         self.write("named.conf", f'options {{ {options} pid-file "pid"; session-keyfile "session.key"; }};\ncontrols {{ }};\n{zones}')
-        with open(os.path.join(self.folder, "log"), "ab") as log:
+        with open(os.path.join(self.folder, "log"), "wb") as log:
             named = [os.path.join(self.unpacked, "usr", "sbin", "named"), "-g", "-n", "1", "-c", os.path.join(self.folder, "named.conf")]
             self.process = subprocess.Popen(named, env=self.environment(), cwd=self.folder, stdout=log, stderr=log)
         wait_for("BIND to have its zones", self.is_ready, 30)
@@ -55,7 +55,7 @@ class SignedDns:
     def is_ready(self):
         """Whether it serves all zones; fails if it has ended."""
         assert self.process.poll() is None, self.log()
-        return self.log().rpartition("starting BIND")[2].count("all zones loaded") == 1
+        return "all zones loaded" in self.log()
 
     def sign(self, zone, records):
         """Signs a zone with keys of its own, which it keeps; returns what the zone above it says of them."""
