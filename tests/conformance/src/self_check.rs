@@ -164,6 +164,22 @@ fn confirm_and_decline_are_seen_and_a_finished_case_answers_554() {
 }
 
 #[test]
+fn a_verb_that_was_not_offered_is_a_violation_and_one_in_an_older_session_is_none() {
+    let bench = Bench::new();
+    let trace = Trace::default();
+    let lab = Lab::new(&bench.target, &bench.peers, &trace).unwrap();
+    let peer = lab.honest().unwrap();
+    let mut older = lab.exchange(peer).unwrap();
+    peer.strip_keyword(true);
+    let mut newer = lab.exchange(peer).unwrap();
+    let pending = "PENDING FROM:<a@b.test> TO:<c@d.test>";
+    older.ask(pending, "250").unwrap();
+    assert_eq!(peer.violations(), Vec::<String>::new());
+    newer.ask(pending, "500").unwrap();
+    assert_eq!(peer.violations(), [format!("without the keyword: {pending}")]);
+}
+
+#[test]
 fn notices_to_an_opened_mailbox_are_kept_and_read() {
     let bench = Bench::new();
     let trace = Trace::default();

@@ -70,7 +70,7 @@ fn converse(services: &Services, stream: TcpStream, port: Port) -> Result<(), Wi
     if port == Port::Retrieval {
         wire = wire.into_tls_server(&services.retrieval_tls, IDLE)?;
     }
-    let mut session = Attending { services, wire, dialogue: &mut dialogue, secured: port == Port::Retrieval, offered: false };
+    let mut session = Attending { services, wire, dialogue: &mut dialogue, secured: port == Port::Retrieval, withheld: false };
     session.say(&format!("220 {} ESMTP conformance", services.host))?;
     loop {
         match session.command()? {
@@ -78,7 +78,7 @@ fn converse(services: &Services, stream: TcpStream, port: Port) -> Result<(), Wi
             Next::End => return Ok(()),
             Next::Tls => {
                 let wire = session.wire.into_tls_server(&services.exchange_tls, IDLE)?;
-                session = Attending { services, wire, dialogue: session.dialogue, secured: true, offered: false };
+                session = Attending { services, wire, dialogue: session.dialogue, secured: true, withheld: false };
             }
         }
     }
@@ -113,8 +113,8 @@ struct Attending<'a> {
     wire: Wire,
     dialogue: &'a mut Dialogue,
     secured: bool,
-    /// The extension was, in this session.
-    offered: bool,
+    /// The last reply to EHLO did not offer the extension, and could have.
+    withheld: bool,
 }
 
 impl Attending<'_> {
@@ -134,7 +134,7 @@ impl Attending<'_> {
                 self.services.book.write(|pages| pages.violations.push(format!("before TLS: {line}")));
                 self.say("530 5.7.0 STARTTLS first")?;
             }
-            "NOTICE" | "PENDING" | "RETRIEVE" | "CONFIRM" | "DECLINE" if !self.offered => {
+            "NOTICE" | "PENDING" | "RETRIEVE" | "CONFIRM" | "DECLINE" if self.withheld => {
                 self.services.book.write(|pages| pages.violations.push(format!("without the keyword: {line}")));
                 self.say("500 5.5.1 unknown command")?;
             }
@@ -191,8 +191,8 @@ impl Attending<'_> {
                 pages.secured_ehlos += 1;
                 (pages.keyword_stripped, pages.takes_mail)
             });
-            self.offered = !stripped && !takes_mail;
-            if self.offered {
+            self.withheld = stripped || takes_mail;
+            if !self.withheld {
                 offers.push("XTWOWAY 1 SIZE=52428800 NOTICEMAX=500 KEEPMAX=2592000");
             }
         } else {
