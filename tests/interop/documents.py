@@ -96,8 +96,9 @@ def words_for_people(demo):
     erin, frank = demo.a.new_account(), demo.b.new_account("on")
     hostile = "\x1b[2Jred\u202etxt.exe"
     content = erin.message(frank, f"{token()} {hostile}", f"Read this {hostile}\r\n")
-    erin.submit([frank.address], content, mail_params="SMTPUTF8 BODY=8BITMIME")
+    message = erin.submit([frank.address], content, mail_params="SMTPUTF8 BODY=8BITMIME")
     frank.wait_contact(erin)
+    erin.wait_sent(message, frank, "noticed")
     assert erin.address in shown(demo.b, "contacts", frank.address, "list")
     assert "noticed" in shown(demo.a, "sent", erin.address, "list")
     assert erin.address in shown(demo.b, "contacts", frank.address, "allow", erin.address)
