@@ -6,8 +6,8 @@ import time
 
 from cases import Cases
 from ledger import Ledger
+from node import PostgresNode
 from pair import a_pair
-from postgres import database
 from strace import SYNCS, calls_by_thread, counting, killing
 
 CASES = Cases("kills")
@@ -148,7 +148,7 @@ def killed_anywhere(count):
 @CASES.add
 def killed_on_postgresql(count):
     """The same on PostgreSQL, killed at octets sent to it or to a peer."""
-    with database() as one, database() as other, a_pair((one, other)) as pair:
+    with a_pair(PostgresNode) as pair:
         for node in pair.nodes():
             node.start()
         domains = ("a.test", "b.test")

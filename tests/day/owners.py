@@ -7,6 +7,7 @@ import time
 
 from book import ALLOW, BLOCK, DISMISS, NOT_SENT, TAKEN
 from letters import ELSEWHERE, STEP_TO_STRANGER, name_elsewhere
+from town import TownNode
 
 # The longest that a server stays dead.
 DEATH_SECONDS_MAX = 1.5
@@ -116,7 +117,7 @@ class DatabaseDeaths(Deaths):
 
     def die(self):
         """No server starts meanwhile: it would not find its store."""
-        with self.town.database_door:
+        with TownNode.database_door:
             self.note()
             self.server.stop()
             time.sleep(self.chance.uniform(0, DEATH_SECONDS_MAX))

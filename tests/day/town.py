@@ -55,7 +55,6 @@ class Town:
         self.pair = pair
         self.postfix = postfix
         self.database = database
-        self.database_door = TownNode.database_door
         self.nodes = {node.domain: node for node in pair.nodes()}
         self.people = people
         self.accounts = [Account(self.nodes[person.domain], person.address, f"secret{person.number}") for person in people]
@@ -148,7 +147,7 @@ def a_town(people, with_postfix, on_postgresql):
     with tempfile.TemporaryDirectory(prefix="twoway-day-") as folder, Dns() as dns, contextlib.ExitStack() as stack:
         database = stack.enter_context(PostgresServer(folder)) if on_postgresql else None
         TownNode.on_postgresql = on_postgresql
-        pair = Pair(folder, dns, kind=TownNode)
+        pair = Pair(folder, dns, TownNode)
         postfix = stack.enter_context(postfix_of(folder, pair, dns)) if with_postfix else None
         stack.enter_context(pair.running())
         if postfix:

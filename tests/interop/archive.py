@@ -9,7 +9,7 @@ import threading
 
 import postgres
 from cases import Cases
-from node import Node
+from node import Node, PostgresNode
 from pair import a_pair
 from server import wait_for
 
@@ -110,9 +110,9 @@ class OnSqlite:
 class OnPostgres(OnSqlite):
     """A server whose database has means of its own, which come first."""
 
-    def __init__(self, node, folder, url):
+    def __init__(self, node, folder):
         super().__init__(node, folder)
-        self.url, self.dump = url, os.path.join(folder, f"{node.domain}.dump")
+        self.url, self.dump = node.database, os.path.join(folder, f"{node.domain}.dump")
 
     def save(self):
         postgres.dump(self.url, self.dump)
@@ -148,9 +148,8 @@ def restores():
 @ALONE.add
 def restores_on_postgresql():
     """The same on PostgreSQL, whose own dump is the first half of the backup"""
-    with tempfile.TemporaryDirectory() as folder, postgres.database() as one, postgres.database() as other:
-        with a_pair(stores=(one, other)) as pair, pair.running():
-            play_restore(OnPostgres(pair.a, folder, one), OnPostgres(pair.b, folder, other))
+    with tempfile.TemporaryDirectory() as folder, a_pair(PostgresNode) as pair, pair.running():
+        play_restore(OnPostgres(pair.a, folder), OnPostgres(pair.b, folder))
 
 
 def play_restore(origin, destination):

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pwd
+import random
 import signal
 import socket
 import subprocess
@@ -15,16 +16,21 @@ SERVICES = ("submission", "submissions", "exchange", "retrieval")
 
 
 def free_port(address):
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on now, nor dials from later: a server that starts again must find it free."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        first, last = map(int, file.read().split())
+    ports = [*range(10_000, first), *range(last + 1, 65_536)] or [0]
+    for port in random.SystemRandom().choices(ports, k=100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((address, port))
+            return probe.getsockname()[1]
+    raise OSError(f"none of a hundred ports of {address} is free")
 
 
 class Node(Server):
     """One server process; `start` and `stop` it as often as needed."""
 
-    # Whether those that are told of no store have a database each. Otherwise they have SQLite.
+    # Whether each has a database of its own there. Otherwise they have SQLite, or what their configuration says.
     on_postgresql = False
 
     def __init__(self, folder, domain, address, dns):
@@ -55,7 +61,7 @@ class Node(Server):
     def configure(self, top="", tables="", outbound=()):
         """Writes the configuration, with these lines added, and more addresses to dial from."""
         listen = "\n".join(f'{service} = "{self.address}:{port}"' for service, port in self.ports.items())
-        if self.database and "store = " not in top:
+        if self.database:
             top = f'store = "{self.database}"\n{top}'
         anchor = f"trust_anchor = {json.dumps(self.trust_anchor)}\n" if self.trust_anchor else ""
         text = (
@@ -113,3 +119,9 @@ class Node(Server):
         if failure:
             print(self.log()[-8000:])
         return False
+
+
+class PostgresNode(Node):
+    """The same, with a new database."""
+
+    on_postgresql = True

@@ -17,12 +17,11 @@ lease = "2s"
 
 
 class Pair:
-    """`a.test` and `b.test`, with these stores, or those that nodes have; every directory is below `folder`."""
+    """`a.test` and `b.test`; every directory is below `folder`."""
 
-    def __init__(self, folder, dns, stores=("", ""), kind=Node):
+    def __init__(self, folder, dns, kind=Node):
         self.a = kind(folder, "a.test", "127.0.0.2", dns.address)
         self.b = kind(folder, "b.test", "127.0.0.3", dns.address)
-        self.tops = {node.domain: f'store = "{store}"' if store else "" for node, store in zip(self.nodes(), stores)}
         for node in self.nodes():
             dns.publish_domain(node.domain, node.address, node.ports["retrieval"])
         # Where they dial hosts that do not listen on port 25.
@@ -56,7 +55,7 @@ class Pair:
         for node in self.nodes():
             # They come first: the table of [listen] goes on here.
             listen = self.listen.get(node.domain, "")
-            node.configure(self.tops[node.domain], listen + TIMERS + lab + self.limits)
+            node.configure(tables=listen + TIMERS + lab + self.limits)
 
     @contextlib.contextmanager
     def running(self):
@@ -69,9 +68,9 @@ class Pair:
 
 
 @contextlib.contextmanager
-def a_pair(stores=("", ""), kind=Node):
-    """A pair with these stores that is not running; whatever runs of it in the end is killed."""
+def a_pair(kind=Node):
+    """A pair that is not running; whatever runs of it in the end is killed."""
     with tempfile.TemporaryDirectory(prefix="twoway-crash-") as folder, Dns() as dns:
-        pair = Pair(folder, dns, stores, kind)
+        pair = Pair(folder, dns, kind)
         with pair.a, pair.b:
             yield pair

@@ -130,13 +130,14 @@ impl Attending<'_> {
         };
         let verb = line.split(' ').next().unwrap_or_default().to_ascii_uppercase();
         match verb.as_str() {
-            "NOTICE" | "PENDING" | "RETRIEVE" | "CONFIRM" | "DECLINE" if !self.secured => {
-                self.services.book.write(|pages| pages.violations.push(format!("before TLS: {line}")));
-                self.say("530 5.7.0 STARTTLS first")?;
-            }
-            "NOTICE" | "PENDING" | "RETRIEVE" | "CONFIRM" | "DECLINE" if self.withheld => {
-                self.services.book.write(|pages| pages.violations.push(format!("without the keyword: {line}")));
-                self.say("500 5.5.1 unknown command")?;
+            "NOTICE" | "PENDING" | "RETRIEVE" | "CONFIRM" | "DECLINE" if !self.secured || self.withheld => {
+                let (when, reply) = if self.secured {
+                    ("without the keyword", "500 5.5.1 unknown command")
+                } else {
+                    ("before TLS", "530 5.7.0 STARTTLS first")
+                };
+                self.services.book.write(|pages| pages.violations.push(format!("{when}: {line}")));
+                self.say(reply)?;
             }
             "NOTICE" => self.notice(line, &octets)?,
             "PENDING" => {

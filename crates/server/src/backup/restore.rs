@@ -162,6 +162,9 @@ fn renew(config: &Config, ready: &Path) -> Result<Renewed, AdminError> {
 
 /// Moves contents that no row names to where somebody may look at them.
 fn lose(ready: &Path, superfluous: &[String]) -> Result<(), AdminError> {
+    if superfluous.is_empty() {
+        return Ok(());
+    }
     let lost = ready.join(LOST_AND_FOUND);
     for object in superfluous.iter().filter_map(|found| stray(found)) {
         let to = lost.join(object);
