@@ -1,9 +1,9 @@
-//! Content made fit for a server without 8BITMIME is ASCII, has short lines in what was encoded, and does not depend on the pieces
-//! it came in.
+//! Content made fit for a server without 8BITMIME is ASCII, has the parts it had, and does not depend on the pieces it came in.
 #![no_main]
 
 use mail::downgrade::{Downgrade, Survey};
 use mail::message::HeaderSection;
+use mail::structure::{Inside, Part};
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     // Whatever we relay begins with a field of ours.
@@ -18,6 +18,7 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     if !is_nested(content) {
         assert!(whole[body..].is_ascii());
     }
+    assert_eq!(parts(&Part::read(content)), parts(&Part::read(&whole)));
     // A second time there is nothing left to do.
     if whole.is_ascii() {
         assert_eq!(convert(&whole, usize::MAX).as_ref(), Some(&whole));
@@ -28,6 +29,15 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
 fn is_nested(content: &[u8]) -> bool {
     let lower = content.to_ascii_lowercase();
     lower.windows(9).any(|window| window == b"multipart") || lower.windows(7).any(|window| window == b"message")
+}
+
+/// How many are in each, from the outermost on.
+fn parts(whole: &Part) -> Vec<usize> {
+    match &whole.inside {
+        Inside::Content => vec![0],
+        Inside::Message(_, part) => parts(part),
+        Inside::Parts(inside) => std::iter::once(inside.len()).chain(inside.iter().flat_map(parts)).collect(),
+    }
 }
 
 fn convert(content: &[u8], piece_octets: usize) -> Option<Vec<u8>> {

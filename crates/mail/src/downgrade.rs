@@ -14,6 +14,8 @@ use walk::{Kind, Lines, Piece, Place, Walker};
 
 /// Parts that a message may have.
 const PARTS_MAX: usize = 10_000;
+/// ASCII's own "in place of what is invalid". No boundary has it, so that no line becomes one.
+const SUBSTITUTE: u8 = 0x1a;
 
 /// Why content can't be converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -167,7 +169,7 @@ impl Writer {
                 self.end_of_part(out);
                 out.extend(self.walker.take_unfinished());
                 // RFC 2046 section 5.1.1: nobody reads what stands between the parts.
-                out.extend(piece.octets.iter().map(|octet| if octet.is_ascii() { *octet } else { b'?' }));
+                out.extend(piece.octets.iter().map(|octet| if octet.is_ascii() { *octet } else { SUBSTITUTE }));
             }
         }
     }

@@ -21,25 +21,30 @@ impl QuotedPrintable {
         for (place, octet) in line.iter().enumerate() {
             let is_last = place + 1 == line.len();
             // Rule 3: no blank at the end of a line.
-            let is_literal = matches!(octet, b'!'..=b'<' | b'>'..=b'~') || (matches!(octet, b' ' | b'\t') && !is_last);
-            let width = if is_literal { 1 } else { 3 };
+            let mut is_literal = matches!(octet, b'!'..=b'<' | b'>'..=b'~') || (matches!(octet, b' ' | b'\t') && !is_last);
             // One place is for the "=" of a soft line end.
-            if self.column + width > LINE_OCTETS_MAX - 1 {
+            if self.column + width(is_literal) > LINE_OCTETS_MAX - 1 {
                 out.extend_from_slice(b"=\r\n");
                 self.column = 0;
             }
+            // A line that ended softly, or an "=XX", may not make a boundary (RFC 2045 section 6.7, the note).
+            is_literal &= self.column > 0 || *octet != b'-' || line.get(place + 1).is_some_and(|next| *next != b'-');
             if is_literal {
                 out.push(*octet);
             } else {
                 out.extend_from_slice(format!("={octet:02X}").as_bytes());
             }
-            self.column += width;
+            self.column += width(is_literal);
         }
         if !end.is_empty() {
             out.extend_from_slice(end);
             self.column = 0;
         }
     }
+}
+
+fn width(is_literal: bool) -> usize {
+    if is_literal { 1 } else { 3 }
 }
 
 /// All octets, line ends included, in groups.

@@ -4,6 +4,7 @@ use mail_parser::{MessageParser, MimeHeaders as _};
 use proptest::prelude::*;
 
 use super::*;
+use crate::structure::{Inside, Part};
 
 fn convert_in(message: &[u8], piece_octets: usize) -> Result<Vec<u8>, Unconvertible> {
     let mut survey = Survey::default();
@@ -55,7 +56,7 @@ fn every_part_reads_as_before_and_all_fields_but_the_encoding_stay() {
         "X-Kept: 1\r\n",
         "plain stays = plain\r\n",
         "epilogue\r\n",
-        "preamble ??\r\n",
+        "preamble \u{1a}\u{1a}\r\n",
         "caf=C3=A9 =3D good=20\r\n.dot\r\n--=_x y",
     ] {
         assert!(text.contains(kept), "{kept}: {text}");
@@ -90,6 +91,32 @@ fn text_behind_a_boundary_belongs_to_no_part() {
 }
 
 #[test]
+fn no_line_becomes_a_boundary() {
+    let long = |tail: &str| format!("{}{tail}", "x".repeat(75));
+    for (boundary, preamble, text) in [
+        ("b?", "--b\u{e9}", "\u{e9}".to_owned()),
+        ("b=C3", "", "--b\u{e9}".to_owned()),
+        ("b=3D", "", "--b=\u{e9}".to_owned()),
+        ("b", "", long("--b\u{e9}")),
+        ("b", "", long("---b\u{e9}")),
+        ("-", "", long("---\u{e9}")),
+    ] {
+        let body = format!("{text}\r\n- one\r\n-\r\n-- \r\n");
+        let message = format!(
+            "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"{boundary}\"\r\n\r\n{preamble}\r\n\
+             --{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{body}\r\n--{boundary}--\r\n"
+        );
+        let converted = convert(message.as_bytes()).unwrap();
+        let Inside::Parts(parts) = Part::read(&converted).inside else { panic!("no parts") };
+        // Alone: mail-parser would find a boundary within a line.
+        let alone = &converted[parts[0].header.start..parts[0].body.end];
+        let read = MessageParser::new().parse(alone).unwrap();
+        assert_eq!((parts.len(), read.parts[0].text_contents()), (1, Some(body.as_str())), "{}", String::from_utf8_lossy(&converted));
+        assert_eq!(convert(&converted).unwrap(), converted, "nothing is left to do");
+    }
+}
+
+#[test]
 fn what_needs_nothing_is_not_touched() {
     for message in [
         "",
@@ -113,6 +140,7 @@ fn what_is_sealed_or_can_not_be_followed_is_left_alone() {
         (part("multipart/mixed", "", "Content-Type: message/partial"), Unconvertible::Unencodable),
         (part("multipart/mixed", "", "Content-Transfer-Encoding: base64"), Unconvertible::Unencodable),
         ("Content-Type: multipart/mixed\r\n\r\n\u{e9}\r\n".to_owned(), Unconvertible::Unfollowable),
+        ("Content-Type: multipart/mixed; boundary=\u{e9}\r\n\r\n--\u{e9}\r\n".to_owned(), Unconvertible::Unfollowable),
     ];
     for (message, expected) in table {
         assert_eq!(convert(message.as_bytes()), Err(expected), "{message}");

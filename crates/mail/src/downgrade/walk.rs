@@ -190,7 +190,7 @@ impl Walker {
             text if text.starts_with("text/") => Kind::Text,
             _ => Kind::Other,
         };
-        let boundary = if kind == Kind::Multipart { parameter(&value, "boundary") } else { None };
+        let boundary = if kind == Kind::Multipart { parameter(&value, "boundary").filter(|boundary| is_printable(boundary)) } else { None };
         self.state = match (kind, boundary) {
             (Kind::Message, _) => State::Header(Vec::new()),
             (Kind::Multipart, Some(_)) if self.open.len() >= DEPTH_MAX => State::Lost,
@@ -204,6 +204,11 @@ impl Walker {
         };
         kind
     }
+}
+
+/// Whether lines with it stay as they are, whatever is done with what stands between parts.
+fn is_printable(boundary: &str) -> bool {
+    boundary.bytes().all(|octet| matches!(octet, b' '..=b'~'))
 }
 
 /// A parameter of a structured field: a token, or a quoted string (RFC 2045 section 5.1).
