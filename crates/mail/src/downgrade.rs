@@ -69,6 +69,9 @@ impl Survey {
     pub fn finish(mut self) -> Result<Plan, Unconvertible> {
         let Self { lines, walker, changes, line_octets, fault } = &mut self;
         lines.finish(|piece| survey(piece, walker, changes, line_octets, fault));
+        if walker.finish() {
+            *fault = fault.or(Some(Unconvertible::Unfollowable));
+        }
         match self.fault {
             Some(fault) => Err(fault),
             None => Ok(Plan(self.changes)),

@@ -14,7 +14,7 @@ use crate::boundary::{Delimiter, delimiter};
 use crate::message::{HeaderSection, text};
 
 pub(crate) use addresses::read as address_list;
-pub(crate) use field::structured as structured_field;
+pub(crate) use field::{part as described, structured as structured_field};
 
 pub use addresses::EnvelopeAddress;
 pub use field::{Disposition, Parameter};
@@ -98,6 +98,12 @@ impl Part {
     pub fn read(message: &[u8]) -> Self {
         let mut reader = Reader { message, at: 0, open: Vec::new(), depth: 0, parts: 0 };
         reader.part(Default::Text).0
+    }
+
+    /// What delimits the parts of a multipart, if it says so.
+    pub(crate) fn boundary(&self) -> Option<&str> {
+        let said = self.parameters.iter().find(|parameter| parameter.name.eq_ignore_ascii_case("boundary"))?;
+        Some(said.value.trim_end()).filter(|boundary| !boundary.is_empty())
     }
 
     /// The part with this path, `[1, 2]` for `1.2` (RFC 9051 section 6.4.5.1); of no numbers, itself.
@@ -214,8 +220,7 @@ impl<'a> Reader<'a> {
     fn body(&mut self, part: &mut Part, start: usize) -> Stop {
         let may_nest = self.depth < DEPTH_MAX && self.parts < PARTS_MAX;
         let identity = matches!(part.encoding.to_ascii_lowercase().as_str(), "7bit" | "8bit" | "binary");
-        let boundary = part.parameters.iter().find(|parameter| parameter.name.eq_ignore_ascii_case("boundary"));
-        let boundary = boundary.map(|parameter| parameter.value.trim_end().as_bytes().to_vec()).filter(|text| !text.is_empty());
+        let boundary = part.boundary().map(|boundary| boundary.as_bytes().to_vec());
         let (stop, end) = match (part.kind.as_str(), boundary) {
             ("multipart", Some(boundary)) if may_nest => self.multipart(part, boundary),
             ("message", _) if matches!(part.subtype.as_str(), "rfc822" | "global") && identity && may_nest => {

@@ -136,15 +136,23 @@ fn what_is_sealed_or_can_not_be_followed_is_left_alone() {
     };
     let table = [
         (part("multipart/signed", "; micalg=x", "Content-Type: text/plain"), Unconvertible::Sealed),
+        (part("multipart/signed (by me)", "", "Content-Type: text/plain"), Unconvertible::Sealed),
         (part("multipart/encrypted", "", "Content-Type: application/x"), Unconvertible::Sealed),
         (part("multipart/mixed", "", "Content-Type: message/partial"), Unconvertible::Unencodable),
         (part("multipart/mixed", "", "Content-Transfer-Encoding: base64"), Unconvertible::Unencodable),
         ("Content-Type: multipart/mixed\r\n\r\n\u{e9}\r\n".to_owned(), Unconvertible::Unfollowable),
         ("Content-Type: multipart/mixed; boundary=\u{e9}\r\n\r\n--\u{e9}\r\n".to_owned(), Unconvertible::Unfollowable),
+        ("Content-Type: multipart/mixed; boundary=b\r\n\r\n\u{e9}\r\n".to_owned(), Unconvertible::Unfollowable),
+        ("Content-Type: multipart/mixed; boundary=b\r\n\r\n\u{e9}\r\n--b--\r\n".to_owned(), Unconvertible::Unfollowable),
+        (part("multipart/mixed", "", "Content-Type: multipart/mixed; boundary=c"), Unconvertible::Unfollowable),
+        (part("multipart/mixed", "", "Content-Type: multipart/mixed; boundary=c\r\n\r\n--c--"), Unconvertible::Unfollowable),
     ];
     for (message, expected) in table {
         assert_eq!(convert(message.as_bytes()), Err(expected), "{message}");
     }
+    // Behind parts, nobody reads it.
+    let converted = convert(part("multipart/mixed", "", "").replace("--b--\r\n", "--b--\r\n\u{e9}").as_bytes()).unwrap();
+    assert!(converted.ends_with(b"--b--\r\n\x1a\x1a"));
     let signed_ascii = part("multipart/signed", "", "X: y").replace('\u{e9}', "e");
     assert_eq!(convert(signed_ascii.as_bytes()).unwrap(), signed_ascii.as_bytes());
 }

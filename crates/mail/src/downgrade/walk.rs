@@ -1,7 +1,8 @@
 //! Walks through a message line by line: which part each line belongs to (RFC 2046 section 5.1).
 
 use crate::boundary::{Delimiter, delimiter};
-use crate::message::{HeaderSection, text};
+use crate::message::HeaderSection;
+use crate::structure::described;
 
 /// A line longer than this comes in pieces: no boundary is so long.
 const PIECE_OCTETS_MAX: usize = 4096;
@@ -94,13 +95,29 @@ struct Open {
     boundary: Vec<u8>,
     is_sealed: bool,
     is_digest: bool,
+    front: Front,
+}
+
+/// What a multipart has had until now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Front {
+    /// No part.
+    Ascii,
+    /// No part, and more than ASCII.
+    More,
+    Parts,
 }
 
 #[derive(Debug)]
 enum State {
     Header(Vec<u8>),
     Body(Leaf),
-    Between,
+    /// In front of the first part.
+    Preamble,
+    /// Behind the last part, or behind an end without any.
+    Epilogue {
+        has_parts: bool,
+    },
     Lost,
 }
 
@@ -112,11 +129,13 @@ pub(super) struct Walker {
     unfinished: Vec<u8>,
     /// The line that is being read is a boundary: so are all of its pieces.
     is_within_boundary: bool,
+    /// What is not ASCII stood where parts were looked for, and there were none: then it is the text of the message.
+    is_text_lost: bool,
 }
 
 impl Default for Walker {
     fn default() -> Self {
-        Self { open: Vec::new(), state: State::Header(Vec::new()), unfinished: Vec::new(), is_within_boundary: false }
+        Self { open: Vec::new(), state: State::Header(Vec::new()), unfinished: Vec::new(), is_within_boundary: false, is_text_lost: false }
     }
 }
 
@@ -142,7 +161,16 @@ impl Walker {
                 Place::Header
             }
             State::Body(leaf) => Place::Body(*leaf),
-            State::Between => Place::Between,
+            State::Preamble => {
+                if let Some(open) = self.open.last_mut().filter(|_| !piece.octets.is_ascii()) {
+                    open.front = Front::More;
+                }
+                Place::Between
+            }
+            State::Epilogue { has_parts } => {
+                self.is_text_lost |= !*has_parts && !piece.octets.is_ascii();
+                Place::Between
+            }
             State::Lost => Place::Lost,
         }
     }
@@ -165,39 +193,57 @@ impl Walker {
         if let State::Header(header) = &mut self.state {
             self.unfinished.append(header);
         }
-        self.open.truncate(if is_last { level } else { level + 1 });
-        self.state = if is_last { State::Between } else { State::Header(Vec::new()) };
+        self.close(level + 1);
+        self.state = if is_last {
+            let has_parts = self.open.last().is_some_and(|open| open.front == Front::Parts);
+            self.close(level);
+            State::Epilogue { has_parts }
+        } else {
+            if let Some(open) = self.open.last_mut() {
+                open.front = Front::Parts;
+            }
+            State::Header(Vec::new())
+        };
         true
+    }
+
+    /// Ends multiparts from this level on.
+    fn close(&mut self, level: usize) {
+        self.is_text_lost |= self.open.iter().skip(level).any(|open| open.front == Front::More);
+        self.open.truncate(level);
+    }
+
+    /// All was read: whether text would be lost if what stands between parts were changed.
+    pub(super) fn finish(&mut self) -> bool {
+        self.close(0);
+        self.is_text_lost
     }
 
     fn begin_body(&mut self, header: &[u8]) -> Kind {
         let section = HeaderSection::read(header);
         let is_sealed = self.open.iter().any(|open| open.is_sealed);
         let is_digest = self.open.last().is_some_and(|open| open.is_digest);
-        let value = section.named("Content-Type").next().map(|field| text::unfold(field.value()));
-        let value =
-            value.map_or_else(|| if is_digest { "message/rfc822".to_owned() } else { "text/plain".to_owned() }, |value| value.to_string());
-        let media = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let encoding = section.named("Content-Transfer-Encoding").next().map(|field| field.text().trim().to_ascii_lowercase());
-        let is_encoded = !matches!(encoding.as_deref(), None | Some("7bit" | "8bit" | "binary" | ""));
-        let kind = match media.as_str() {
+        let part = described(&section, is_digest);
+        let is_encoded = !matches!(part.encoding.to_ascii_lowercase().as_str(), "7bit" | "8bit" | "binary");
+        let kind = match (part.kind.as_str(), part.subtype.as_str()) {
             _ if is_encoded => Kind::Unencodable,
-            multipart if multipart.starts_with("multipart/") => Kind::Multipart,
+            ("multipart", _) => Kind::Multipart,
             // RFC 2046 section 5.2.1; all other messages but these (RFC 6532 section 3.7) stay ASCII.
-            "message/rfc822" => Kind::Message,
-            "message/global" => Kind::Other,
-            message if message.starts_with("message/") => Kind::Unencodable,
-            text if text.starts_with("text/") => Kind::Text,
+            ("message", "rfc822") => Kind::Message,
+            ("message", "global") => Kind::Other,
+            ("message", _) => Kind::Unencodable,
+            ("text", _) => Kind::Text,
             _ => Kind::Other,
         };
-        let boundary = if kind == Kind::Multipart { parameter(&value, "boundary").filter(|boundary| is_printable(boundary)) } else { None };
+        let boundary = part.boundary().filter(|boundary| is_printable(boundary));
         self.state = match (kind, boundary) {
             (Kind::Message, _) => State::Header(Vec::new()),
             (Kind::Multipart, Some(_)) if self.open.len() >= DEPTH_MAX => State::Lost,
             (Kind::Multipart, Some(boundary)) => {
-                let is_sealed = matches!(media.as_str(), "multipart/signed" | "multipart/encrypted");
-                self.open.push(Open { boundary: boundary.into_bytes(), is_sealed, is_digest: media == "multipart/digest" });
-                State::Between
+                let is_sealed = matches!(part.subtype.as_str(), "signed" | "encrypted");
+                let is_digest = part.subtype == "digest";
+                self.open.push(Open { boundary: boundary.as_bytes().to_vec(), is_sealed, is_digest, front: Front::Ascii });
+                State::Preamble
             }
             (Kind::Multipart, None) => State::Lost,
             (leaf, _) => State::Body(Leaf { kind: leaf, is_sealed }),
@@ -209,39 +255,4 @@ impl Walker {
 /// Whether lines with it stay as they are, whatever is done with what stands between parts.
 fn is_printable(boundary: &str) -> bool {
     boundary.bytes().all(|octet| matches!(octet, b' '..=b'~'))
-}
-
-/// A parameter of a structured field: a token, or a quoted string (RFC 2045 section 5.1).
-fn parameter(value: &str, name: &str) -> Option<String> {
-    let mut rest = value;
-    while let Some((_, after)) = rest.split_once(';') {
-        let (key, written) = after.split_once('=')?;
-        let written = written.trim_start();
-        let (found, tail) = if let Some(quoted) = written.strip_prefix('"') {
-            unquote(quoted)?
-        } else {
-            let end = written.find([';', ' ', '\t']).unwrap_or(written.len());
-            let (token, tail) = written.split_at_checked(end)?;
-            (token.to_owned(), tail)
-        };
-        if key.trim().eq_ignore_ascii_case(name) {
-            return (!found.is_empty()).then(|| found.trim_end().to_owned());
-        }
-        rest = tail;
-    }
-    None
-}
-
-/// What a quoted string says, and what follows it.
-fn unquote(quoted: &str) -> Option<(String, &str)> {
-    let mut said = String::new();
-    let mut characters = quoted.char_indices();
-    while let Some((at, character)) = characters.next() {
-        match character {
-            '"' => return Some((said, quoted.get(at + 1..)?)),
-            '\\' => said.push(characters.next()?.1),
-            other => said.push(other),
-        }
-    }
-    None
 }

@@ -25,7 +25,7 @@ pub struct Disposition {
 }
 
 /// What a header section says of its part; where it stands and what is inside is for the reader to fill in.
-pub(super) fn part(header: &HeaderSection<'_>, in_digest: bool) -> Part {
+pub(crate) fn part(header: &HeaderSection<'_>, in_digest: bool) -> Part {
     let value = |name: &str| header.named(name).next().map(|field| text::unfold(field.value()).trim().to_owned());
     let content_type = value("Content-Type").map(|value| structured(&value));
     let named = content_type.as_ref().and_then(|(media, _)| media.split_once('/'));
@@ -59,7 +59,7 @@ fn words(value: &str) -> Vec<String> {
     value.split(',').map(str::trim).filter(|word| !word.is_empty()).take(PARAMETERS_MAX).map(str::to_owned).collect()
 }
 
-/// `value *( ";" name "=" ( token / quoted-string ) )`
+/// `value *( ";" name "=" ( token / quoted-string ) )`, with comments behind what is not quoted.
 pub(crate) fn structured(value: &str) -> (String, Vec<Parameter>) {
     let (first, mut rest) = value.split_once(';').unwrap_or((value, ""));
     let mut parameters = Vec::new();
@@ -70,7 +70,7 @@ pub(crate) fn structured(value: &str) -> (String, Vec<Parameter>) {
             unquote(quoted)
         } else {
             let (token, tail) = written.split_once(';').unwrap_or((written, ""));
-            (token.trim().to_owned(), tail)
+            (uncommented(token).to_owned(), tail)
         };
         // What stands before a `;` too many is nobody's name.
         let name = name.rsplit(';').next().unwrap_or(name).trim();
@@ -79,7 +79,13 @@ pub(crate) fn structured(value: &str) -> (String, Vec<Parameter>) {
         }
         rest = tail.trim_start().strip_prefix(';').unwrap_or(tail);
     }
-    (first.trim().to_owned(), parameters)
+    (uncommented(first).to_owned(), parameters)
+}
+
+/// Up to a comment (RFC 2045 section 5.1), if one follows.
+fn uncommented(token: &str) -> &str {
+    let end = [" (", "\t("].iter().filter_map(|comment| token.find(comment)).min().unwrap_or(token.len());
+    token.get(..end).unwrap_or(token).trim()
 }
 
 /// What a quoted string says, and what follows it; one that never ends says all there is.

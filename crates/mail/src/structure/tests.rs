@@ -99,6 +99,7 @@ fn malformed_messages_have_some_structure() {
              --ab\r\n\r\n1\r\n--ab x\r\n\r\n2\r\n--ab-- x\r\n--a x\r\n\r\n3\r\n--a--",
             "multipart/mixed(multipart/mixed(text/plain[1] text/plain[1]) text/plain[1])",
         ),
+        ("Content-Type: multipart/mixed (a); boundary=x\t(b); n=\"o (p)\"\r\n\r\n--x\r\n\r\na\r\n--x--", "multipart/mixed(text/plain[1])"),
         ("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA", "message/rfc822[4]"),
     ] {
         assert_eq!(shape(&Part::read(message.as_bytes())), expected, "{message}");
