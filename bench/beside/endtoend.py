@@ -52,7 +52,7 @@ class Town:
         os.chmod(folder, 0o711)
         self.folder = folder
         self.record = os.path.join(folder, "record")
-        self.pair = Pair(folder, dns, ("sqlite", "sqlite"), kind=Ours)
+        self.pair = Pair(folder, dns, Ours)
         self.pair.limits = LIMITS
         self.pair.configure()
         self.author, self.reader = self.pair.a.add_account("author"), self.pair.b.add_account("reader")

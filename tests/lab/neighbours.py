@@ -58,7 +58,7 @@ def beside_postfix():
     """Our two, running, and Postfix with p.test and the domains of its services."""
     with tempfile.TemporaryDirectory(prefix="twoway-interop-") as folder, Dns() as dns, Greylist().running() as greylist:
         postfix = Postfix(folder, "p.test", "127.0.0.6", POSTFIX_SERVICES)
-        pair = Pair(folder, dns, ("sqlite", "sqlite"))
+        pair = Pair(folder, dns)
         postfix.offer_tls(*identity(pair.a))
         postfix.settings.update(POSTFIX_TIMES)
         postfix.settings["smtpd_recipient_restrictions"] = f"check_policy_service {greylist.address}, permit"
@@ -84,7 +84,7 @@ def beside_exim(tls):
     """Our two, running, and Exim with e.test, which uses TLS or does not."""
     with tempfile.TemporaryDirectory(prefix="twoway-interop-") as folder, Dns() as dns:
         exim = Exim(folder, "e.test", "127.0.0.7")
-        pair = Pair(folder, dns, ("sqlite", "sqlite"))
+        pair = Pair(folder, dns)
         if tls:
             exim.offer_tls(*identity(pair.a))
         for node in pair.nodes():

@@ -205,9 +205,14 @@ fn write_header(header: &[u8], change: Change, is_first: bool, out: &mut Vec<u8>
     if change == Change::SevenBit && !section.has(field) {
         return out.extend_from_slice(header);
     }
+    let new = format!("{field}: {encoding}\r\n");
     let mut at = 0;
-    for old in section.named(field) {
+    for (number, old) in section.named(field).enumerate() {
         out.extend_from_slice(header.get(at..old.range().start).unwrap_or_default());
+        // In the place of the first: without a field in front of it, a line that is none would end the section.
+        if number == 0 {
+            out.extend_from_slice(new.as_bytes());
+        }
         at = old.range().end;
     }
     out.extend_from_slice(header.get(at..).unwrap_or_default());
@@ -218,7 +223,9 @@ fn write_header(header: &[u8], change: Change, is_first: bool, out: &mut Vec<u8>
         // RFC 1428 section 3: text in nobody knows which character set.
         out.extend_from_slice(b"Content-Type: text/plain; charset=unknown-8bit\r\n");
     }
-    out.extend_from_slice(format!("{field}: {encoding}\r\n").as_bytes());
+    if !section.has(field) {
+        out.extend_from_slice(new.as_bytes());
+    }
 }
 
 #[cfg(test)]

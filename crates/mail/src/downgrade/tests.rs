@@ -117,6 +117,13 @@ fn no_line_becomes_a_boundary() {
 }
 
 #[test]
+fn an_encoding_is_changed_where_it_stands() {
+    let message = "Content-Transfer-Encoding: 8bit\r\n\0\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: binary\r\nMIME-Version: 1.0\r\n\r\n\u{e9}\r\n";
+    let expected = "Content-Transfer-Encoding: quoted-printable\r\n\0\r\nContent-Type: text/plain\r\nMIME-Version: 1.0\r\n\r\n=C3=A9\r\n";
+    assert_eq!(String::from_utf8(convert(message.as_bytes()).unwrap()).unwrap(), expected);
+}
+
+#[test]
 fn what_needs_nothing_is_not_touched() {
     for message in [
         "",
