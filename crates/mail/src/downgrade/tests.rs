@@ -117,6 +117,15 @@ fn no_line_becomes_a_boundary() {
 }
 
 #[test]
+fn only_the_parts_of_a_digest_are_messages_unsaid() {
+    let digest = |text: &str, encoding: &str| {
+        format!("Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nFrom: a@a.test\r\n{encoding}\r\n{text}\r\n--b--\r\n")
+    };
+    let converted = String::from_utf8(convert(digest("\u{e9}", "").as_bytes()).unwrap()).unwrap();
+    assert_eq!(converted, digest("=C3=A9", "Content-Transfer-Encoding: quoted-printable\r\n"));
+}
+
+#[test]
 fn an_encoding_is_changed_where_it_stands() {
     let message = "Content-Transfer-Encoding: 8bit\r\n\0\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: binary\r\nMIME-Version: 1.0\r\n\r\n\u{e9}\r\n";
     let expected = "Content-Transfer-Encoding: quoted-printable\r\n\0\r\nContent-Type: text/plain\r\nMIME-Version: 1.0\r\n\r\n=C3=A9\r\n";

@@ -129,13 +129,22 @@ pub(super) struct Walker {
     unfinished: Vec<u8>,
     /// The line that is being read is a boundary: so are all of its pieces.
     is_within_boundary: bool,
+    /// The header section is that of a part of a digest, not of a message in it (RFC 2046 section 5.1.5).
+    is_of_digest: bool,
     /// What is not ASCII stood where parts were looked for, and there were none: then it is the text of the message.
     is_text_lost: bool,
 }
 
 impl Default for Walker {
     fn default() -> Self {
-        Self { open: Vec::new(), state: State::Header(Vec::new()), unfinished: Vec::new(), is_within_boundary: false, is_text_lost: false }
+        Self {
+            open: Vec::new(),
+            state: State::Header(Vec::new()),
+            unfinished: Vec::new(),
+            is_within_boundary: false,
+            is_of_digest: false,
+            is_text_lost: false,
+        }
     }
 }
 
@@ -201,6 +210,7 @@ impl Walker {
         } else {
             if let Some(open) = self.open.last_mut() {
                 open.front = Front::Parts;
+                self.is_of_digest = open.is_digest;
             }
             State::Header(Vec::new())
         };
@@ -222,8 +232,7 @@ impl Walker {
     fn begin_body(&mut self, header: &[u8]) -> Kind {
         let section = HeaderSection::read(header);
         let is_sealed = self.open.iter().any(|open| open.is_sealed);
-        let is_digest = self.open.last().is_some_and(|open| open.is_digest);
-        let part = described(&section, is_digest);
+        let part = described(&section, std::mem::take(&mut self.is_of_digest));
         let is_encoded = !matches!(part.encoding.to_ascii_lowercase().as_str(), "7bit" | "8bit" | "binary");
         let kind = match (part.kind.as_str(), part.subtype.as_str()) {
             _ if is_encoded => Kind::Unencodable,
