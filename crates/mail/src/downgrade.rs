@@ -82,6 +82,7 @@ impl Survey {
 fn survey(piece: Piece<'_>, walker: &mut Walker, changes: &mut Vec<Change>, line_octets: &mut usize, fault: &mut Option<Unconvertible>) {
     let place = walker.place(piece);
     *line_octets = if piece.starts_line { 0 } else { *line_octets } + piece.octets.len();
+    let needs = !piece.octets.is_ascii() || *line_octets > LINE_OCTETS_MAX + 2;
     match place {
         Place::HeaderEnd { kind, .. } => {
             let is_container = matches!(kind, Kind::Multipart | Kind::Message);
@@ -91,7 +92,6 @@ fn survey(piece: Piece<'_>, walker: &mut Walker, changes: &mut Vec<Change>, line
             }
         }
         Place::Body(leaf) => {
-            let needs = !piece.octets.is_ascii() || *line_octets > LINE_OCTETS_MAX + 2;
             let Some(change) = changes.last_mut().filter(|change| needs && **change == Change::None) else { return };
             if leaf.is_sealed {
                 *fault = fault.or(Some(Unconvertible::Sealed));
@@ -100,8 +100,9 @@ fn survey(piece: Piece<'_>, walker: &mut Walker, changes: &mut Vec<Change>, line
             }
             *change = if leaf.kind == Kind::Text { Change::QuotedPrintable } else { Change::Base64 };
         }
+        Place::Headless if needs => *fault = fault.or(Some(Unconvertible::Unfollowable)),
         Place::Lost => *fault = fault.or(Some(Unconvertible::Unfollowable)),
-        Place::Header | Place::Between => {}
+        Place::Header | Place::Headless | Place::Between => {}
     }
 }
 
@@ -168,6 +169,7 @@ impl Writer {
                 Encoder::QuotedPrintable(encoder) => encoder.take(piece, out),
                 Encoder::Base64(encoder) => encoder.take(piece, out),
             },
+            Place::Headless => out.extend_from_slice(piece.octets),
             Place::Between | Place::Lost => {
                 self.end_of_part(out);
                 out.extend(self.walker.take_unfinished());

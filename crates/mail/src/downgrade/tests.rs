@@ -166,6 +166,13 @@ fn what_is_sealed_or_can_not_be_followed_is_left_alone() {
     for (message, expected) in table {
         assert_eq!(convert(message.as_bytes()), Err(expected), "{message}");
     }
+    // Text directly behind a boundary: mail programs show it, and there is no place to say how it is encoded.
+    for kind in ["multipart/mixed", "multipart/digest"] {
+        let headless = part(kind, "", "text, no field");
+        assert_eq!(convert(headless.as_bytes()), Err(Unconvertible::Unfollowable), "{kind}");
+        let ascii = headless.replace('\u{e9}', "e");
+        assert_eq!(convert(ascii.as_bytes()).unwrap(), ascii.as_bytes());
+    }
     // Behind parts, nobody reads it.
     let converted = convert(part("multipart/mixed", "", "").replace("--b--\r\n", "--b--\r\n\u{e9}").as_bytes()).unwrap();
     assert!(converted.ends_with(b"--b--\r\n\x1a\x1a"));

@@ -84,6 +84,8 @@ pub(super) enum Place {
     HeaderEnd { header: Vec<u8>, kind: Kind },
     /// In the body of a part.
     Body(Leaf),
+    /// In a part without a header section, which could say nothing of an encoding.
+    Headless,
     /// A boundary, or what nobody reads.
     Between,
     /// There is no telling.
@@ -112,6 +114,7 @@ enum Front {
 enum State {
     Header(Vec<u8>),
     Body(Leaf),
+    Headless,
     /// In front of the first part.
     Preamble,
     /// Behind the last part, or behind an end without any.
@@ -154,6 +157,10 @@ impl Walker {
             return Place::Between;
         }
         match &mut self.state {
+            State::Header(header) if header.is_empty() && HeaderSection::find_end(piece.octets) == Some(0) => {
+                self.state = State::Headless;
+                Place::Headless
+            }
             State::Header(header) => {
                 let is_end = piece.starts_line && matches!(piece.octets, b"\r\n" | b"\n");
                 if is_end {
@@ -170,6 +177,7 @@ impl Walker {
                 Place::Header
             }
             State::Body(leaf) => Place::Body(*leaf),
+            State::Headless => Place::Headless,
             State::Preamble => {
                 if let Some(open) = self.open.last_mut().filter(|_| !piece.octets.is_ascii()) {
                     open.front = Front::More;
