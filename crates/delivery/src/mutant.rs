@@ -22,6 +22,8 @@ pub enum Mutant {
     DigestIgnored,
     /// Allowing somebody releases nothing that waits.
     AllowReleasesNothing,
+    /// Pushed mail that is to be kept aside is answered for, and is not there.
+    KeptAsideNowhere,
     /// A notice that was put off is not given again.
     NoticeNotRepeated,
     /// What another server puts off is taken for passed on.

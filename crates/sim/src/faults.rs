@@ -9,7 +9,7 @@ pub enum Fault {
     LoseReplyTo(&'static str),
     /// The next command of this verb never arrives; its connection breaks instead.
     LoseCommand(&'static str),
-    /// The next RETRIEVE is served to its last octet; this server dies before anything else happens.
+    /// The next RETRIEVE that this server serves, or is served, goes to its last octet; the server dies before anything else happens.
     DieWhenServed(Host),
     /// The next RETRIEVE is served for so many octets, its reply among them; then the connection breaks.
     CutRetrievalAfter(u64),
@@ -75,14 +75,14 @@ impl Listener {
     }
 
     /// Hears octets that are about to travel. A fault that strikes is taken from the list.
-    pub(crate) fn hear(&mut self, way: Way, octets: &[u8], faults: &mut Vec<Fault>) -> Fate {
+    pub(crate) fn hear(&mut self, way: Way, ends: [Host; 2], octets: &[u8], faults: &mut Vec<Fault>) -> Fate {
         match way {
-            Way::ToServer => self.hear_commands(octets, faults),
+            Way::ToServer => self.hear_commands(ends, octets, faults),
             Way::ToClient => self.hear_replies(octets),
         }
     }
 
-    fn hear_commands(&mut self, octets: &[u8], faults: &mut Vec<Fault>) -> Fate {
+    fn hear_commands(&mut self, ends: [Host; 2], octets: &[u8], faults: &mut Vec<Fault>) -> Fate {
         let mut passed = 0;
         for line in octets.split_inclusive(|octet| *octet == b'\n') {
             let begin = passed;
@@ -91,9 +91,8 @@ impl Listener {
             let is = |verb: &str| line.strip_prefix(verb).is_some_and(|rest| rest.starts_with([' ', '\r']));
             let strikes = |fault: &Fault| match fault {
                 Fault::LoseReplyTo(verb) | Fault::LoseCommand(verb) => is(verb),
-                Fault::DieWhenServed(_) | Fault::CutRetrievalAfter(_) | Fault::PartRetrievalAfter(_) | Fault::AlterRetrievalAfter(_) => {
-                    is("RETRIEVE")
-                }
+                Fault::DieWhenServed(host) => ends.contains(host) && is("RETRIEVE"),
+                Fault::CutRetrievalAfter(_) | Fault::PartRetrievalAfter(_) | Fault::AlterRetrievalAfter(_) => is("RETRIEVE"),
                 Fault::AlterSizeOfNotice => is("NOTICE") && line.contains(" SIZE="),
             };
             let Some(place) = faults.iter().position(strikes) else { continue };
@@ -169,14 +168,16 @@ fn last_digit_after(line: &str, name: &str) -> usize {
 mod tests {
     use super::*;
 
+    const ENDS: [Host; 2] = [Host(2), Host(1)];
+
     #[test]
     fn a_reply_is_lost_once_and_only_that_to_its_verb() {
         let mut faults = vec![Fault::LoseReplyTo("CONFIRM")];
         let mut listener = Listener::default();
-        assert_eq!(listener.hear(Way::ToServer, b"NOTICE FROM:<a@a.test>\r\n", &mut faults), Fate::Arrive);
-        assert_eq!(listener.hear(Way::ToClient, b"250 2.0.0 ok\r\n", &mut faults), Fate::Arrive);
-        assert_eq!(listener.hear(Way::ToServer, b"CONFIRM ID=x TO:<b@b.test>\r\n", &mut faults), Fate::Arrive);
-        assert_eq!(listener.hear(Way::ToClient, b"250 2.0.0 ok\r\n", &mut faults), Fate::CutAfter(0));
+        assert_eq!(listener.hear(Way::ToServer, ENDS, b"NOTICE FROM:<a@a.test>\r\n", &mut faults), Fate::Arrive);
+        assert_eq!(listener.hear(Way::ToClient, ENDS, b"250 2.0.0 ok\r\n", &mut faults), Fate::Arrive);
+        assert_eq!(listener.hear(Way::ToServer, ENDS, b"CONFIRM ID=x TO:<b@b.test>\r\n", &mut faults), Fate::Arrive);
+        assert_eq!(listener.hear(Way::ToClient, ENDS, b"250 2.0.0 ok\r\n", &mut faults), Fate::CutAfter(0));
         assert_eq!(faults, []);
     }
 
@@ -184,19 +185,21 @@ mod tests {
     fn the_last_octet_served_is_found_whatever_the_pieces_and_the_offset() {
         let mut faults = vec![Fault::DieWhenServed(Host(1))];
         let mut listener = Listener::default();
-        listener.hear(Way::ToServer, b"RETRIEVE ID=x TO:<b@b.test> OFFSET=3\r\n", &mut faults);
+        listener.hear(Way::ToServer, [Host(2), Host(3)], b"RETRIEVE ID=x TO:<b@b.test>\r\n", &mut faults);
+        assert_eq!(listener.hear(Way::ToClient, [Host(2), Host(3)], b"250 2.0.0 SIZE=1\r\n1", &mut faults), Fate::Arrive);
+        listener.hear(Way::ToServer, ENDS, b"RETRIEVE ID=x TO:<b@b.test> OFFSET=3\r\n", &mut faults);
         for piece in [&b"250 2.0.0 SIZE=8 DIG"[..], b"EST=sha-256:x MAILFROM=<>\r\n1", b"234"] {
-            assert_eq!(listener.hear(Way::ToClient, piece, &mut faults), Fate::Arrive);
+            assert_eq!(listener.hear(Way::ToClient, ENDS, piece, &mut faults), Fate::Arrive);
         }
-        assert_eq!(listener.hear(Way::ToClient, b"5", &mut faults), Fate::ThenDie(Host(1)));
+        assert_eq!(listener.hear(Way::ToClient, ENDS, b"5", &mut faults), Fate::ThenDie(Host(1)));
     }
 
     #[test]
     fn a_retrieval_is_cut_at_its_octet() {
         let mut faults = vec![Fault::CutRetrievalAfter(5)];
         let mut listener = Listener::default();
-        listener.hear(Way::ToServer, b"RETRIEVE ID=x TO:<b@b.test>\r\n", &mut faults);
-        assert_eq!(listener.hear(Way::ToClient, b"250", &mut faults), Fate::Arrive);
-        assert_eq!(listener.hear(Way::ToClient, b" 2.0.0", &mut faults), Fate::CutAfter(2));
+        listener.hear(Way::ToServer, ENDS, b"RETRIEVE ID=x TO:<b@b.test>\r\n", &mut faults);
+        assert_eq!(listener.hear(Way::ToClient, ENDS, b"250", &mut faults), Fate::Arrive);
+        assert_eq!(listener.hear(Way::ToClient, ENDS, b" 2.0.0", &mut faults), Fate::CutAfter(2));
     }
 }

@@ -24,7 +24,7 @@ const fn hunt(mutant: Mutant, steer: Steer, words: &'static str, within: u64) ->
     Hunt { mutant, steer, words, within }
 }
 
-const HUNTS: [Hunt; 17] = [
+const HUNTS: [Hunt; 18] = [
     hunt(Mutant::ConfirmBeforeStore, Steer::Deaths, "[Delivered], and lies there 0 times", 4),
     hunt(Mutant::DeleteWhenSent, Steer::RegretOfWhatWasServed, "[Delivered], and lies there 0 times", 4),
     hunt(Mutant::StoreNotKeyed, Steer::OldBackups, "and lies there 2 times", 4),
@@ -35,6 +35,7 @@ const HUNTS: [Hunt; 17] = [
     hunt(Mutant::NoAuthority, Steer::Forgers, "of a forger is answered", 8),
     hunt(Mutant::DigestIgnored, Steer::AlteredOctets, "copies are not to the octet", 4),
     hunt(Mutant::AllowReleasesNothing, Steer::Nowhere, "it waits, and its author is let in", 4),
+    hunt(Mutant::KeptAsideNowhere, Steer::Nowhere, "pushed are shown to", 4),
     hunt(Mutant::NoticeNotRepeated, Steer::Nowhere, "nobody has heard of it, and nothing is in its way", 4),
     hunt(Mutant::OneLostHandshakeIsEnough, Steer::LostHandshakes, "it was relayed to a server with the extension", 4),
     hunt(Mutant::RelayPutOffIsTaken, Steer::Nowhere, "[Relayed], and it is there 0 times", 8),

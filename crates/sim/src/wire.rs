@@ -76,7 +76,8 @@ impl SimWire {
             wakers.extend(connection.pipe(self.way).push(arrives, parcel.clone()));
             return (Poll::Ready(Ok(())), wakers);
         };
-        let mut fate = if connection.between_servers { connection.listener.hear(self.way, octets, faults) } else { Fate::Arrive };
+        let mut fate =
+            if connection.between_servers { connection.listener.hear(self.way, connection.hosts, octets, faults) } else { Fate::Arrive };
         if let (Fate::Arrive, Some(breaks)) = (fate, connection.breaks.as_mut().filter(|breaks| breaks.way == self.way)) {
             if breaks.after < octets.len() {
                 fate = Fate::CutAfter(breaks.after);

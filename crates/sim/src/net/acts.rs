@@ -54,10 +54,18 @@ impl Life {
         for who in who {
             match (habit, self.chance.below(6)) {
                 (Habit::Daily, 0) => self.enter(whose, EntryList::Block, who),
-                (Habit::Daily, 1) => drop(user.try_dismiss(who)),
+                (Habit::Daily, 1) => self.dismiss(whose, who),
                 _ => self.enter(whose, EntryList::Allow, who),
             }
         }
+    }
+
+    fn dismiss(&mut self, whose: usize, who: Mailbox) {
+        let Some(user) = self.book.people.get(whose).map(|person| person.user.clone()) else { return };
+        let from = self.sim.now();
+        let address = who.to_string();
+        let is_certain = user.try_dismiss(who).is_ok();
+        self.book.act(whose, address, Act { what: What::Dismissed, from, to: self.sim.now(), is_certain });
     }
 
     fn enter(&mut self, whose: usize, list: EntryList, who: Mailbox) {

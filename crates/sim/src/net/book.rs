@@ -1,6 +1,7 @@
 //! The account book of a network: what was handed in, what was answered, who decided what; kept from outside.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use delivery::consent::{EntryList, Legacy, Screening};
 use mail::time::Timestamp;
@@ -110,11 +111,19 @@ pub(crate) struct Restore {
     pub(crate) at: Timestamp,
 }
 
+/// What DNS said of a domain that was not so.
+struct Lie {
+    domain: String,
+    /// When it ended.
+    to: Option<Timestamp>,
+}
+
 #[derive(Default)]
 pub(crate) struct Book {
     pub(crate) people: Vec<Person>,
     pub(crate) letters: Vec<Letter>,
     pub(crate) restores: Vec<Restore>,
+    lies: Vec<Lie>,
     acts: BTreeMap<(usize, String), Vec<Act>>,
     /// What people have decided about the list by its List-Id, once and for all.
     pub(crate) list_entries: BTreeMap<usize, EntryList>,
@@ -141,7 +150,24 @@ impl Book {
 
     /// How many acts of all people are known.
     pub(crate) fn acts_known(&self) -> u64 {
-        self.acts.values().map(|acts| u64::try_from(acts.len()).unwrap_or(u64::MAX)).sum()
+        let leaves_rows = |act: &&Act| act.what != What::Dismissed;
+        self.acts.values().map(|acts| u64::try_from(acts.iter().filter(leaves_rows).count()).unwrap_or(u64::MAX)).sum()
+    }
+
+    /// DNS says something of a domain that is not so.
+    pub(crate) fn note_lie(&mut self, domain: &str) {
+        self.lies.push(Lie { domain: domain.to_owned(), to: None });
+    }
+
+    /// DNS tells the truth again.
+    pub(crate) fn note_truth(&mut self, at: Timestamp) {
+        self.lies.iter_mut().for_each(|lie| lie.to = lie.to.or(Some(at)));
+    }
+
+    /// Whether DNS lied of a domain since then, or shortly before: what was heard is believed for a while.
+    pub(crate) fn was_lied_of(&self, address: &str, since: Timestamp, believed: Duration) -> bool {
+        let is_of = |lie: &&Lie| address.rsplit_once('@').is_some_and(|(_, domain)| domain == lie.domain);
+        self.lies.iter().filter(is_of).any(|lie| lie.to.is_none_or(|to| to + believed >= since))
     }
 
     /// A server is put back: what its people decided since its backup may be forgotten.
@@ -157,6 +183,11 @@ impl Book {
     /// Whether the origin of this letter may have forgotten something of it: it was put back to before its last word.
     pub(crate) fn may_be_forgotten(&self, letter: &Letter) -> bool {
         self.restores.iter().any(|restore| restore.server == letter.server && letter.begun <= restore.at)
+    }
+
+    /// Whether a server still has what it stored at some moment between these two: it was not put back from later to before it.
+    pub(crate) fn surely_holds(&self, server: usize, since: Timestamp, until: Timestamp) -> bool {
+        !self.restores.iter().any(|restore| restore.server == server && restore.from <= until && since <= restore.at)
     }
 
     /// Whether a server may have forgotten that it stored this letter: it was put back since it was written.
@@ -192,5 +223,27 @@ impl Book {
     pub(crate) fn may_have_released(&self, whose: usize, who: &str, from: Timestamp, to: Timestamp) -> bool {
         let acts = self.acts.get(&(whose, who.to_owned())).map_or(&[][..], Vec::as_slice);
         acts.iter().any(|act| act.what == What::Entry(EntryList::Allow) && act.to >= from && act.from <= to)
+    }
+
+    /// Whether the owner let somebody in after that moment, for certain.
+    pub(crate) fn has_released(&self, whose: usize, who: &str, since: Timestamp) -> bool {
+        let acts = self.acts.get(&(whose, who.to_owned())).map_or(&[][..], Vec::as_slice);
+        acts.iter().any(|act| act.what == What::Entry(EntryList::Allow) && act.is_certain && act.from >= since)
+    }
+
+    /// Whether the owner may have put away what waited from somebody after that moment.
+    pub(crate) fn may_have_dismissed(&self, whose: usize, who: &str, since: Timestamp) -> bool {
+        let acts = self.acts.get(&(whose, who.to_owned())).map_or(&[][..], Vec::as_slice);
+        acts.iter().any(|act| act.what == What::Dismissed && act.to >= since)
+    }
+
+    /// Whether a pushed letter that was taken for this mailbox is there for certain, in the mailbox or beside it: nobody who
+    /// may decide so put it away, and its server was not put back to before it.
+    pub(crate) fn is_surely_there(&self, letter: &Letter, whose: usize, now: Timestamp) -> bool {
+        let Some(owner) = self.people.get(whose) else { return false };
+        let is_of_blocked_list = letter.is_to_list && self.list_entries.get(&whose) == Some(&EntryList::Block);
+        let is_blocked = self.standing(whose, &letter.from, letter.begun, now).is_blocked || is_of_blocked_list;
+        let is_put_away = is_blocked || self.may_have_dismissed(whose, &letter.from, letter.begun);
+        !is_put_away && self.surely_holds(owner.server, letter.begun, letter.answered)
     }
 }

@@ -4,8 +4,10 @@
 //! So a message that it had answered for may be unknown to it, a message that it had stored may be missing from its
 //! mailbox (and its origin still says, rightly, that it was delivered), what its people decided may have to be decided
 //! again, and a message that was relayed may be relayed again. Nothing lies anywhere twice all the same, nobody else
-//! forgets anything, and every word to an author is true of what the servers hold, or held before.
+//! forgets anything, and every word to an author is true of what the servers hold, or held before. What it had answered for
+//! before the backup it knows, and what it had confirmed before the backup lies there.
 
+pub(crate) mod kept;
 mod list;
 mod reports;
 mod rest;
@@ -48,6 +50,11 @@ impl Evidence {
         self.findings.extend(what.into_iter().map(|what| (None, what)));
     }
 
+    /// The ids of the notices of a letter to one recipient.
+    fn ids(&self, letter: usize, recipient: &str) -> Vec<String> {
+        self.told.get(&(letter, recipient.to_owned())).into_iter().flatten().map(|sent| sent.id.clone()).collect()
+    }
+
     /// What an author is told.
     fn statuses(&self, letter: usize, recipient: &str) -> Vec<SentStatus> {
         self.told.get(&(letter, recipient.to_owned())).into_iter().flatten().map(|sent| sent.status).collect()
@@ -63,6 +70,7 @@ pub(crate) fn judge(life: &mut Life, is_the_end: bool) -> Vec<Finding> {
     rest::check(life, &mut evidence);
     list::check(life, &mut evidence);
     told::check(life, &mut evidence, is_the_end);
+    kept::check(life, &mut evidence);
     reports::check(life, &mut evidence);
     wires::check(life, &mut evidence);
     let forged = life.forger.successes();
@@ -122,5 +130,46 @@ fn sort(life: &Life, evidence: &mut Evidence, person: usize, mail: Mail) {
     }
     for (recipient, action) in actions {
         *evidence.reports.entry((letter, recipient, action)).or_default() += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Sim;
+    use crate::net::steer::Steer;
+
+    /// What a server had when its backup was made must be there when it was put back: for each, a network in which something
+    /// is there, and is missed when it is taken out of what was found.
+    #[test]
+    fn what_a_backup_held_is_missed() {
+        let (mut mail_missed, mut messages_missed) = (0, 0);
+        for seed in 0..8 {
+            let sim = Sim::seeded(seed);
+            sim.0.is_judged.set(true);
+            let mut life = Life::begin(sim, seed);
+            life.pass(Steer::OldBackups);
+            let mut evidence = gather(&mut life);
+            list::check(&life, &mut evidence);
+            told::check(&life, &mut evidence, false);
+            assert_eq!(evidence.findings, []);
+            evidence.copies.clear();
+            told::check(&life, &mut evidence, false);
+            let of_restored = |letter: &Option<usize>| {
+                let letter = letter.and_then(|number| life.book.letters.get(number));
+                letter.is_some_and(|letter| (0..life.tasks_at_rest.len()).any(|server| life.book.may_be_missing(letter, server)))
+            };
+            mail_missed +=
+                evidence.findings.iter().filter(|(letter, what)| of_restored(letter) && what.ends_with("lies there 0 times")).count();
+            evidence.findings.clear();
+            evidence.told.clear();
+            told::check(&life, &mut evidence, false);
+            let of_origin = |letter: &Option<usize>| {
+                let letter = letter.and_then(|number| life.book.letters.get(number));
+                letter.is_some_and(|letter| life.book.may_be_forgotten(letter))
+            };
+            messages_missed += evidence.findings.iter().filter(|(letter, what)| of_origin(letter) && what.ends_with("knows []")).count();
+        }
+        assert!(mail_missed > 10 && messages_missed > 10, "{mail_missed} {messages_missed}");
     }
 }

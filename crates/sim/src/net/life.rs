@@ -15,7 +15,7 @@ use super::steer::{Steer, Steered};
 use super::trouble::Climate;
 use super::{Finding, judge};
 use crate::chance::Chance;
-use crate::network::owner_of;
+use crate::network::{Host, owner_of};
 use crate::{Answer, Disks, Manners, Pending, PlainHost, Post, Sim};
 
 /// How often a client without an answer tries again.
@@ -32,7 +32,9 @@ const UNDER_WAY_MAX: Duration = Duration::from_mins(12);
 
 /// How long a message waits at its origin, where it is seen to expire.
 pub(crate) const RETENTION_SHORT: Duration = Duration::from_mins(5);
-/// The same, where it is not.
+/// The same of a message whose notice nobody hears.
+pub(crate) const NOTICE_GIVE_UP: Duration = RETENTION_SHORT;
+/// How long it waits where it is not seen to expire.
 const RETENTION_LONG: Duration = Duration::from_hours(4);
 
 /// Longer than every timer of a network in which messages expire, one after the other.
@@ -86,7 +88,7 @@ impl Life {
             timers.retention = if is_short { RETENTION_SHORT } else { RETENTION_LONG };
             timers.confirm_grace = Duration::from_secs(100);
             timers.settle_grace = Duration::from_secs(80);
-            timers.notice_give_up = RETENTION_SHORT;
+            timers.notice_give_up = NOTICE_GIVE_UP;
             timers.delay_notifying = Duration::from_secs(30);
             timers.delay_waiting = Duration::from_mins(1);
         });
@@ -136,6 +138,11 @@ impl Life {
     /// How long messages wait at their origins.
     pub(crate) fn retention(&self) -> Duration {
         if self.is_short { RETENTION_SHORT } else { RETENTION_LONG }
+    }
+
+    /// The computer of a server of ours.
+    pub(crate) fn host_of(&self, server: usize) -> Option<Host> {
+        self.sim.0.servers.borrow().get(server).map(|server| server.host)
     }
 
     /// The domains that have servers of ours.
@@ -241,6 +248,7 @@ impl Life {
     /// The weather clears for good, everything runs, and what is still to be tried is tried.
     fn rest(&mut self) {
         self.sim.heal();
+        self.book.note_truth(self.sim.now());
         self.sim.forget_faults();
         self.plain.set_manners(Manners::default());
         self.hostile.leave();
@@ -269,6 +277,9 @@ impl Life {
         if self.is_short && findings.is_empty() {
             self.sim.run_for(EVERY_TIMER);
             findings.extend(judge::judge(self, true));
+        }
+        if findings.is_empty() {
+            findings.extend(judge::kept::open(self));
         }
         if self.is_watched_for_ever && findings.is_empty() {
             findings.extend(self.pass_all_time());

@@ -96,6 +96,7 @@ impl Life {
     pub(crate) fn happen(&mut self) {
         if self.chance.once_in(self.climate.mended_once_in) {
             self.sim.heal();
+            self.book.note_truth(self.sim.now());
             self.sim.mend_disks();
             for domain in self.domains() {
                 self.sim.mend_certificate(domain);
@@ -215,6 +216,7 @@ impl Life {
             _ => (name, Kind::Txt, Record::Txt(b"v=spf1 -all".to_vec())),
         };
         let is_nothing = self.chance.once_in(4);
+        self.book.note_lie(domain);
         self.sim.lie_in_dns(name, kind, if is_nothing { vec![] } else { vec![record] });
     }
 }

@@ -1,14 +1,17 @@
 //! Every word to an author is true: of the mailbox it is about, of the peer it was passed on to, of what was asked for.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use delivery::consent::{EntryList, Legacy};
 use delivery::report::SentStatus;
+use mail::time::Timestamp;
 
-use super::Evidence;
+use super::{Evidence, wires};
 use crate::net::book::{Author, Letter, Place, Recipient};
-use crate::net::cast::HOSTILE;
-use crate::net::life::{Life, RETENTION_SHORT};
+use crate::net::cast::{ELSEWHERE, HOSTILE};
+use crate::net::life::{Life, NOTICE_GIVE_UP};
+use crate::network::Host;
 use crate::parcels::is_behind_traces;
 use crate::plain::Taken;
 
@@ -16,8 +19,7 @@ use crate::plain::Taken;
 pub(super) const SLACK: Duration = Duration::from_secs(130);
 
 pub(super) fn check(life: &Life, evidence: &mut Evidence, is_the_end: bool) {
-    let struck = life.sim.struck();
-    let judge = Judge { life, is_the_end, has_dns_lied: struck.contains_key("DNS: a lie"), elsewhere: life.plain.taken_since(0) };
+    let judge = Judge { life, is_the_end, confirmed: wires::confirmed(life), elsewhere: life.plain.taken_since(0) };
     for (number, letter) in life.book.letters.iter().enumerate() {
         for recipient in &letter.recipients {
             match letter.author {
@@ -32,7 +34,8 @@ pub(super) fn check(life: &Life, evidence: &mut Evidence, is_the_end: bool) {
 struct Judge<'a> {
     life: &'a Life,
     is_the_end: bool,
-    has_dns_lied: bool,
+    /// When who said of which id that the message lies in the mailbox.
+    confirmed: BTreeMap<String, Vec<(Host, Timestamp)>>,
     elsewhere: Vec<Taken>,
 }
 
@@ -41,7 +44,7 @@ impl Judge<'_> {
         let book = &self.life.book;
         let statuses = evidence.statuses(number, &recipient.address);
         let what = format!("m{number} from {} to {}", letter.from, recipient.address);
-        let least = if book.may_be_forgotten(letter) { 0 } else { recipient.taken };
+        let least = if book.surely_holds(letter.server, letter.begun, letter.answered) { recipient.taken } else { 0 };
         let most = recipient.taken + letter.maybe;
         let known = u32::try_from(statuses.len()).unwrap_or(u32::MAX);
         if known < least || known > most {
@@ -99,7 +102,7 @@ impl Judge<'_> {
         let count = |wanted: SentStatus| statuses.iter().filter(|status| **status == wanted).count();
         let delivered = count(SentStatus::Delivered);
         let may_be_missing = book.may_be_missing(letter, owner.server);
-        let least = if may_be_missing { 0 } else { delivered };
+        let least = if may_be_missing { self.surely_stored(evidence, number, person) } else { delivered };
         // A server that has forgotten that it had kept a message may have had it delivered.
         let forgotten = if book.may_be_forgotten(letter) {
             letter
@@ -131,15 +134,33 @@ impl Judge<'_> {
                 // What a restore took away, the origin says again only after a while.
                 SentStatus::Noticed if is_in && !may_be_missing => Some("it waits, and its author is let in"),
                 SentStatus::Relayed => Some("it was relayed to a server with the extension"),
-                SentStatus::Failed if !self.has_dns_lied && age < RETENTION_SHORT => Some("it failed, and nothing was wrong with it"),
-                SentStatus::Expired if age + SLACK < RETENTION_SHORT => Some("it expired too soon"),
-                SentStatus::HandedOver if age + SLACK < RETENTION_SHORT => Some("it is called handed over too soon"),
+                SentStatus::Failed if !self.was_lied_to(letter, &owner.address) && age < NOTICE_GIVE_UP => {
+                    Some("it failed, and nothing was wrong with it")
+                }
+                SentStatus::Expired if age + SLACK < self.life.retention() => Some("it expired too soon"),
+                SentStatus::HandedOver if age + SLACK < self.life.retention() => Some("it is called handed over too soon"),
                 _ => None,
             };
             if let Some(wrong) = wrong {
                 evidence.note(number, format!("{what}: {wrong} ({statuses:?})"));
             }
         }
+    }
+
+    /// Copies that must lie there although the server was put back: it had said that it has them, before the backup or since.
+    fn surely_stored(&self, evidence: &Evidence, number: usize, person: usize) -> usize {
+        let book = &self.life.book;
+        let Some(owner) = book.people.get(person) else { return 0 };
+        let own = self.life.host_of(owner.server);
+        let is_held = |(host, at): &(Host, Timestamp)| Some(*host) == own && book.surely_holds(owner.server, *at, *at);
+        let ids = evidence.ids(number, &owner.address);
+        ids.iter().filter(|id| self.confirmed.get(id.as_str()).is_some_and(|said| said.iter().any(is_held))).count()
+    }
+
+    /// Whether what became of a letter may come from what DNS said of either side's domain.
+    fn was_lied_to(&self, letter: &Letter, recipient: &str) -> bool {
+        let was_lied_of = |address| self.life.book.was_lied_of(address, letter.begun, SLACK);
+        was_lied_of(letter.from.as_str()) || was_lied_of(recipient)
     }
 
     fn relayed(&self, evidence: &mut Evidence, number: usize, letter: &Letter, recipient: &Recipient, statuses: &[SentStatus]) {
@@ -161,7 +182,7 @@ impl Judge<'_> {
                     Some("the other server said that it had it")
                 }
                 SentStatus::Relayed | SentStatus::Withdrawn => None,
-                SentStatus::Failed | SentStatus::Expired if self.has_dns_lied || is_forgotten => None,
+                SentStatus::Failed | SentStatus::Expired if is_forgotten => None,
                 SentStatus::Kept if is_forgotten && !self.is_the_end => None,
                 SentStatus::Failed => Some("it failed, and nothing was wrong with it"),
                 _ => Some("it is not relayed, and nothing is in its way"),
@@ -188,13 +209,16 @@ impl Judge<'_> {
         let is_of_blocked_list = letter.is_to_list && book.list_entries.get(&person) == Some(&EntryList::Block);
         let may_be_blocked = standing.is_blocked || is_of_blocked_list;
         let may_be_released = book.may_have_released(person, &letter.from, letter.begun, now);
+        // Where a notice waits under the same name, it alone is meant.
+        let is_meant = letter.from.ends_with(ELSEWHERE) && book.has_released(person, &letter.from, letter.answered);
+        let is_released = is_meant && book.is_surely_there(letter, person, now);
         let (least, most) = match owner.legacy {
             Legacy::Refuse => (0, 0),
             Legacy::Keep if !may_be_released => (0, 0),
-            Legacy::Keep => (0, recipient.taken + letter.maybe),
+            Legacy::Keep => (if is_released { recipient.taken } else { 0 }, recipient.taken + letter.maybe),
             Legacy::Deliver => (if may_be_blocked { 0 } else { recipient.taken }, recipient.taken + letter.maybe),
         };
-        let least = if book.may_be_missing(letter, owner.server) { 0 } else { least };
+        let least = if book.surely_holds(owner.server, letter.begun, letter.answered) { least } else { 0 };
         if copies < least || copies > most {
             evidence.note(number, format!("{what}: {:?}, lies there {copies} times, not {least} to {most}", owner.legacy));
         }

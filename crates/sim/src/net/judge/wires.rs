@@ -36,6 +36,18 @@ pub(super) fn check(life: &Life, evidence: &mut Evidence) {
     evidence.note_all(wrong);
 }
 
+/// When who said of which id that its message lies in the mailbox.
+pub(super) fn confirmed(life: &Life) -> BTreeMap<String, Vec<(Host, Timestamp)>> {
+    let mut confirmed: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let state = life.sim.0.network.state();
+    let said = state.tap.iter().flat_map(|tap| &tap.said);
+    for said in said.filter(|said| said.line.starts_with("CONFIRM ")) {
+        let Some(id) = param(&said.line, "ID=") else { continue };
+        confirmed.entry(id).or_default().push((said.from, said.at));
+    }
+    confirmed
+}
+
 struct Wires<'a> {
     life: &'a Life,
     /// Of the servers, in order.
