@@ -3,9 +3,14 @@
 import collections
 import time
 
+from octets import fields_in_front
 from outcomes import Report
 from server import token, wait_for
 from smtp import Closed, Unexpected
+
+
+# After what happens next, a message is no more what the system remembers of it, but what a disk has.
+READINGS = 2
 
 
 class Promise:
@@ -16,7 +21,9 @@ class Promise:
         self.reader = reader
         self.subject = subject
         self.wants_report = wants_report
+        self.content = b""
         self.is_kept = False
+        self.readings = 0
 
 
 class Ledger:
@@ -30,11 +37,11 @@ class Ledger:
         """Submits a message; remembers whether the server answered for it. It may be killed meanwhile."""
         promise = Promise(author, reader, token(), wants_report)
         self.promises.append(promise)
-        content = author.message(reader, promise.subject, "x" * 70 + "\r\n" + "y" * (size_octets - 72) + "\r\n")
+        promise.content = author.message(reader, promise.subject, "x" * 70 + "\r\n" + "y" * (size_octets - 72) + "\r\n")
         rcpt = {"rcpt_params": "NOTIFY=SUCCESS,FAILURE"} if wants_report else {"rcpt_params": "NOTIFY=FAILURE"}
         try:
             with author.session() as session:
-                reply = session.submit(author.address, [reader.address], content, mail_params=f"ENVID={promise.subject}", **rcpt)
+                reply = session.submit(author.address, [reader.address], promise.content, mail_params=f"ENVID={promise.subject}", **rcpt)
                 promise.is_kept = reply.code == 250
         except (OSError, Closed):
             pass
@@ -61,14 +68,16 @@ class Ledger:
         self.reports_are_true()
 
     def nothing_lost_or_doubled(self):
-        """Each message that was answered for is there once, each other at most once, and delivered is what arrived."""
-        readers = {promise.reader for promise in self.promises}
-        mailboxes = {reader: collections.Counter(row["subject"] for row in reader.inbox()) for reader in readers}
+        """Each message that was answered for is there once and whole, each other at most once, and delivered is what arrived."""
+        mailboxes = {reader: reader.inbox() for reader in {promise.reader for promise in self.promises}}
         arrived = collections.Counter()
         for promise in self.promises:
-            times = mailboxes[promise.reader][promise.subject]
-            assert (1 if promise.is_kept else 0) <= times <= 1, (promise.subject, promise.is_kept, times)
-            arrived[promise.author] += times
+            found = [row["id"] for row in mailboxes[promise.reader] if row["subject"] == promise.subject]
+            assert (1 if promise.is_kept else 0) <= len(found) <= 1, (promise.subject, promise.is_kept, found)
+            arrived[promise.author] += len(found)
+            if found and promise.readings < READINGS:
+                fields_in_front(promise.reader.raw(found[0]), promise.content)
+                promise.readings += 1
         for author, count in arrived.items():
             delivered = len(author.command("sent", "list"))
             assert delivered == count, f"{author}: {delivered} delivered by their status, {count} arrived"
