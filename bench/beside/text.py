@@ -2,15 +2,16 @@
 
 ABOUT = """# What it costs
 
-Twoway beside what Debian 12 has: Postfix 3.7, Dovecot 2.3, OpenSMTPD 6.8, Exim 4.96, on the same machine, in the same hour. Medians, with the
+Twoway beside what Debian 12 has: Postfix 3.7, Dovecot 2.3, OpenSMTPD 6.8, Exim 4.96, on the same machine, in the same hours. Medians, with the
 least and the most of all rounds in parentheses where there is room. Written by
 
 ```sh
 bench/run
 ```
 
-which builds, unpacks the others, measures for about half an hour, and leaves the raw figures in
-[performance/figures.json](performance/figures.json). `bench/run --page` writes the page from them. The machine: two cores of a
+which builds, unpacks the others, measures for an hour or two (the largest stores alone take half an hour each to be filled), and leaves
+the raw figures in [performance/figures.json](performance/figures.json). `bench/run --page` writes the tables and plots of this page from them; what the
+words between say, and the three tables of "Where the time goes", was found by hand, with the runs that they name. The machine: two cores of a
 virtual machine that was shared with compilers all the while. So the rounds of all servers are interleaved; ratios and processor
 time can be believed to a tenth or two, rates and times of the clock much less. What a machine of yours does, only a run there
 tells."""
@@ -68,6 +69,9 @@ GROWTH = """## As the store grows
 
 Two of ours. The origin's store holds so many other messages (1 KiB) that were noticed and wait; the destination's as many notices as contact attempts, and
 ten times as many allow entries, over 2,000 accounts. All were written through the store's own methods (`bench fill`).
+
+These figures are older than the others: of the profile `release`, and of a delay before the decision that was drawn evenly from 0 to 50 ms
+(half of all are below 10 now): most of the time until one alone is there.
 
 ![What a message costs among what waits already](performance/growth.svg)"""
 
