@@ -24,6 +24,7 @@ statements! {
     HOLDER = "SELECT owner, epoch FROM lease WHERE part = ?1";
     SET_META = "INSERT INTO meta (part, name, value) VALUES (0, ?1, ?2) ON CONFLICT (part, name) DO UPDATE SET value = excluded.value";
     META = "SELECT value FROM meta WHERE part = 0 AND name = ?1";
+    LAST_KEPT = "SELECT MAX(kept) FROM message";
     CLEAR_META = "DELETE FROM meta WHERE part = 0 AND name = ?1";
 }
 
@@ -62,17 +63,24 @@ impl Store {
         let seen = |tx: &mut dyn Tx| {
             let at = tx.one(META, params![SEEN])?.map(|mut row| row.parsed::<Timestamp>()).transpose()?;
             let restored = meta(tx, RESTORED)?;
-            Ok(LastSeen { at, restored: restored.is_some(), untold: restored.is_some_and(|mark| mark != TOLD) })
+            // A mark without a time is from a version that told all.
+            let until = |mark: &String| mark.parse().unwrap_or(Timestamp::FAR_FUTURE);
+            Ok(LastSeen { at, restored: restored.is_some(), untold: restored.as_ref().filter(|mark| *mark != TOLD).map(until) })
         };
         self.read(seen).await
     }
 
-    /// Says that this store was restored from a backup: what happened since the backup is not known here.
+    /// Says that this store was restored from a backup: what happened since the backup is not known here. It concerns the
+    /// messages that are here, by their own times: a clock would say less surely which those are.
     ///
     /// # Errors
     /// The store is not available.
     pub async fn note_restore(&self) -> Result<()> {
-        self.write(zero(), 0, |tx| tx.execute(SET_META, params![RESTORED, "yes"]).map(drop)).await
+        let note = |tx: &mut dyn Tx| {
+            let last = tx.one(LAST_KEPT, params![])?.map_or(Ok(None), |mut row| row.time_or_null())?;
+            tx.execute(SET_META, params![RESTORED, last.unwrap_or(Timestamp::EPOCH).to_string()]).map(drop)
+        };
+        self.write(zero(), 0, note).await
     }
 
     /// Says that every transfer of then was told of the restore: what comes later has nothing to do with it.

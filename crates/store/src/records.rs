@@ -450,8 +450,8 @@ pub struct LastSeen {
     pub at: Option<Timestamp>,
     /// Whether it was restored from a backup since.
     pub restored: bool,
-    /// Whether its transfers have not been told of that.
-    pub untold: bool,
+    /// Transfers of messages kept until then have not been told of that; none, if all know.
+    pub untold: Option<Timestamp>,
 }
 
 /// Somebody an account lets in by address, and the account's address.

@@ -71,8 +71,8 @@ async fn run(node: Arc<Node>) {
     let left = loop {
         let look = async {
             let left = node.store.last_seen().await?;
-            if left.untold {
-                resume::after_restore(&node).await?;
+            if let Some(kept_until) = left.untold {
+                resume::after_restore(&node, kept_until).await?;
             }
             Ok::<_, StoreError>(left)
         };

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use delivery::transfer::{Transfer, TransferEvent};
 use futures_util::future::try_join_all;
-use store::{StoreError, Writer};
+use mail::time::Timestamp;
+use store::{StoreError, TransferRecord, Writer};
 
 use crate::node::Node;
 
@@ -15,15 +16,16 @@ const ADDING_MAX: Duration = Duration::from_mins(10);
 const PAGE: usize = 500;
 
 /// After a restore from a backup: what was done since is forgotten here, and remembered elsewhere. Before any job begins,
-/// or one would act on what is not so any more. Once: a message that is kept later was never noticed by a life that is
-/// forgotten, and would be held back as if it might have been.
+/// or one would act on what is not so any more. Once, and only of messages that were kept until then: one that is kept later,
+/// while this goes on or after it, was never noticed by a life that is forgotten, and would be held back as if it might have been.
 ///
 /// # Errors
 /// The store's.
-pub(super) async fn after_restore(node: &Node) -> Result<(), StoreError> {
+pub(super) async fn after_restore(node: &Node, kept_until: Timestamp) -> Result<(), StoreError> {
     for account in node.store.accounts().await? {
         let sent = node.store.sent(account.id).await?;
-        let open: Vec<_> = sent.iter().filter(|record| !matches!(record.transfer, Transfer::Ended { .. })).collect();
+        let concerned = |record: &&TransferRecord| record.kept <= kept_until && !matches!(record.transfer, Transfer::Ended { .. });
+        let open: Vec<_> = sent.iter().filter(concerned).collect();
         for page in open.chunks(PAGE) {
             let told = page.iter().map(|record| node.settle_event(&record.id, TransferEvent::Restored, None, Writer::Session));
             try_join_all(told).await?;

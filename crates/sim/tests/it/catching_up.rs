@@ -57,3 +57,25 @@ fn a_server_that_was_not_away_for_long_asks_nobody() {
     assert_eq!(bob.inbox(), std::slice::from_ref(&message));
     assert_eq!(alice.sent_status(&message), SentStatus::Delivered);
 }
+
+#[test]
+fn what_is_kept_after_a_restore_is_not_held_back_as_if_it_might_have_been_noticed() {
+    let mut sim = Sim::seeded(12);
+    let [alice, _bob] = sim.accounts(["alice@a.test", "bob@b.test"]);
+    let plain = sim.plain_host("legacy.test");
+    let quentin = "q@legacy.test".parse::<mail::address::Mailbox>().unwrap();
+    sim.fail_dns("legacy.test");
+    let before = alice.submit(quentin.clone(), "Before");
+    sim.run_for(SOON);
+    alice.note_restore();
+    // Its transfers are told at the next start: what came in since is there, too, then.
+    let since = alice.submit(quentin, "Since");
+    sim.crash("a.test");
+    sim.restart("a.test");
+    sim.run_for(SOON);
+    sim.heal();
+    sim.run_for(LATER);
+    assert_eq!(alice.sent_status(&since), SentStatus::Relayed);
+    assert_eq!(alice.sent_status(&before), SentStatus::Kept, "a notice of it may have been heard by a server that has forgotten");
+    assert_eq!(plain.taken_since(0).len(), 1);
+}

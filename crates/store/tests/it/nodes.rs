@@ -6,6 +6,7 @@ use delivery::consent::Screening;
 use delivery::transfer::TransferEvent;
 use futures_util::future::join_all;
 use mail::envelope::ReportWish;
+use mail::time::Timestamp;
 use store::threads::{self, Database};
 use store::{Lease, OpenError, Pin, Settle, StoreError, Writer};
 
@@ -51,10 +52,18 @@ on_both_engines! {
         assert!(!it.store.last_seen().await.unwrap().restored);
         it.store.note_restore().await.unwrap();
         let left = it.store.last_seen().await.unwrap();
-        assert!(left.restored && left.untold);
+        assert_eq!((left.restored, left.untold), (true, Some(Timestamp::EPOCH)), "there are no messages");
+        let alice = it.account("alice@a.test", Screening::Off).await;
+        it.store.keep(it.message(alice, "alice@a.test", &["bob@b.test"], b"hello")).await.unwrap();
+        let kept = it.now();
+        it.wait(Duration::from_secs(1));
+        it.store.note_restore().await.unwrap();
+        assert_eq!(it.store.last_seen().await.unwrap().untold, Some(kept));
+        it.meddle("UPDATE meta SET value = 'yes' WHERE name = 'restored'");
+        assert_eq!(it.store.last_seen().await.unwrap().untold, Some(Timestamp::FAR_FUTURE), "of a version that told all");
         it.store.note_restore_told().await.unwrap();
         let left = it.store.last_seen().await.unwrap();
-        assert!(left.restored && !left.untold);
+        assert_eq!((left.restored, left.untold), (true, None));
         it.store.forget_restore().await.unwrap();
         assert!(!it.store.last_seen().await.unwrap().restored);
     }
