@@ -11,7 +11,7 @@ pub const LINE_OCTETS_MAX: usize = 512;
 /// One reply, of one line or several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// From 200 to 559.
+    /// From 200 to 599. Ours are those of RFC 5321 section 4.2; a peer's may be any.
     pub code: u16,
     /// Written at the front of every line. Greetings, EHLO and 3yz have none (RFC 2034 section 4).
     pub status: Option<Status>,
@@ -22,7 +22,7 @@ pub struct Reply {
 /// What in a reply line is no reply: the peer misbehaved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
-    /// No three digits from 200 to 559, or something odd behind them.
+    /// No three digits from 200 to 599, or something odd behind them.
     #[error("the peer's reply does not start with a reply code")]
     Code,
     /// The lines of one reply have different codes.
@@ -117,15 +117,18 @@ impl ReplyReader {
     /// Takes one line, without its CRLF; gives the reply when it was the last.
     ///
     /// ```abnf
-    /// Reply-code = %x32-35 %x30-35 %x30-39
+    /// Reply-code = %x32-35 %x30-39 %x30-39
     /// ```
+    ///
+    /// RFC 5321 section 4.2 ends the second digit at 5, and says that the first is enough to act on: servers do write
+    /// `571 Delivery not authorized`, and mean it.
     ///
     /// # Errors
     /// The line is no reply line, or does not continue the reply.
     pub fn line(&mut self, line: &[u8], lines_max: usize) -> Result<Option<Reply>, ReplyError> {
         let (digits, rest) = line.split_at_checked(3).ok_or(ReplyError::Code)?;
         let code = match *digits {
-            [a @ b'2'..=b'5', b @ b'0'..=b'5', c @ b'0'..=b'9'] => {
+            [a @ b'2'..=b'5', b @ b'0'..=b'9', c @ b'0'..=b'9'] => {
                 u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0')
             }
             _ => return Err(ReplyError::Code),
@@ -200,6 +203,8 @@ mod tests {
             Reply { code: 250, status: None, lines: vec!["mx.a.test".into(), "PIPELINING".into(), "SIZE 1".into()] },
             Reply { code: 550, status: Some(Status::permanent(7, 1)), lines: vec!["no".into(), "never".into()] },
             Reply::new(250, Some(Status::success(0, 0)), ""),
+            Reply::new(571, Some(Status::permanent(7, 1)), "Delivery not authorized"),
+            Reply::new(499, None, "odd"),
         ];
         for reply in replies {
             assert_eq!(decoded(&encoded(&reply)), Ok(Some(reply)));
@@ -228,7 +233,8 @@ mod tests {
             ("25", ReplyError::Code),
             ("hello", ReplyError::Code),
             ("150 x", ReplyError::Code),
-            ("270 x", ReplyError::Code),
+            ("650 x", ReplyError::Code),
+            ("2x0 x", ReplyError::Code),
             ("250x", ReplyError::Code),
             ("250-a\r\n251 b", ReplyError::CodeChanged),
         ] {
