@@ -12,6 +12,7 @@ pub mod author;
 pub mod claim;
 pub mod edit;
 pub mod encoded_word;
+pub mod end;
 pub mod text;
 
 use std::ops::Range;
@@ -23,6 +24,7 @@ use crate::time::Timestamp;
 pub use author::{Author, AuthorError};
 pub use claim::Claim;
 pub use edit::{Head, HeaderEdit};
+pub use end::EndSearch;
 
 /// Octets in a line (RFC 5322 section 2.1.1), and so in a field's name.
 const LINE_OCTETS_MAX: usize = 998;
@@ -59,25 +61,10 @@ enum Front<'a> {
 impl<'a> HeaderSection<'a> {
     /// Where the body of a message begins, from its first octets; `None` as long as that takes more of them.
     ///
-    /// A caller that has the whole message and still gets `None` has a message without a body.
+    /// A caller that has the whole message and still gets `None` has a message without a body. One to whom it comes in pieces
+    /// asks an [`EndSearch`].
     pub fn find_end(octets: &[u8]) -> Option<usize> {
-        if let Some(line_end) = empty_line(octets) {
-            return Some(line_end);
-        }
-        match front(octets) {
-            Front::Undecided => return None,
-            Front::Other if octets == b"\r" => return None,
-            Front::Other => return Some(0),
-            Front::Field(..) => {}
-        }
-        let mut at = 0;
-        for line in octets.split_inclusive(|octet| *octet == b'\n') {
-            if let Some(line_end) = empty_line(line) {
-                return Some(at + line_end);
-            }
-            at += line.len();
-        }
-        None
+        EndSearch::default().find(octets)
     }
 
     /// Reads the header section at the front of these octets: a message, or as much of one as [`Self::find_end`]

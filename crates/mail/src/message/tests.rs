@@ -41,8 +41,15 @@ fn the_body_begins_after_the_first_empty_line_or_where_no_field_begins() {
         ("\u{fc}: x\r\n", Some(0)),
     ] {
         assert_eq!(HeaderSection::find_end(message.as_bytes()), end, "{message:?}");
+        assert_eq!(found_in_pieces(message.as_bytes(), 1), end, "{message:?} octet by octet");
     }
     assert_eq!(HeaderSection::find_end("x".repeat(2000).as_bytes()), Some(0));
+}
+
+/// What a search says that is asked after each piece, until it knows.
+fn found_in_pieces(message: &[u8], octets: usize) -> Option<usize> {
+    let mut search = EndSearch::default();
+    (octets..message.len()).step_by(octets).chain([message.len()]).find_map(|here| search.find(&message[..here]))
 }
 
 #[test]
@@ -116,6 +123,15 @@ fn a_section_of_many_fields_is_read_and_edited_in_one_pass() {
     assert_eq!(head.octets.len(), "Received: y\r\n z\r\n".len() * 100_000);
 }
 
+/// Looked at anew for each octet, this would take hours.
+#[test]
+fn a_long_section_that_comes_octet_by_octet_is_looked_at_once() {
+    let section = [b"X: y\r\n".repeat(300_000), b"\r\n".to_vec()].concat();
+    assert_eq!(found_in_pieces(&section, 1), Some(section.len()));
+    let line = [b"X: ".to_vec(), b"y".repeat(2_000_000), b"\n\n".to_vec()].concat();
+    assert_eq!(found_in_pieces(&line, 1), Some(line.len()));
+}
+
 proptest! {
     #[test]
     fn no_octets_make_reading_panic_and_fields_keep_theirs(
@@ -132,6 +148,16 @@ proptest! {
             prop_assert_eq!(section.body_start(), end);
         }
         drop((section.author(), section.date(), section.list_id(), section.message_id(), section.subject()));
+    }
+
+    #[test]
+    fn the_end_is_found_at_the_same_place_in_whatever_pieces_it_comes(
+        lines in prop::collection::vec("(Subject|A b|:)?[ :\t]{0,2}[a-z]{0,3}(\r\n|\n|\r|)", 0..12),
+        octets in 1_usize..8,
+    ) {
+        let message = lines.concat();
+        let whole = HeaderSection::find_end(message.as_bytes());
+        prop_assert_eq!(found_in_pieces(message.as_bytes(), octets), whole);
     }
 
     #[test]

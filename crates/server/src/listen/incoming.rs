@@ -4,7 +4,7 @@
 use mail::address::Mailbox;
 use mail::confirmation;
 use mail::id::{AccountId, MessageId, NoticeId};
-use mail::message::{Field, HeaderSection};
+use mail::message::{EndSearch, Field, HeaderSection};
 use mail::notice::Kind;
 use mail::submission;
 use mail::trace::{Received, received_field};
@@ -28,11 +28,18 @@ pub struct Incoming<F> {
 
 enum State<F> {
     /// The header section is not complete.
-    Header(Vec<u8>),
+    Header(Front),
     /// The body streams on.
     Body(Box<Written<F>>),
     /// What comes is thrown away.
     Refused(Refusal),
+}
+
+/// What is here of a header section that is not complete.
+#[derive(Default)]
+struct Front {
+    octets: Vec<u8>,
+    end: EndSearch,
 }
 
 /// What is already on its way to the store.
@@ -125,20 +132,17 @@ pub enum Refusal {
 impl<F: Send> Incoming<F> {
     /// Nothing of it is here yet.
     pub fn new(account: AccountId) -> Self {
-        Self { account, state: State::Header(Vec::new()) }
+        Self { account, state: State::Header(Front::default()) }
     }
 
     /// Takes the next octets. What is wrong with them is told at the end.
     pub async fn take(&mut self, node: &Node, octets: &[u8], door: &impl Door<Facts = F>) {
-        let next = match std::mem::replace(&mut self.state, State::Header(Vec::new())) {
-            State::Header(mut header) => {
-                header.extend_from_slice(octets);
-                match HeaderSection::find_end(&header) {
-                    Some(_) => self.begin(node, &header, door).await,
-                    None if header.len() > HEADER_OCTETS_MAX => Err(Refusal::HeaderTooLong),
-                    None => Ok(State::Header(header)),
-                }
-            }
+        let next = match std::mem::replace(&mut self.state, State::Header(Front::default())) {
+            State::Header(mut front) => match front.take(octets) {
+                Ok(true) => self.begin(node, &front.octets, door).await,
+                Ok(false) => Ok(State::Header(front)),
+                Err(refusal) => Err(refusal),
+            },
             State::Body(mut written) => match written.writer.write(octets).await {
                 Ok(()) => Ok(State::Body(written)),
                 Err(error) => Err(Refusal::Store(error)),
@@ -155,7 +159,7 @@ impl<F: Send> Incoming<F> {
     pub async fn finish(self, node: &Node, door: &impl Door<Facts = F>) -> Result<(F, StoredContent), Refusal> {
         let Self { account, state } = self;
         let state = match state {
-            State::Header(header) => Self::new(account).begin(node, &header, door).await?,
+            State::Header(front) => Self::new(account).begin(node, &front.octets, door).await?,
             other => other,
         };
         match state {
@@ -171,6 +175,16 @@ impl<F: Send> Incoming<F> {
         let mut writer = ContentWriter::new(&node.store, self.account);
         writer.write(changed.as_deref().unwrap_or(front)).await?;
         Ok(State::Body(Box::new(Written { facts, writer })))
+    }
+}
+
+impl Front {
+    /// Takes the next octets, and says whether the header section is complete. What it says of a message does not depend on
+    /// the pieces that it comes in.
+    fn take(&mut self, octets: &[u8]) -> Result<bool, Refusal> {
+        self.octets.extend_from_slice(octets);
+        let end = self.end.find(&self.octets);
+        if end.unwrap_or(self.octets.len()) > HEADER_OCTETS_MAX { Err(Refusal::HeaderTooLong) } else { Ok(end.is_some()) }
     }
 }
 
@@ -213,6 +227,35 @@ fn facts(section: &HeaderSection<'_>) -> Result<HeaderFacts, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whether the header section was complete in the end, and how much was here then; none if it was refused.
+    fn taken(message: &[u8], piece_octets: usize) -> Option<(bool, usize)> {
+        let mut front = Front::default();
+        for piece in message.chunks(piece_octets) {
+            if front.take(piece).ok()? {
+                return Some((true, HeaderSection::read(&front.octets).body_start()));
+            }
+        }
+        Some((false, front.octets.len()))
+    }
+
+    #[test]
+    fn a_header_section_is_taken_alike_in_whatever_pieces_it_comes() {
+        let filled = |octets: usize| [b"X: ".to_vec(), b"y".repeat(octets - 7), b"\r\n\r\nbody".to_vec()].concat();
+        for (message, expected) in [
+            (b"From: ann@a.test\r\n\r\nHi\r\n".to_vec(), Some((true, 20))),
+            (b"From: ann@a.test\r\n".to_vec(), Some((false, 18))),
+            (b"no field\r\n\r\n".to_vec(), Some((true, 0))),
+            (b"X: y\r\n".repeat(40_000), Some((false, 240_000))),
+            (filled(HEADER_OCTETS_MAX), Some((true, HEADER_OCTETS_MAX))),
+            (filled(HEADER_OCTETS_MAX + 1), None),
+            (b"X: y\r\n".repeat(50_000), None),
+        ] {
+            for piece_octets in [1, 2, 1000, 64 * 1024, message.len()] {
+                assert_eq!(taken(&message, piece_octets), expected, "pieces of {piece_octets}");
+            }
+        }
+    }
 
     #[test]
     fn notices_say_what_a_message_is_and_by_which_list_it_goes() {

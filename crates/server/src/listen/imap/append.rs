@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use mail::flag::Flags;
 use mail::id::MailboxId;
-use mail::message::HeaderSection;
+use mail::message::{EndSearch, HeaderSection};
 use proto::imap::command::append::{AppendContent, AppendData, AppendLiteral, AppendMessage, AppendNext, AppendParts, Replace};
 use proto::imap::command::mailbox::Access;
 use proto::imap::date::DateTime;
@@ -52,6 +52,7 @@ struct Incoming {
     octets: u64,
     /// The message up to the end of its header section, as far as that is looked at.
     front: Vec<u8>,
+    front_end: EndSearch,
     /// Never locked: only who owns the message writes it. A session can be shared between threads this way, its writer can't.
     writer: Mutex<ContentWriter>,
 }
@@ -142,7 +143,15 @@ async fn add(talk: &Talk, mut upload: Box<Upload>, next: AppendNext) -> Result<B
         }
         let writer = Mutex::new(ContentWriter::new(&talk.node().store, talk.account.id));
         let (flags, received) = (flags::wanted(&message.flags), message.date);
-        upload.current = Some(Incoming { flags, received, data: AppendData::Plain, octets: 0, front: Vec::new(), writer });
+        upload.current = Some(Incoming {
+            flags,
+            received,
+            data: AppendData::Plain,
+            octets: 0,
+            front: Vec::new(),
+            front_end: EndSearch::default(),
+            writer,
+        });
         match message.content {
             // RFC 3502 section 6.3.11: so a client takes back what it has begun.
             AppendContent::Literal(literal) if literal.announced.octets == 0 => return Err(empty().into()),
@@ -297,7 +306,7 @@ impl Incoming {
 
     /// Keeps the header section, which is looked at when the message is here.
     fn look_at(&mut self, octets: &[u8]) {
-        if self.front.len() < HEADER_OCTETS_MAX && HeaderSection::find_end(&self.front).is_none() {
+        if self.front.len() < HEADER_OCTETS_MAX && self.front_end.find(&self.front).is_none() {
             let room = HEADER_OCTETS_MAX - self.front.len();
             self.front.extend_from_slice(octets.get(..room.min(octets.len())).unwrap_or_default());
         }
