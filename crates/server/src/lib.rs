@@ -3,6 +3,7 @@
 pub mod absences;
 pub mod accept;
 pub mod acts;
+pub mod addressees;
 pub mod admin;
 pub mod archive;
 pub mod backup;

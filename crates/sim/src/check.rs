@@ -59,7 +59,7 @@ pub(crate) fn violations(sim: &Inner) -> Vec<String> {
         violations.extend(promises(sim, &sent, &mail));
         // What a stranger's server confirms is its own word, and nobody here sees its mailboxes.
         sent.retain(|record| domains.contains(record.recipient.mailbox.domain()));
-        violations.extend(conservation(&sent, &mail));
+        violations.extend(conservation(&sent, &mail, sim.postmaster.borrow().as_ref()));
     }
     violations
 }
@@ -93,12 +93,12 @@ async fn read(node: &Node, account: &Account, row: MailRow) -> Result<Option<Lyi
 
 /// Every transfer's outcome is the truth about the recipient's mailbox. A message that was sent to two addresses of one
 /// account lies there twice.
-fn conservation(sent: &[TransferRecord], mail: &[Lying]) -> Vec<String> {
+fn conservation(sent: &[TransferRecord], mail: &[Lying], postmaster: Option<&Mailbox>) -> Vec<String> {
     let mut lying: BTreeMap<(AccountId, &str), usize> = BTreeMap::new();
     for message in mail {
         *lying.entry((message.account.id, message.row.subject.as_str())).or_default() += 1;
     }
-    let owners = owners(mail);
+    let owners = owners(mail, postmaster);
     let mut owed: BTreeMap<(Option<AccountId>, &str), Owed<'_>> = BTreeMap::new();
     for record in sent {
         let owed = owed.entry((owner_of(&record.recipient.mailbox, &owners), record.subject.as_str())).or_default();
@@ -135,8 +135,8 @@ struct Owed<'a> {
     records: Vec<&'a TransferRecord>,
 }
 
-/// Whose mailbox each address is, of those in whose mailboxes anything lies.
-fn owners(mail: &[Lying]) -> BTreeMap<String, AccountId> {
+/// Whose mailbox each address is, of those in whose mailboxes anything lies. Somebody may be named to be postmaster.
+fn owners(mail: &[Lying], postmaster: Option<&Mailbox>) -> BTreeMap<String, AccountId> {
     let accounts: BTreeMap<AccountId, &Account> = mail.iter().map(|message| (message.account.id, &message.account)).collect();
     let mut owners = BTreeMap::new();
     for account in accounts.values() {
@@ -148,6 +148,11 @@ fn owners(mail: &[Lying]) -> BTreeMap<String, AccountId> {
             };
             owners.insert(name, account.id);
         }
+    }
+    if let Some(named) = postmaster
+        && let Some(owner) = owner_of(named, &owners)
+    {
+        owners.entry(format!("postmaster@{}", named.domain())).or_insert(owner);
     }
     owners
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use delivery::dialling::Dialling;
 use delivery::dns::Name;
 use delivery::schedule::Timers;
-use mail::address::Domain;
+use mail::address::{Domain, Mailbox};
 use mail::time::Timestamp;
 use proto::limits::Limits;
 use server::events::Events;
@@ -43,6 +43,8 @@ pub(crate) struct Server {
     pub(crate) address: IpAddr,
     pub(crate) timers: Timers,
     pub(crate) limits: Limits,
+    /// Who gets mail for `postmaster`.
+    pub(crate) postmaster: Option<Mailbox>,
     /// What was committed.
     pub(crate) disk: Disk,
     /// What runs; nothing of it survives.
@@ -87,6 +89,7 @@ impl Server {
             address,
             timers,
             limits: Limits::default(),
+            postmaster: None,
             disk,
             backups: vec![],
             is_restored: false,
@@ -133,7 +136,7 @@ impl Server {
         let settings = Settings {
             hostname: self.hostname.clone(),
             domains: vec![self.domain.clone()],
-            postmaster: None,
+            postmaster: self.postmaster.clone(),
             timers: self.timers.clone(),
             limits: self.limits,
             dialling: Dialling::Lab { ports: std::collections::BTreeSet::new(), mx_ports: std::collections::BTreeMap::new() },

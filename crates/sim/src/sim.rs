@@ -61,6 +61,7 @@ pub(crate) struct Inner {
     pub(crate) written: Cell<u64>,
     timers: RefCell<Timers>,
     limits: Cell<Limits>,
+    pub(crate) postmaster: RefCell<Option<Mailbox>>,
     disks: Cell<Disks>,
     /// Of a network: disks that can lose their power say that they have synced, and have not.
     pub(crate) disks_lie: Cell<bool>,
@@ -92,6 +93,7 @@ impl Sim {
             written: Cell::new(0),
             timers: RefCell::new(brisk()),
             limits: Cell::new(Limits::default()),
+            postmaster: RefCell::default(),
             disks: Cell::default(),
             disks_lie: Cell::new(false),
             steps: Cell::new(0),
@@ -113,6 +115,12 @@ impl Sim {
         let mut limits = self.0.limits.get();
         change(&mut limits);
         self.0.limits.set(limits);
+    }
+
+    /// Who gets mail for `postmaster` at the servers that are made from now on; an address of one of them.
+    pub fn set_postmaster(&mut self, address: &str) {
+        let postmaster = self.0.sure(address.parse());
+        self.0.postmaster.replace(Some(postmaster));
     }
 
     /// Which disks the servers get that are made from now on.
@@ -267,6 +275,7 @@ impl Inner {
         let made = Server::new(number, domain.clone(), self.timers.borrow().clone(), self.disks.get(), &self.network, &self.dns);
         let mut server = self.sure(made);
         server.limits = self.limits.get();
+        server.postmaster.clone_from(&self.postmaster.borrow());
         self.sure(server.start(&self.network, &self.dns));
         servers.push(server);
     }

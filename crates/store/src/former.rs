@@ -92,7 +92,8 @@ impl Store {
             for (key, recipient, expires) in page {
                 let is_spoken_of = match through {
                     Through::AnyName => true,
-                    Through::Name(name) => directory::recipient_names(&recipient).any(|one| one == name),
+                    // Postmaster may have been found under any name: the administrator names who that is.
+                    Through::Name(name) => is_postmaster(&recipient) || directory::recipient_names(&recipient).any(|one| one == name),
                 };
                 if is_spoken_of {
                     by_part.entry(Partition::of_name(&key.recipient)).or_default().push((key, expires + memory));
@@ -109,6 +110,10 @@ impl Store {
             }
         }
     }
+}
+
+fn is_postmaster(recipient: &Mailbox) -> bool {
+    recipient.local().eq_ignore_ascii_case("postmaster")
 }
 
 fn remember(tx: &mut dyn Tx, part: Partition, key: &Key, until: Timestamp) -> Result<()> {

@@ -16,6 +16,7 @@ use proto::smtp::replies;
 use proto::smtp::reply::Reply;
 use store::{Account, Evidence, NewArrival};
 
+use crate::addressees;
 use crate::events::Event;
 use crate::inquiry::Inquirer;
 use crate::listen::conversation::Conversation;
@@ -119,7 +120,7 @@ async fn admit(
     let account = if let Some(known) = accounts.get(&notice.to.key()) {
         known.clone()
     } else {
-        let found = node.store.resolve(&notice.to).await.map_err(|error| {
+        let found = addressees::account(node, &notice.to).await.map_err(|error| {
             tracing::warn!(%error, "recipient not looked up");
             store_trouble()
         })?;

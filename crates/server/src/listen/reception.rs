@@ -19,8 +19,9 @@ use proto::smtp::reply::Reply;
 use proto::smtp::server::Client;
 use store::content::{ContentReader, StoredContent};
 use store::kept::network_name;
-use store::{Addressee, Pusher, Receive, Received, Room, StoreError};
+use store::{Pusher, Receive, Received, Room, StoreError};
 
+use crate::addressees;
 use crate::events::Event;
 use crate::inquiry::Inquirer;
 use crate::listen::conversation::Conversation;
@@ -96,7 +97,7 @@ impl Reception {
         if !node.is_local(recipient.mailbox.domain()) {
             return relaying_denied();
         }
-        let addressee = match addressee(node, &recipient.mailbox, network_name(conversation.peer_ip())).await {
+        let addressee = match addressees::addressee(node, &recipient.mailbox, &network_name(conversation.peer_ip())).await {
             Ok(Some(addressee)) => addressee,
             Ok(None) => return no_mailbox(),
             Err(error) => return trouble(&error),
@@ -155,22 +156,6 @@ impl Reception {
             Err(error) => trouble(&error),
         }
     }
-}
-
-/// Whose mailbox an address is. `postmaster` is somebody's in any case, if the administrator named anybody at all.
-async fn addressee(node: &Node, recipient: &Mailbox, network: String) -> Result<Option<Addressee>, StoreError> {
-    let found = node.store.addressee(recipient, network.clone()).await?;
-    if found.is_some() || !recipient.local().eq_ignore_ascii_case("postmaster") {
-        return Ok(found);
-    }
-    // RFC 5321 section 4.5.1: without a domain it is the server's, and it has to be taken.
-    let elsewhere = node.settings.domains.iter().filter_map(|domain| Mailbox::new("postmaster", domain.clone()).ok());
-    for mailbox in elsewhere.chain(node.settings.postmaster.clone()) {
-        if let Some(found) = node.store.addressee(&mailbox, network.clone()).await? {
-            return Ok(Some(found));
-        }
-    }
-    Ok(None)
 }
 
 /// Whether every domain that the message speaks for lets it (protocol section 2, `mode`).

@@ -11,6 +11,7 @@ use proto::smtp::reply::Reply;
 use proto::smtp::server::{Client, Event, Misuse};
 use store::{Account, Scope, StoreError};
 
+use crate::addressees;
 use crate::listen::conversation::{Conversation, Turn, misuse};
 use crate::listen::incoming::{HeaderFacts, Incoming, Refusal, Submitted};
 use crate::listen::login;
@@ -101,7 +102,7 @@ async fn answer_recipient(conversation: &Conversation, recipient: &Recipient) ->
     if !node.is_local(recipient.mailbox.domain()) {
         return replies::recipient_ok();
     }
-    match node.store.resolve(&recipient.mailbox).await {
+    match addressees::account(node, &recipient.mailbox).await {
         Ok(Some(_)) => replies::recipient_ok(),
         Ok(None) => Reply::new(550, Some(Status::permanent(1, 1)), "no such mailbox"),
         Err(error) => trouble(&error),

@@ -8,6 +8,7 @@ use futures_util::stream::{self, TryStreamExt as _};
 use mail::status::Status;
 use store::{ArrivalRecord, Delivered, Evidence, Lease, NewArrival, Settled, StoreError, TransferRecord, Writer};
 
+use crate::addressees;
 use crate::events::Event;
 use crate::listen::retrievals::notice_of;
 use crate::node::Node;
@@ -29,7 +30,7 @@ async fn notify_one(node: &Arc<Node>, lease: &Lease, record: TransferRecord) -> 
     let now = node.world.now();
     let expires = record.transfer.notice_expires(node.moment());
     let notice = mail::notice::Notice { expires, ..notice_of(&record, node.moment()) };
-    let Some(account) = node.store.resolve(&record.recipient.mailbox).await? else {
+    let Some(account) = addressees::account(node, &record.recipient.mailbox).await? else {
         if node.store.was_noted(&notice, now).await? {
             return settle(node, lease, &record, TransferEvent::NoticeAccepted, "noticed on this server".to_owned()).await.map(drop);
         }

@@ -2,6 +2,7 @@
 
 use delivery::consent::{Screening, Who};
 use delivery::report::SentStatus;
+use mail::address::Mailbox;
 use mail::id::NoticeId;
 use sim::Sim;
 
@@ -19,6 +20,22 @@ fn allowing_the_author_releases_the_waiting_message() {
     assert_eq!(bob.contact_attempts(), []);
     assert_eq!(alice.sent_status(&message), SentStatus::Delivered);
     assert_eq!(alice.reports().len(), 1, "alice asked to be told of success");
+}
+
+#[test]
+fn whoever_is_named_postmaster_gets_what_is_noticed_and_what_stays_on_the_server() {
+    let mut sim = Sim::seeded(45);
+    sim.set_postmaster("bob@b.test");
+    let [alice, carol, bob] = sim.accounts(["alice@a.test", "carol@b.test", "bob@b.test"]);
+    let postmaster: Mailbox = "Postmaster@b.test".parse().unwrap();
+    let from_elsewhere = alice.submit(postmaster.clone(), "Your server is slow");
+    sim.run_until_idle();
+    assert_eq!(bob.inbox(), std::slice::from_ref(&from_elsewhere), "nobody is screened who writes to postmaster");
+    assert_eq!(alice.sent_status_to(&from_elsewhere, &postmaster), SentStatus::Delivered);
+    let from_here = carol.submit(postmaster.clone(), "So it is");
+    sim.run_until_idle();
+    assert_eq!(bob.inbox(), [from_elsewhere, from_here.clone()]);
+    assert_eq!(carol.sent_status_to(&from_here, &postmaster), SentStatus::Delivered);
 }
 
 #[test]

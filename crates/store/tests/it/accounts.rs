@@ -147,7 +147,8 @@ on_both_engines! {
         it.add(alice, EntryList::Block, "mallory@b.test").await;
         let (stored, listed) = (it.notice(alice, "bob@b.test", "alice@a.test"), it.notice(alice, "carol@c.test", "alice+x@a.test"));
         let (dropped, aliased) = (it.notice(alice, "mallory@b.test", "alice@a.test"), it.notice(alice, "bob@b.test", "al@a.test"));
-        let notices = [&stored, &listed, &dropped, &aliased];
+        let as_postmaster = it.notice(alice, "bob@b.test", "postmaster@a.test");
+        let notices = [&stored, &listed, &dropped, &aliased, &as_postmaster];
         it.store.record_notices(notices.map(Clone::clone).to_vec()).await.unwrap();
         let lease = it.lease().await;
         for notice in notices {
@@ -162,17 +163,17 @@ on_both_engines! {
             }
             known
         };
-        assert_eq!(known(it).await, [false; 4], "the mailbox is there, and knows them itself");
+        assert_eq!(known(it).await, [false; 5], "the mailbox is there, and knows them itself");
         it.store.remove_alias(alice, &alias).await.unwrap();
-        assert_eq!(known(it).await, [false, false, false, true]);
+        assert_eq!(known(it).await, [false, false, false, true, true], "she may have been postmaster by that name");
         it.store.delete_account(alice, it.now()).await.unwrap();
-        assert_eq!(known(it).await, [true; 4]);
+        assert_eq!(known(it).await, [true; 5]);
         let another = it.notice(alice, "bob@b.test", "alice@a.test");
         assert!(!it.store.was_noted(&another.notice, it.now()).await.unwrap());
         assert_eq!(it.store.sweep_former(it.now()).await.unwrap(), 0);
         it.wait(Duration::from_hours(24 * 45));
-        assert_eq!(known(it).await, [false; 4], "no repeat can come any more");
-        assert_eq!(it.store.sweep_former(it.now()).await.unwrap(), 4);
+        assert_eq!(known(it).await, [false; 5], "no repeat can come any more");
+        assert_eq!(it.store.sweep_former(it.now()).await.unwrap(), 5);
     }
 
     async fn what_a_crash_cut_short_is_finished(it: &mut Fixture) {
