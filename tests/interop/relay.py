@@ -233,6 +233,10 @@ def converted_where_only_ascii_is_taken():
         assert "8BITMIME" in here.alice.wait_sent(message, "bob@d.test", "failed")["detail"]
         fails(here, "bob@d.test", "5.3.4", body=("x" * 70 + "\r\n") * 400)
         fails(here, "b\u00f6b@d.test", "5.6.7", mail_params="SMTPUTF8")
+        # A body beyond ASCII is none of SMTPUTF8, whatever its author's program said.
+        said = head + typed % (b"text/plain; charset=utf-8", b"caf\xc3\xa9\r\n")
+        message = here.alice.submit(["bob@d.test"], said, mail_params="SMTPUTF8 BODY=8BITMIME")
+        here.alice.wait_sent(message, "bob@d.test", "relayed")
 
 
 @CASES.add

@@ -5,11 +5,13 @@
 //! signed or encrypted must not be touched: then there is no plan.
 
 mod encode;
+mod headers;
 mod walk;
 
 use crate::message::HeaderSection;
 use crate::octets::LINE_OCTETS_MAX;
 use encode::{Base64, QuotedPrintable};
+pub use headers::HeaderSurvey;
 use walk::{Kind, Lines, Piece, Place, Walker};
 
 /// Parts that a message may have.

@@ -20,6 +20,7 @@ pub(crate) struct Letter {
     pub(crate) to: Vec<Mailbox>,
     pub(crate) password: &'static str,
     pub(crate) content: Vec<u8>,
+    pub(crate) says_utf8: bool,
 }
 
 /// Hands a message in at a server's port for submissions over TLS.
@@ -97,7 +98,8 @@ impl Talk {
 
     /// One message and the end of the session; `wishes` stand behind every recipient.
     async fn transaction(&mut self, letter: &Letter, wishes: &str) -> Result<(), String> {
-        self.say(&format!("MAIL FROM:<{}> BODY=8BITMIME", letter.from), "250").await?;
+        let utf8 = if letter.says_utf8 { " SMTPUTF8" } else { "" };
+        self.say(&format!("MAIL FROM:<{}> BODY=8BITMIME{utf8}", letter.from), "250").await?;
         for recipient in &letter.to {
             self.say(&format!("RCPT TO:<{recipient}>{wishes}"), "250").await?;
         }

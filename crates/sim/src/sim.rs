@@ -62,6 +62,8 @@ pub(crate) struct Inner {
     timers: RefCell<Timers>,
     limits: Cell<Limits>,
     pub(crate) postmaster: RefCell<Option<Mailbox>>,
+    /// Whoever hands in a message says SMTPUTF8.
+    pub(crate) says_utf8: Cell<bool>,
     disks: Cell<Disks>,
     /// Of a network: disks that can lose their power say that they have synced, and have not.
     pub(crate) disks_lie: Cell<bool>,
@@ -94,6 +96,7 @@ impl Sim {
             timers: RefCell::new(brisk()),
             limits: Cell::new(Limits::default()),
             postmaster: RefCell::default(),
+            says_utf8: Cell::new(false),
             disks: Cell::default(),
             disks_lie: Cell::new(false),
             steps: Cell::new(0),
@@ -121,6 +124,11 @@ impl Sim {
     pub fn set_postmaster(&mut self, address: &str) {
         let postmaster = self.0.sure(address.parse());
         self.0.postmaster.replace(Some(postmaster));
+    }
+
+    /// From now on, whoever submits or pushes says SMTPUTF8 or does not.
+    pub fn set_smtputf8(&mut self, says: bool) {
+        self.0.says_utf8.set(says);
     }
 
     /// Which disks the servers get that are made from now on.

@@ -95,7 +95,7 @@ impl User {
         let header = format!("From: <{}>\r\nTo: {}\r\n{fields}Subject: {}\r\n\r\n", self.address, recipients.join(", "), message.0);
         let body = [body, b"\r\n"].concat();
         let content = [header.as_bytes(), &body].concat();
-        let letter = Letter { from: self.address(), to: to.clone(), password: PASSWORD, content };
+        let letter = Letter { from: self.address(), to: to.clone(), password: PASSWORD, content, says_utf8: self.sim.says_utf8.get() };
         let (server, host) = self.sim.with_server(self.address.domain(), |server| (server.address, server.hostname.to_string()));
         let at = SocketAddr::new(server, SUBMISSIONS_PORT);
         self.sim.run_to_end(submit(Arc::clone(&self.sim.network), DESK_ADDRESS, at, host, letter))?;
@@ -116,14 +116,23 @@ impl User {
     /// # Errors
     /// It was not taken, or nobody said so.
     pub fn try_push_as(&self, from: &Mailbox, reverse_path: &Mailbox, subject: &str) -> Result<Message, String> {
+        self.try_push_with("", from, reverse_path, subject)
+    }
+
+    /// The same with more fields, each with its CRLF; fails the test if it is not taken.
+    pub fn push_with(&self, fields: &str, from: &Mailbox, subject: &str) -> Message {
+        self.sim.sure(self.try_push_with(fields, from, from, subject))
+    }
+
+    fn try_push_with(&self, fields: &str, from: &Mailbox, reverse_path: &Mailbox, subject: &str) -> Result<Message, String> {
         let number = self.sim.written.get() + 1;
         self.sim.written.set(number);
         let message = Message(format!("{subject} #{number}"));
         let body = b"Pushed.\r\n.dots\r\n".to_vec();
-        let header = format!("From: <{from}>\r\nTo: {}\r\nSubject: {}\r\n\r\n", self.address, message.0);
+        let header = format!("From: <{from}>\r\nTo: {}\r\n{fields}Subject: {}\r\n\r\n", self.address, message.0);
         let to = vec![self.address()];
         let content = [header.as_bytes(), &body].concat();
-        let letter = Letter { from: reverse_path.clone(), to: to.clone(), password: "", content };
+        let letter = Letter { from: reverse_path.clone(), to: to.clone(), password: "", content, says_utf8: self.sim.says_utf8.get() };
         let server = self.sim.with_server(self.address.domain(), |server| server.address);
         let at = SocketAddr::new(server, EXCHANGE_PORT);
         // Whether or not anybody says so, it may be there.

@@ -8,7 +8,7 @@ use mail::status::Status;
 pub struct Needs {
     /// Its octets.
     pub content: Octets,
-    /// An address or its header section is beyond ASCII.
+    /// An address or a header section is beyond ASCII, its own or that of a part.
     pub smtputf8: bool,
     /// Its author said REQUIRETLS (RFC 8689).
     pub require_tls: bool,

@@ -212,3 +212,38 @@ proptest! {
         }
     }
 }
+
+/// Whether header fields are beyond ASCII, in whatever pieces the message comes.
+fn has_utf8_header(message: &str) -> bool {
+    let found = |piece_octets: usize| {
+        let mut survey = HeaderSurvey::default();
+        message.as_bytes().chunks(piece_octets).for_each(|piece| survey.take(piece));
+        survey.finish()
+    };
+    let whole = found(message.len());
+    assert_eq!(found(1), whole, "{message:?} octet by octet");
+    whole
+}
+
+#[test]
+fn fields_beyond_ascii_are_found_at_every_level_and_bodies_are_not_asked() {
+    let part = |head: &str, body: &str| format!("Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n{head}\r\n{body}\r\n--x--\r\n");
+    for (message, expected) in [
+        ("Subject: caf\u{e9}\r\n\r\nx\r\n".to_owned(), true),
+        ("X-a: b\r\n caf\u{e9}".to_owned(), true),
+        ("Subject: x\r\n\r\ncaf\u{e9}\r\n".to_owned(), false),
+        ("caf\u{e9}\r\n\r\nall body\r\n".to_owned(), false),
+        (MIXED.to_owned(), false),
+        (part("Content-Disposition: attachment; filename=\u{e9}.txt\r\n", "x"), true),
+        (part("", "caf\u{e9}"), false),
+        (part("Content-Type: message/rfc822\r\n", "Subject: caf\u{e9}\r\n\r\nx"), true),
+        (part("Content-Type: message/rfc822\r\n", "Subject: x\r\n\r\ncaf\u{e9}"), false),
+        (part("Content-Type: message/global\r\n", "Subject: caf\u{e9}\r\n\r\nx"), true),
+        (part("Content-Type: message/global\r\n", "Subject: x\r\n\r\nx"), false),
+        (part("Content-Type: image/png\r\nContent-Transfer-Encoding: 8bit\r\n", "\u{e9}"), false),
+        // Nobody can tell which of this is a header section.
+        ("Content-Type: multipart/mixed\r\n\r\ncaf\u{e9}\r\n".to_owned(), true),
+    ] {
+        assert_eq!(has_utf8_header(&message), expected, "{message:?}");
+    }
+}

@@ -66,6 +66,8 @@ pub(super) enum Kind {
     Unencodable,
     Multipart,
     Message,
+    /// A message with fields in UTF-8: no text, and not walked through.
+    Global,
 }
 
 /// A part without parts.
@@ -247,7 +249,7 @@ impl Walker {
             ("multipart", _) => Kind::Multipart,
             // RFC 2046 section 5.2.1; all other messages but these (RFC 6532 section 3.7) stay ASCII.
             ("message", "rfc822") => Kind::Message,
-            ("message", "global") => Kind::Other,
+            ("message", "global") => Kind::Global,
             ("message", _) => Kind::Unencodable,
             ("text", _) => Kind::Text,
             _ => Kind::Other,

@@ -380,8 +380,9 @@ fn needs_of(letter: &Letter) -> Needs {
         let author = record.from.needs_smtputf8() || record.reverse_path.mailbox().is_some_and(Mailbox::needs_smtputf8);
         author || record.recipient.mailbox.needs_smtputf8()
     };
-    // RFC 6531 section 3.6: said without need, it is no reason to keep the message from a server without the extension.
-    let smtputf8 = first.is_some_and(|record| record.smtputf8 && letter.octets.has_eight_bit) || letter.records.iter().any(beyond_ascii);
+    // RFC 6531 sections 3.2 and 3.6: said without need, it is no reason to keep the message from a server without the
+    // extension. A body beyond ASCII needs 8BITMIME, and no more.
+    let smtputf8 = letter.has_utf8_header || letter.records.iter().any(beyond_ascii);
     Needs { content: letter.octets, smtputf8, require_tls: first.is_some_and(|record| record.way.require_tls) }
 }
 

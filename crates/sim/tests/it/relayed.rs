@@ -80,6 +80,20 @@ fn what_was_to_be_relayed_is_noticed_when_the_domain_is_known_to_speak_two_way_m
 }
 
 #[test]
+fn smtputf8_is_needed_for_header_sections_and_not_for_bodies() {
+    let mut sim = Sim::seeded(12);
+    let [alice] = sim.accounts(["alice@a.test"]);
+    // It has 8BITMIME, and no SMTPUTF8.
+    let plain = sim.plain_host("legacy.test");
+    sim.set_smtputf8(true);
+    let body = alice.try_submit(vec![dave()], "Hello", "Gr\u{fc}\u{df}e".as_bytes()).unwrap();
+    let header = alice.submit_with("X-Note: Gr\u{fc}\u{df}e\r\n", dave(), "Hello");
+    sim.run_for(crate::SOON);
+    assert_eq!([&body, &header].map(|message| alice.sent_status(message)), [SentStatus::Relayed, SentStatus::Failed]);
+    assert_eq!(plain.taken_since(0).len(), 1);
+}
+
+#[test]
 fn what_a_server_may_have_taken_is_not_taken_back() {
     for (manners, is_withdrawn) in
         [(Manners { drops_once_in: 1, ..Manners::default() }, false), (Manners { defers_once_in: 1, ..Manners::default() }, true)]

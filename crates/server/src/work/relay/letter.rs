@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use delivery::transfer::Transfer;
-use mail::downgrade::{Downgrade, Plan, Survey, Unconvertible};
+use mail::downgrade::{Downgrade, HeaderSurvey, Plan, Survey, Unconvertible};
 use mail::octets::{Octets, Scanner};
 use store::content::{ContentReader, StoredContent};
 use store::{StoreError, TransferRecord};
@@ -32,6 +32,8 @@ pub(super) struct Letter {
     pub(super) records: Vec<TransferRecord>,
     /// What the content is.
     pub(super) octets: Octets,
+    /// Whether header fields are in UTF-8, and were announced as that.
+    pub(super) has_utf8_header: bool,
     body: Body,
     /// Nobody takes it back while it leaves.
     _held: Vec<RetrievalLease>,
@@ -99,6 +101,8 @@ impl Letter {
         }
         let Some(content) = content else { return Ok(None) };
         let mut scanner = Scanner::default();
+        // Without that word of its author's, what is beyond ASCII is none of SMTPUTF8, whatever it is.
+        let mut headers = records.first().filter(|record| record.smtputf8).map(|_record| HeaderSurvey::default());
         let mut reader = ContentReader::new(&node.store, &content, 0);
         let is_small = content.size_octets <= SMALL_OCTETS_MAX;
         let mut whole = Vec::new();
@@ -108,12 +112,16 @@ impl Letter {
                 break;
             }
             scanner.take(&piece);
+            if let Some(headers) = &mut headers {
+                headers.take(&piece);
+            }
             if is_small {
                 whole.extend_from_slice(&piece);
             }
         }
         let body = if is_small { Body::Small(whole) } else { Body::Large(content) };
-        Ok(Some(Self { records, octets: scanner.finish(), body, _held: held }))
+        let has_utf8_header = headers.is_some_and(HeaderSurvey::finish);
+        Ok(Some(Self { records, octets: scanner.finish(), has_utf8_header, body, _held: held }))
     }
 
     /// The octets as they are made for a server by this plan.
