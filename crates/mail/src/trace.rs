@@ -5,8 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::address::{Domain, Mailbox, ReversePath};
-use crate::message::Field;
-use crate::message::text;
+use crate::message::{Field, HeaderSection, text};
 use crate::time::Timestamp;
 
 /// How a message came in (the `with` clause).
@@ -79,6 +78,14 @@ pub fn received_field(received: &Received<'_>) -> String {
     let recipient = recipient.map(|recipient| format!("\r\n\tfor <{recipient}>")).unwrap_or_default();
     let Received { by, with, at, id, .. } = received;
     format!("Received:{from}\r\n\tby {by} with {with} id {}{recipient};\r\n\t{}\r\n", word(id), at.to_rfc5322())
+}
+
+/// Whether the server whose Received field stands first was given the message with SMTPUTF8 (RFC 6531 section 4.3).
+pub fn came_by_utf8(section: &HeaderSection<'_>) -> bool {
+    let Some(field) = section.named("Received").next() else { return false };
+    let text = field.text();
+    let words = text.split_ascii_whitespace();
+    words.clone().zip(words.skip(1)).any(|(word, next)| word == "with" && next.starts_with("UTF8SMTP"))
 }
 
 /// A Return-Path field, CRLF included; written at final delivery only.
@@ -187,6 +194,20 @@ mod tests {
         assert_eq!(smtp(true, false, true, false), "ESMTPS");
         assert_eq!(smtp(true, false, false, true), "ESMTPA");
         assert_eq!(smtp(true, true, true, true), "UTF8SMTPSA");
+    }
+
+    #[test]
+    fn whether_a_message_came_with_smtputf8_is_said_by_the_first_received_field() {
+        let by = "mx.a.test".parse().unwrap();
+        let came = |with| {
+            let first = received_field(&Received { with, ..sample(&by) });
+            let octets = format!("Return-Path: <a@a.test>\r\n{first}Received: from x by y with UTF8SMTP id 1;\r\n\r\n");
+            came_by_utf8(&HeaderSection::read(octets.as_bytes()))
+        };
+        let smtp = |utf8, tls| Protocol::Smtp { extended: true, utf8, tls, authenticated: false };
+        assert_eq!([came(smtp(true, false)), came(smtp(true, true))], [true; 2]);
+        assert_eq!([came(smtp(false, true)), came(Protocol::Other("LOCAL"))], [false; 2]);
+        assert!(!came_by_utf8(&HeaderSection::read(b"Subject: with UTF8SMTP\r\n\r\n")));
     }
 
     #[test]

@@ -254,6 +254,7 @@ fn deliver(tx: &mut dyn Tx, part: Partition, delivery: &Deliver, (timers, quota)
         mail: delivery.mail,
         head: &delivery.head,
         size_octets: mail.size_octets(),
+        smtputf8: record.notice.smtputf8,
         recipient: &record.notice.to,
         allowed_by: Allowance::of(&decision.reason),
         author: Author::Proved(&record.notice.from),

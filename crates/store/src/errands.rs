@@ -45,6 +45,9 @@ pub enum Task {
         mail: MailId,
         /// To whom.
         to: Vec<Mailbox>,
+        /// Whether it came with SMTPUTF8: then it goes on with that, if it needs it.
+        #[serde(default)]
+        smtputf8: bool,
     },
     /// The absence reply.
     Answer {

@@ -41,6 +41,8 @@ pub(crate) struct LetIn<'a> {
     /// What it begins with: its whole header section.
     pub(crate) head: &'a [u8],
     pub(crate) size_octets: u64,
+    /// It came with SMTPUTF8.
+    pub(crate) smtputf8: bool,
     /// Plus-tag and all.
     pub(crate) recipient: &'a Mailbox,
     pub(crate) allowed_by: Allowance,
@@ -104,7 +106,7 @@ pub(crate) fn plan(tx: &mut dyn Tx, let_in: &LetIn<'_>) -> Result<Plan> {
     if let Some(why) = filing.unforwarded {
         tracing::info!(%account, mail = %let_in.mail, %why, "a rule would send a message on; it stays");
     }
-    let forward = Task::Forward { mail: let_in.mail, to: filing.forwards.clone() };
+    let forward = Task::Forward { mail: let_in.mail, to: filing.forwards.clone(), smtputf8: let_in.smtputf8 };
     let forward = Some(forward).filter(|_forward| !filing.forwards.is_empty());
     let answer = answer(&wishes, &filing, let_in, (&owner, &header, &reverse_path));
     let mut copies = copies(tx, &filing, let_in)?;

@@ -8,6 +8,8 @@ use delivery::schedule::Timers;
 use mail::address::{Mailbox, ReversePath};
 use mail::flag::Flags;
 use mail::id::{NoticeId, Partition};
+use mail::message::HeaderSection;
+use mail::trace::came_by_utf8;
 
 use crate::backend::Tx;
 use crate::consent::Asked;
@@ -146,6 +148,7 @@ fn file(tx: &mut dyn Tx, part: Partition, new: &Receive, mail: &NewMail<'_>, dec
         mail: new.mail,
         head: &new.head,
         size_octets: mail.size_octets(),
+        smtputf8: came_by_utf8(&HeaderSection::read(&new.head)),
         recipient: &new.recipient,
         allowed_by,
         author,

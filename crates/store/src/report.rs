@@ -144,6 +144,7 @@ impl Draft {
             mail: self.id,
             head: &[RETURN_PATH, &header].concat(),
             size_octets: mail.size_octets(),
+            smtputf8: false,
             recipient: &self.to,
             allowed_by: Allowance::Server,
             author: Author::Unproved,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt as _};
 use mail::address::{Mailbox, ReversePath};
 use mail::auto_reply::{Answered, AutoReply};
+use mail::downgrade::HeaderSurvey;
 use mail::envelope::{Body, Envelope, Recipient, ReportWish, Way};
 use mail::id::MailId;
 use mail::message::HeaderSection;
@@ -50,7 +51,7 @@ async fn settle(node: &Node, errand: Errand) -> Result<(), StoreError> {
 async fn send(node: &Node, errand: &Errand) -> Result<(), StoreError> {
     let Some(account) = node.store.account_by_id(errand.account).await? else { return Ok(()) };
     let submission = match &errand.task {
-        Task::Forward { mail, to } => forward(node, errand, account, *mail, to).await?,
+        Task::Forward { mail, to, smtputf8 } => forward(node, errand, account, (*mail, *smtputf8), to).await?,
         Task::Answer { to, from, answered } => answer(node, errand, account, (from, to), answered).await?,
     };
     match submission {
@@ -60,17 +61,27 @@ async fn send(node: &Node, errand: &Errand) -> Result<(), StoreError> {
 }
 
 /// A mail as its recipient sends it on. None, if it is not there any more.
-async fn forward(node: &Node, errand: &Errand, account: Account, mail: MailId, to: &[Mailbox]) -> Result<Option<Submission>, StoreError> {
+async fn forward(
+    node: &Node,
+    errand: &Errand,
+    account: Account,
+    (mail, came_by_utf8): (MailId, bool),
+    to: &[Mailbox],
+) -> Result<Option<Submission>, StoreError> {
     let Some(mail) = node.store.mails(account.id, vec![mail]).await?.pop() else { return Ok(None) };
     let by = account.address.clone();
     let section = HeaderSection::read(&mail.head);
     let subject = section.subject().unwrap_or_default();
     let edit = sent_on::edit(&section, &by).prepend(trace(node, errand, "FORWARD"));
     let head = edit.finish().apply(&mail.head);
-    let smtputf8 = !head.is_ascii();
+    // RFC 6531 section 3.6: said where it is needed. Octets beyond ASCII that came without that word are of no known character
+    // set, and go on as they came, by 8BITMIME.
+    let mut headers = came_by_utf8.then(HeaderSurvey::default);
     // Protocol section 8: whose mail it is, is for who named this forwarder to ask. Nobody else need mind: From is its own.
     let facts = facts(by.clone(), subject, &head, Kind::Forward);
     let mut writer = ContentWriter::new(&node.store, account.id);
+    let mut look = |octets: &[u8]| headers.iter_mut().for_each(|headers| headers.take(octets));
+    look(&head);
     writer.write(&head).await?;
     let mut reader = ContentReader::new(&node.store, &mail.content, mail.skip_octets);
     loop {
@@ -78,8 +89,10 @@ async fn forward(node: &Node, errand: &Errand, account: Account, mail: MailId, t
         if piece.is_empty() {
             break;
         }
+        look(&piece);
         writer.write(&piece).await?;
     }
+    let smtputf8 = headers.is_some_and(HeaderSurvey::finish);
     // Failures are told to who sends on, not to the author, who knows nothing of it (protocol section 6).
     let envelope = envelope(ReversePath::Mailbox(by), smtputf8, to);
     Ok(Some(submission(errand, account, envelope, facts, writer.finish().await?)))

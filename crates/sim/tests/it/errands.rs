@@ -9,7 +9,11 @@ use sim::{Boundary, Sim, User};
 use crate::{RECOVERY, SOON};
 
 fn send_on(user: &User, to: &User) {
-    let forward = Action::Forward(Forward { to: to.address(), keep: Keeping::Copy });
+    send_on_to(user, to.address());
+}
+
+fn send_on_to(user: &User, to: Mailbox) {
+    let forward = Action::Forward(Forward { to, keep: Keeping::Copy });
     let rule = Rule { name: String::new(), condition: Condition::Always, actions: vec![forward] };
     user.set_rules(RuleSet { rules: vec![rule], ..RuleSet::default() });
 }
@@ -205,5 +209,29 @@ fn who_pushes_in_the_name_of_a_domain_that_vouches_for_it_is_answered() {
         (None, "dave@legacy.test", "dave@legacy.test", 0),
     ] {
         assert_eq!(replies_to_pushed(record, from, reverse_path), replies, "{record:?} {from} {reverse_path}");
+    }
+}
+
+#[test]
+fn what_came_without_smtputf8_goes_on_without_it_and_what_came_with_it_needs_it_further_on() {
+    for (says, passed_on) in [(false, 3), (true, 1)] {
+        let mut sim = Sim::seeded(9);
+        let [alice, bob] = sim.accounts(["alice@a.test", "bob@b.test"]);
+        // It has 8BITMIME, and no SMTPUTF8.
+        let plain = sim.plain_host("legacy.test");
+        bob.screen(Screening::Off);
+        send_on_to(&bob, "dave@legacy.test".parse().unwrap());
+        sim.set_smtputf8(says);
+        let note = "X-Note: Gr\u{fc}\u{df}e\r\n";
+        bob.push_with(note, &"erin@elsewhere.test".parse().unwrap(), "Pushed");
+        alice.submit_with(note, bob.address(), "Noticed");
+        alice.try_submit(vec![bob.address()], "The body only", "Gr\u{fc}\u{df}e".as_bytes()).unwrap();
+        sim.run_for(RECOVERY);
+        assert_eq!(bob.mail().iter().filter(|mail| !mail.subject.starts_with("Not delivered")).count(), 3);
+        let taken = plain.taken_since(0);
+        assert_eq!(taken.len(), passed_on, "said {says}");
+        let has_note = |content: &[u8]| content.windows(note.len()).any(|octets| octets == note.as_bytes());
+        assert_eq!(taken.iter().filter(|taken| has_note(&taken.content)).count(), passed_on - 1, "said {says}");
+        assert_eq!(count(&bob, "Not delivered"), 3 - passed_on, "said {says}");
     }
 }

@@ -8,7 +8,9 @@ use delivery::arrival::Verdict;
 use delivery::consent::{Screening, Who};
 use delivery::rules::Allowance;
 use mail::id::{AccountId, Partition};
+use mail::message::HeaderSection;
 use mail::time::Timestamp;
+use mail::trace::came_by_utf8;
 
 use super::{Kept, Stage, page, set_stage};
 use crate::backend::Tx;
@@ -109,6 +111,7 @@ fn release(tx: &mut dyn Tx, account: AccountId, kept: &Kept, now: Timestamp) -> 
         mail,
         head: &head,
         size_octets: kept.size_octets,
+        smtputf8: came_by_utf8(&HeaderSection::read(&head)),
         recipient: &kept.recipient,
         allowed_by: Allowance::Legacy,
         author: Author::Unproved,

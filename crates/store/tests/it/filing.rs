@@ -217,7 +217,7 @@ on_both_engines! {
         retrieve(it, bob, "bob@b.test", HEAD).await;
         assert_eq!(lies(it, bob).await, "");
         let due = errands(it).await;
-        let [Errand { account, task: Task::Forward { mail, to }, .. }] = due.as_slice() else { panic!("{due:?}") };
+        let [Errand { account, task: Task::Forward { mail, to, .. }, .. }] = due.as_slice() else { panic!("{due:?}") };
         assert_eq!((*account, to.as_slice()), (bob, [mailbox("c@c.test"), mailbox("d@d.test")].as_slice()));
         it.store.sweep_mailboxes(it.now()).await.unwrap();
         it.restart();
