@@ -95,7 +95,7 @@ impl PlainHost {
         self.state().connections
     }
 
-    /// One session. Users whose names begin with `nobody` do not exist.
+    /// One session. Users whose names begin with `nobody` do not exist; those of `hoarder` have no room left.
     async fn run(self: Arc<Self>, wire: Box<dyn Wire>) {
         self.state().connections += 1;
         let mut session = Session { host: self, wire, unread: vec![], unheard: None };
@@ -121,6 +121,9 @@ impl PlainHost {
     fn recipient(&self, transaction: &mut Transaction, recipient: String) -> &'static str {
         if recipient.starts_with("nobody") {
             return "550 5.1.1 no such user";
+        }
+        if recipient.starts_with("hoarder") {
+            return "452 mailbox full";
         }
         let manners = self.state().manners;
         let is_new = self.state().seen.insert((transaction.reverse_path.clone(), recipient.clone()));

@@ -273,6 +273,11 @@ impl User {
         SentStatus::of(&self.sim.sure(found.ok_or("no such recipient")).transfer)
     }
 
+    /// What the servers replied that did not take it, as reports quote them.
+    pub fn diagnostics(&self, message: &Message) -> Vec<Option<String>> {
+        self.transfers_of(message).into_iter().map(|record| record.attempt.and_then(|attempt| attempt.reply)).collect()
+    }
+
     fn transfers_of(&self, message: &Message) -> Vec<TransferRecord> {
         let account = self.account;
         let sent = self.sim.sure(self.ask(move |node| Box::pin(async move { node.store.sent(account).await })));

@@ -217,7 +217,7 @@ impl Round {
         let mut reason = None;
         for (record, outcome) in records.into_iter().zip(outcomes) {
             match outcome {
-                Outcome::Surplus => surplus.push(record),
+                Outcome::Surplus(_) => surplus.push(record),
                 Outcome::Broken(why) => {
                     reason = Some(format!("{host}: {why}"));
                     broken.push(record);
@@ -364,7 +364,7 @@ fn settling(record: TransferRecord, outcome: Outcome, host: &str, remote: Option
         }
         Outcome::Unreadable(why) => (record, deferred, Word::from(Some(why))),
         Outcome::Broken(why) => (record, deferred, word(format!("{host}: {why}"), None)),
-        Outcome::Surplus => (record, deferred, word(format!("{host} has enough recipients for now"), None)),
+        Outcome::Surplus(reply) => (record, deferred, word(format!("{host} has enough recipients for now: {reply}"), Some(&reply))),
     }
 }
 

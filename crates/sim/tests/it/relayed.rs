@@ -80,6 +80,25 @@ fn what_was_to_be_relayed_is_noticed_when_the_domain_is_known_to_speak_two_way_m
 }
 
 #[test]
+fn what_a_server_says_of_one_recipient_is_what_the_author_is_told() {
+    let mut sim = Sim::seeded(13);
+    let [alice] = sim.accounts(["alice@a.test"]);
+    let plain = sim.plain_host("legacy.test");
+    // Without an enhanced status, 452 may mean the transaction or the mailbox: the rest has gone before this one is asked alone.
+    let hoarder: Mailbox = "hoarder@legacy.test".parse().unwrap();
+    let message = alice.submit_to(vec![hoarder.clone(), dave()], "Hello");
+    sim.run_for(crate::SOON);
+    assert_eq!(plain.taken_since(0).len(), 1);
+    assert_eq!(alice.sent_status_to(&message, &dave()), SentStatus::Relayed);
+    let alone = alice.submit(hoarder, "Hello again");
+    sim.run_for(crate::SOON);
+    for sent in [&message, &alone] {
+        let told: Vec<_> = alice.diagnostics(sent).into_iter().flatten().filter(|reply| !reply.starts_with('2')).collect();
+        assert_eq!(told, ["452 mailbox full"]);
+    }
+}
+
+#[test]
 fn smtputf8_is_needed_for_header_sections_and_not_for_bodies() {
     let mut sim = Sim::seeded(12);
     let [alice] = sim.accounts(["alice@a.test"]);

@@ -23,8 +23,8 @@ pub(super) enum Outcome {
     Refused(Reply),
     /// It did not take it now.
     Deferred(Reply),
-    /// It has enough recipients for one transaction, and took some.
-    Surplus,
+    /// It has enough recipients for one transaction, and took some. What it said.
+    Surplus(Reply),
     /// All was sent, and the reply was lost: it may have the message.
     Unanswered(String),
     /// The session broke before all was sent: it has nothing.
@@ -135,7 +135,7 @@ impl<'a> Transaction<'a> {
             if !reply.is_success()
                 && let Some(outcome) = self.outcomes.get_mut(place)
             {
-                *outcome = Some(if is_surplus(&reply) { Outcome::Surplus } else { refusal(&reply) });
+                *outcome = Some(if is_surplus(&reply) { Outcome::Surplus(reply) } else { refusal(&reply) });
             }
         }
         if !self.has_open() {
@@ -283,12 +283,12 @@ impl<'a> Transaction<'a> {
         self.outcomes.iter().any(Option::is_none)
     }
 
-    /// Too many recipients, and yet none was taken: there is nothing to repeat at once.
+    /// Too many recipients, and yet none was taken: there is nothing to repeat at once. What the server said to each stays
+    /// its word: it may have meant that one alone, whose mailbox is full (RFC 5321 section 4.2.3).
     fn no_one_to_spare(&mut self) {
-        let text = "452 too many recipients, and none was taken";
         for outcome in self.outcomes.iter_mut().flatten() {
-            if matches!(outcome, Outcome::Surplus) {
-                *outcome = Outcome::Deferred(Reply::new(452, None, text));
+            if let Outcome::Surplus(reply) = outcome {
+                *outcome = Outcome::Deferred(reply.clone());
             }
         }
     }
