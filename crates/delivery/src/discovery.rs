@@ -63,6 +63,9 @@ pub enum Nowhere {
     /// It does not exist.
     #[error("the domain does not exist")]
     NoSuchDomain,
+    /// It has no mail exchange with an address, and none itself.
+    #[error("the domain has no mail server: no host that takes its mail has an address")]
+    NoAddress,
     /// No host it names has a name and a port that may be dialled.
     #[error("the domain names no host and port that may be dialled")]
     NothingToDial,
@@ -82,6 +85,12 @@ pub struct ExchangeHosts<'a> {
     domain: &'a Domain,
     dialling: &'a Dialling,
     chance: u64,
+}
+
+/// Whether DNS says for certain that no host of a domain has an address: no mail can ever reach it (RFC 5321 section 5.1).
+#[derive(Debug, Clone)]
+pub struct Addressless<'a> {
+    domain: &'a Domain,
 }
 
 /// The addresses of a host.
@@ -126,6 +135,11 @@ pub fn exchange_hosts<'a>(domain: &'a Domain, dialling: &'a Dialling, chance: u6
     Inquiry::begin(ExchangeHosts { domain, dialling, chance })
 }
 
+/// Asks whether `domain` certainly has no host with an address. For who has tried to dial its hosts, and could not.
+pub fn addressless(domain: &Domain) -> Step<Addressless<'_>> {
+    Inquiry::begin(Addressless { domain })
+}
+
 /// Asks for the addresses of `host`.
 pub fn addresses_of<'a>(host: &'a Domain, dialling: &'a Dialling) -> Step<AddressesOf<'a>> {
     Inquiry::begin(AddressesOf { host, dialling })
@@ -136,7 +150,7 @@ impl Nowhere {
     pub fn status(self) -> Status {
         match self {
             Self::NullMx => Status::permanent(7, 27),
-            Self::SendsNothing | Self::NoSuchDomain | Self::NothingToDial => Status::permanent(4, 4),
+            Self::SendsNothing | Self::NoSuchDomain | Self::NoAddress | Self::NothingToDial => Status::permanent(4, 4),
         }
     }
 }
@@ -259,6 +273,29 @@ impl Decision for AddressesOf<'_> {
             _ if found.is_empty() => Addresses::None,
             _ => Addresses::Forbidden(found),
         })
+    }
+}
+
+impl Decision for Addressless<'_> {
+    type Verdict = bool;
+
+    fn decide(&self, facts: &Facts) -> Result<bool, Unknown> {
+        let name = Name::from(self.domain);
+        let hosts = match Exchanges::select(&name, facts.get(&name, Kind::Mx)?) {
+            // So many are asked about, as so many are dialled. Of the others nothing is known.
+            Exchanges::Hosts(hosts) if hosts.len() <= TARGETS_MAX => hosts,
+            Exchanges::Hosts(_) | Exchanges::Null | Exchanges::NoSuchDomain | Exchanges::Temporary(_) => return Ok(false),
+        };
+        for Exchange { host, .. } in hosts {
+            for kind in [Kind::Aaaa, Kind::A] {
+                match facts.get(&host, kind)? {
+                    Answer::NoData(_) | Answer::NoSuchName(_) => {}
+                    // One that may not be dialled is an address, too: it may be mended tomorrow.
+                    Answer::Records { .. } | Answer::Temporary(_) => return Ok(false),
+                }
+            }
+        }
+        Ok(true)
     }
 }
 

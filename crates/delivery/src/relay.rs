@@ -52,7 +52,8 @@ pub fn status_of(why: discovery::Nowhere) -> Status {
     match why {
         // RFC 7505 section 4.2 and RFC 3463 section 3.2: the address is wrong, not the sender.
         discovery::Nowhere::NullMx => Status::permanent(1, 10),
-        discovery::Nowhere::NoSuchDomain => Status::permanent(1, 2),
+        // RFC 3463 section 3.2: X.1.2, the destination does not exist or can't take mail.
+        discovery::Nowhere::NoSuchDomain | discovery::Nowhere::NoAddress => Status::permanent(1, 2),
         discovery::Nowhere::SendsNothing | discovery::Nowhere::NothingToDial => Status::permanent(4, 4),
     }
 }

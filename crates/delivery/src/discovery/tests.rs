@@ -92,6 +92,34 @@ fn at_most_eight_targets_are_tried() {
 }
 
 #[test]
+fn a_domain_is_without_address_only_if_that_is_certain_of_each_of_its_hosts() {
+    let many: &'static str = "a.test MX 1 a.b\na.test MX 2 b.b\na.test MX 3 c.b\na.test MX 4 d.b\na.test MX 5 e.b\na.test MX 6 f.b\n\
+        a.test MX 7 g.b\na.test MX 8 h.b\na.test MX 9 i.b";
+    for (zone, expected) in [
+        ("a.test TXT no-mail-here", true),
+        ("a.test MX 5 m.test", true),
+        ("a.test MX 5 m.test\nm.test TXT x", true),
+        ("a.test MX 5 m.test\na.test MX 6 n.test", true),
+        ("a.test A 192.0.2.1", false),
+        ("a.test AAAA 2001:db8::1", false),
+        ("a.test MX 5 m.test\nm.test A 192.0.2.1", false),
+        ("a.test MX 5 m.test\na.test MX 6 n.test\nn.test AAAA 2001:db8::1", false),
+        // Not to be dialled, and an address all the same.
+        ("a.test MX 5 m.test\nm.test A 127.0.0.1", false),
+        ("a.test MX 5 m.test\nm.test TIMEOUT", false),
+        ("a.test MX 5 m.test\na.test MX 6 n.test\nn.test TIMEOUT", false),
+        ("a.test TIMEOUT", false),
+        // These have reasons of their own.
+        ("a.test MX 0 .", false),
+        ("b.test A 192.0.2.1", false),
+        (many, false),
+    ] {
+        let found = addressless(&"a.test".parse().unwrap()).finish(|question| Zone::new(zone).answer(question));
+        assert_eq!(found, expected, "{zone}");
+    }
+}
+
+#[test]
 fn addresses_that_may_not_be_dialled_are_never_among_the_usable() {
     let dialled = |zone: &'static str, dialling: &Dialling| match addresses_of(&"m.test".parse().unwrap(), dialling)
         .finish(|question| Zone::new(zone).answer(question))

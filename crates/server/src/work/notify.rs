@@ -48,9 +48,7 @@ pub async fn run(node: Arc<Node>, lease: Lease, domain: Domain, records: Vec<Tra
     match inquirer.decide(&*round.node.world, step).await {
         Route::Targets(targets) => round.try_targets(&mut inquirer, targets, records).await,
         Route::Temporary(reason) => round.defer(records, &reason).await,
-        // A domain that DNS does not know, or calls one without mail, may be one that only the administrator knows.
-        Route::Nowhere(_) if round.node.settings.routes.named(&round.domain).is_some() => round.absent_unless_pinned(records).await,
-        Route::Nowhere(why) => round.refuse(records, why).await,
+        Route::Nowhere(why) => round.nowhere(records, why).await,
     }
 }
 
@@ -99,8 +97,13 @@ impl Round {
             };
             findings.push(HostFinding { preference: target.preference, extension });
         }
-        if is_dialled && findings.iter().all(|finding| finding.extension == Extension::NotReached) {
-            none_reached(&self.node, &self.domain);
+        if findings.iter().all(|finding| finding.extension == Extension::NotReached) {
+            if inquirer.decide(&*self.node.world, discovery::addressless(&self.domain)).await {
+                return self.nowhere(records, Nowhere::NoAddress).await;
+            }
+            if is_dialled {
+                none_reached(&self.node, &self.domain);
+            }
         }
         // A policy that can't be read may be one that says "never without": no push on that ground. One that can is
         // remembered, for the day on which somebody keeps it from us.
@@ -116,6 +119,15 @@ impl Round {
             Absence::WithoutTls(failure) => self.without_tls(records, failure, &detail).await,
             Absence::Unproved => self.defer(records, &detail).await,
         }
+    }
+
+    /// DNS says for good that there is nobody to give them to.
+    async fn nowhere(&self, records: Vec<TransferRecord>, why: Nowhere) -> Result<(), StoreError> {
+        // A domain that DNS does not know, or calls one without mail, may be one that only the administrator knows.
+        if self.node.settings.routes.named(&self.domain).is_some() {
+            return self.absent_unless_pinned(records).await;
+        }
+        self.refuse(records, why).await
     }
 
     /// Without TLS the extension can't be spoken, whatever was offered in the clear. Who can break a handshake can strip

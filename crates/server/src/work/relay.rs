@@ -13,8 +13,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use delivery::discovery::{self, Nowhere};
 use delivery::mutant::Mutant;
-use delivery::relay::{Conversion, Form, Needs, Offers, Unfit};
+use delivery::relay::{Conversion, Form, Needs, Offers, Unfit, status_of};
 use delivery::transfer::{Reporter, Taking, Transfer, TransferEvent};
 use futures_util::future::{join, try_join_all};
 use mail::address::{Domain, Mailbox};
@@ -69,11 +70,7 @@ pub async fn run(node: Arc<Node>, lease: Lease, destination: Destination, record
     match dial::find(&round.node, &mut inquirer, &round.destination).await {
         dial::Way::Hops(hops) => round.try_hops(&mut inquirer, hops, open).await,
         dial::Way::Temporary(reason) => round.defer(open, &reason).await,
-        dial::Way::Nowhere { status, text } => {
-            let event = TransferEvent::RelayRefused { status, text: text.clone() };
-            let all = open.into_iter().flat_map(|batch| batch.records);
-            round.record(all.map(|record| (record, event.clone(), Word::from(Some(text.clone())))).collect()).await
-        }
+        dial::Way::Nowhere { status, text } => round.nowhere(open, status, text).await,
     }
 }
 
@@ -118,9 +115,13 @@ impl Round {
         }
         if let Destination::Mx(domain) = &self.destination
             && reached == 0
-            && dialled > 0
         {
-            none_reached(&self.node, domain);
+            if inquirer.decide(&*self.node.world, discovery::addressless(domain)).await {
+                return self.nowhere(open, status_of(Nowhere::NoAddress), format!("{domain}: {}", Nowhere::NoAddress)).await;
+            }
+            if dialled > 0 {
+                none_reached(&self.node, domain);
+            }
         }
         // What no server could have, though all were asked, none will have.
         let (unfit, later): (Vec<_>, Vec<_>) = open.into_iter().partition(|batch| batch.unfit.is_some() && reached == count);
@@ -130,6 +131,13 @@ impl Round {
             }
         }
         self.defer(later, &detail).await
+    }
+
+    /// DNS says for good that there is nobody to pass them on to.
+    async fn nowhere(&self, open: Vec<Batch>, status: Status, text: String) -> Result<(), StoreError> {
+        let event = TransferEvent::RelayRefused { status, text: text.clone() };
+        let all = open.into_iter().flat_map(|batch| batch.records);
+        self.record(all.map(|record| (record, event.clone(), Word::from(Some(text.clone())))).collect()).await
     }
 
     /// Never push with a live pin: the domain speaks the extension, whatever its servers seemed to offer when these began

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use delivery::dns::{Kind, Mx, Name, Record};
 use delivery::report::SentStatus;
 use mail::address::Mailbox;
 use sim::{Boundary, Manners, Sim, Tls};
@@ -96,6 +97,32 @@ fn what_a_server_says_of_one_recipient_is_what_the_author_is_told() {
         let told: Vec<_> = alice.diagnostics(sent).into_iter().flatten().filter(|reply| !reply.starts_with('2')).collect();
         assert_eq!(told, ["452 mailbox full"]);
     }
+}
+
+#[test]
+fn mail_for_a_domain_whose_hosts_certainly_have_no_address_fails_at_once() {
+    let mut sim = Sim::seeded(14);
+    let [alice] = sim.accounts(["alice@a.test"]);
+    let name = |text: &str| Name::new(text).unwrap();
+    let exchange = |host: &str| vec![Record::Mx(Mx { preference: 10, exchange: Some(name(host)) })];
+    sim.publish_spf("void.test", "v=spf1 -all");
+    sim.lie_in_dns(name("gone.test"), Kind::Mx, exchange("mx.nowhere.test"));
+    sim.lie_in_dns(name("later.test"), Kind::Mx, exchange("mx.silent.test"));
+    sim.fail_dns("silent.test");
+    let sent = ["void", "gone", "later"].map(|domain| alice.submit(format!("dave@{domain}.test").parse().unwrap(), domain));
+    sim.run_for(crate::SOON);
+    let statuses = sent.each_ref().map(|message| alice.sent_status(message));
+    assert_eq!(statuses, [SentStatus::Failed, SentStatus::Failed, SentStatus::Kept]);
+    assert_eq!(alice.reports().len(), 2);
+    // The same for one that is relayed: that it does not speak two-way mail is remembered, and its host is gone.
+    let plain = sim.plain_host("legacy.test");
+    let before = alice.submit(dave(), "Hello");
+    sim.run_for(crate::SOON);
+    sim.lie_in_dns(name("mx.legacy.test"), Kind::A, vec![]);
+    let after = alice.submit(dave(), "Hello again");
+    sim.run_for(crate::SOON);
+    assert_eq!([&before, &after].map(|message| alice.sent_status(message)), [SentStatus::Relayed, SentStatus::Failed]);
+    assert_eq!(plain.connections(), 1);
 }
 
 #[test]
