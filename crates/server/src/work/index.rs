@@ -1,6 +1,7 @@
 //! The index of the mail is brought up to date: what lies in mailboxes, and was not read yet, is read once, after the commit
-//! that put it there. Until then a search reads it itself.
+//! that put it there. Until then a search reads it itself, and so it does what cannot be read here: the rest goes on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mail::id::{AccountId, MailId, MailboxId};
@@ -19,6 +20,8 @@ use crate::node::Node;
 
 /// Mailboxes looked at in one round.
 const MAILBOXES_AT_ONCE: usize = 100;
+/// Mailboxes that are put off in one run: where more have trouble, it is none of theirs.
+const PUT_OFF_MAX: usize = 1_000;
 /// Messages read at once; what their rows hold is 32 KiB each at most.
 const MESSAGES_AT_ONCE: usize = 200;
 /// Octets of messages read in one go.
@@ -28,15 +31,42 @@ const TEXT_OCTETS_AT_ONCE: usize = 2 << 20;
 /// Octets of one message that are held in memory to be read; what stands behind them is looked at by the search itself.
 const MESSAGE_OCTETS_MAX: usize = 64 << 20;
 
-/// Reads what was not read, until there is nothing left or the node stops.
+/// What keeps a mailbox behind.
+enum Obstacle {
+    /// The content of one of its messages, for now.
+    Content(StoreError),
+    /// The store.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Obstacle {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Reads what was not read, until there is nothing left that can be, or the node stops. A mailbox that cannot be caught up with
+/// keeps no other waiting: the next run tries it again.
 ///
 /// # Errors
-/// The store's.
+/// The store's; the last of what some mailboxes were put off for.
 pub async fn run(node: Arc<Node>, lease: Lease) -> Result<(), StoreError> {
+    let (mut put_off, mut trouble) = (BTreeSet::new(), None);
     loop {
-        let behind = node.store.index_behind(&lease, MAILBOXES_AT_ONCE).await?;
+        // Those that were put off are still among them.
+        let mut behind = node.store.index_behind(&lease, MAILBOXES_AT_ONCE + put_off.len()).await?;
+        behind.retain(|mailbox| !put_off.contains(&(mailbox.account, mailbox.mailbox)));
         for mailbox in &behind {
-            catch_up(&node, &lease, mailbox).await?;
+            match catch_up(&node, &lease, mailbox).await {
+                Ok(()) => {}
+                // What is damaged may be rows of this mailbox alone.
+                Err(Obstacle::Content(error) | Obstacle::Store(error @ StoreError::Damaged(_))) => {
+                    tracing::warn!(account = %mailbox.account, %error, "a mailbox stays behind in the index");
+                    put_off.insert((mailbox.account, mailbox.mailbox));
+                    trouble = Some(error);
+                }
+                Err(Obstacle::Store(error)) => return Err(error),
+            }
             if node.stop.is_raised() {
                 return Ok(());
             }
@@ -47,13 +77,13 @@ pub async fn run(node: Arc<Node>, lease: Lease) -> Result<(), StoreError> {
                 return Ok(());
             }
         }
-        if behind.is_empty() {
-            return Ok(());
+        if behind.is_empty() || put_off.len() >= PUT_OFF_MAX {
+            return trouble.map_or(Ok(()), Err);
         }
     }
 }
 
-async fn catch_up(node: &Arc<Node>, lease: &Lease, mailbox: &Behind) -> Result<(), StoreError> {
+async fn catch_up(node: &Arc<Node>, lease: &Lease, mailbox: &Behind) -> Result<(), Obstacle> {
     let (mut at, mut grams) = (mailbox.clone(), GramReader::default());
     while !node.stop.is_raised() {
         let unread = node.store.index_unread(&at, MESSAGES_AT_ONCE).await?;
@@ -146,15 +176,22 @@ struct Fetched {
     in_row: Option<(usize, u64)>,
 }
 
-/// The next of these messages, until there is enough to read at once.
-async fn fetch_some(node: &Node, due: &mut impl Iterator<Item = StoredMail>) -> Result<Vec<Fetched>, StoreError> {
+/// The next of these messages, until there is enough to read at once. One whose content is damaged is passed over for good:
+/// searches and whoever reads it hear of that, and the index has nothing to say about it.
+async fn fetch_some(node: &Node, due: &mut impl Iterator<Item = StoredMail>) -> Result<Vec<Fetched>, Obstacle> {
     let (mut some, mut octets) = (Vec::new(), 0);
     while octets < OCTETS_AT_ONCE
         && let Some(stored) = due.next()
     {
-        let fetched = Fetched::fetch(node, stored).await?;
-        octets += fetched.octets.len();
-        some.push(fetched);
+        let mail = stored.row.id;
+        match Fetched::fetch(node, stored).await {
+            Ok(fetched) => {
+                octets += fetched.octets.len();
+                some.push(fetched);
+            }
+            Err(error @ StoreError::Damaged(_)) => tracing::warn!(%mail, %error, "a message is not in the index"),
+            Err(error) => return Err(Obstacle::Content(error)),
+        }
     }
     Ok(some)
 }

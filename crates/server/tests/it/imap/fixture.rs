@@ -50,6 +50,8 @@ impl Clock {
 pub(crate) struct Server {
     /// What its sessions share.
     pub(crate) node: Arc<Node>,
+    /// Where its large messages are.
+    pub(crate) objects: Arc<InMemory>,
     clock: Clock,
     threads: Option<Threads>,
     _directory: tempfile::TempDir,
@@ -232,7 +234,7 @@ impl Server {
                 octets
             }),
             host: hostname.clone(),
-            objects,
+            objects: Arc::clone(&objects) as _,
             timers: Arc::new(Timers::default()),
             quota: store::quota::Quota::default(),
         };
@@ -247,7 +249,7 @@ impl Server {
             routes: delivery::relay::Routes::default(),
         };
         let node = Arc::new(Node::new(world, store, settings, String::new(), [0; 32]));
-        Self { node, clock, threads: Some(threads), _directory: directory }
+        Self { node, objects, clock, threads: Some(threads), _directory: directory }
     }
 
     /// Adds an account.

@@ -13,3 +13,4 @@ mod nodes;
 mod resync;
 mod search;
 mod traffic;
+mod unreadable;

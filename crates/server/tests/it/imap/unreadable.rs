@@ -1,0 +1,86 @@
+//! Large messages whose objects are gone or cannot be read: what does not need them goes on.
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt as _;
+use object_store::path::Path;
+use object_store::{ObjectStore as _, ObjectStoreExt as _, PutPayload};
+use server::work::index;
+use store::StoreError;
+
+use crate::imap::fixture::{self, Client, Server};
+
+/// An object, and what was in it.
+struct Object {
+    path: Path,
+    octets: PutPayload,
+}
+
+impl Object {
+    async fn paths(server: &Server) -> Vec<Path> {
+        server.objects.list(None).map_ok(|object| object.location).try_collect().await.unwrap()
+    }
+
+    /// Appends a message that is too large for a row.
+    async fn append(server: &Server, client: &mut Client, mailbox: &str, subject: &str) -> Self {
+        let before = Self::paths(server).await;
+        append(client, mailbox, &format!("Subject: {subject}\r\n\r\n{}", "some words\r\n".repeat(20_000))).await;
+        let path = Self::paths(server).await.into_iter().find(|path| !before.contains(path)).unwrap();
+        let octets = server.objects.get(&path).await.unwrap().bytes().await.unwrap();
+        Self { path, octets: octets.into() }
+    }
+
+    async fn is_missing(&self, server: &Server) {
+        server.objects.delete(&self.path).await.unwrap();
+    }
+
+    /// An object in memory that has not what is asked for is no more than trouble of the moment.
+    async fn is_unavailable(&self, server: &Server) {
+        server.objects.put(&self.path, PutPayload::new()).await.unwrap();
+    }
+
+    async fn is_back(&self, server: &Server) {
+        server.objects.put(&self.path, self.octets.clone()).await.unwrap();
+    }
+}
+
+async fn append(client: &mut Client, mailbox: &str, message: &str) {
+    let answer = client.exchange(format!("x APPEND {mailbox} {{{}+}}\r\n{message}\r\n", message.len()).as_bytes(), "x ").await;
+    assert!(answer.contains("x OK"), "{answer}");
+}
+
+#[test]
+fn what_cannot_be_read_keeps_nothing_else_out_of_the_index() {
+    fixture::run(async |server: &Server| {
+        let mut alice = server.alice().await;
+        append(&mut alice, "INBOX", "Subject: before\r\n\r\n").await;
+        let missing = Object::append(server, &mut alice, "INBOX", "missing").await;
+        append(&mut alice, "INBOX", "Subject: behind\r\n\r\n").await;
+        let unavailable = Object::append(server, &mut alice, "Drafts", "unavailable").await;
+        // Whatever the order is, some of these come after one of those.
+        for mailbox in ["Archive", "Junk", "Sent", "Trash"] {
+            append(&mut alice, mailbox, "Subject: elsewhere\r\n\r\n").await;
+        }
+        missing.is_missing(server).await;
+        unavailable.is_unavailable(server).await;
+
+        let (account, store, now) = (server.account().await.id, &server.node.store, server.node.world.now());
+        let lease = store.lease(&server.node.owner(), now, now + Duration::from_hours(1)).await.unwrap();
+        let indexed = index::run(std::sync::Arc::clone(&server.node), lease.clone()).await;
+        assert!(matches!(indexed, Err(StoreError::Unavailable(_))), "{indexed:?}");
+        // What may be there later is tried again, and nothing else is.
+        assert_eq!(store.index_status(account).await.unwrap().indexed, 6);
+        assert_eq!(store.index_behind(&lease, 10).await.unwrap().len(), 1);
+
+        unavailable.is_back(server).await;
+        index::run(std::sync::Arc::clone(&server.node), lease.clone()).await.unwrap();
+        assert_eq!(store.index_status(account).await.unwrap().indexed, 7);
+        assert_eq!(store.index_behind(&lease, 10).await.unwrap(), []);
+
+        // Once it is there again, it can be had anew.
+        missing.is_back(server).await;
+        store.index_anew(account).await.unwrap();
+        index::run(std::sync::Arc::clone(&server.node), lease).await.unwrap();
+        assert_eq!(store.index_status(account).await.unwrap().indexed, 8);
+    });
+}
