@@ -317,6 +317,15 @@ pub trait Tx {
         self.query(sql, params)?.iter_mut().try_for_each(take)
     }
 
+    /// Says that what follows in this transaction reads or writes whole tables, and may take as long as they need it to. Elsewhere
+    /// a statement has a bound, where the engine knows one.
+    ///
+    /// # Errors
+    /// The database is away.
+    fn take_time(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Notes that something changes that whoever watches this account wants to know.
     fn touch(&mut self, account: AccountId);
 }

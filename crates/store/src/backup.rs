@@ -67,7 +67,7 @@ impl Store {
             tx.execute(RENEW_GIVEN, params![seconds])?;
             Ok(Renewed { mailboxes, relaying: tx.one(RELAYING, params![])?.map_or(Ok(0), |mut row| row.count())? })
         };
-        let renewed = self.write(zero(), 0, renew).await?;
+        let renewed = self.write_whole(renew).await?;
         self.note_restore().await?;
         Ok(renewed)
     }

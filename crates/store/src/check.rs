@@ -131,9 +131,9 @@ impl Store {
     /// The store is not available.
     pub async fn check_to(&self, depth: Depth) -> Result<Vec<String>> {
         let now = self.now();
-        let mut violations = self.read(move |tx| relations(tx, now - RESERVED_MAX)).await?;
+        let mut violations = self.read_whole(move |tx| relations(tx, now - RESERVED_MAX)).await?;
         violations.extend(self.check_rows().await?);
-        violations.extend(self.read(names::compare).await?);
+        violations.extend(self.read_whole(names::compare).await?);
         violations.extend(self.check_objects(depth).await?);
         Ok(violations)
     }

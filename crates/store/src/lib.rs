@@ -274,6 +274,32 @@ impl Store {
         self.inner.reads.push(Haste::Now, 0, work)?.await.map_err(|_dropped| closed())?
     }
 
+    /// As [`read`](Self::read), where that is of whole tables, and takes as long as it takes.
+    async fn read_whole<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut dyn Tx) -> Result<T> + Send + 'static,
+    {
+        let at_length = move |tx: &mut dyn Tx| {
+            tx.take_time()?;
+            work(tx)
+        };
+        self.read(at_length).await
+    }
+
+    /// As [`write`](Self::write), where that is about whole tables, of all partitions, and takes as long as it takes.
+    async fn write_whole<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut dyn Tx) -> Result<T> + Send + 'static,
+    {
+        let at_length = move |tx: &mut dyn Tx| {
+            tx.take_time()?;
+            work(tx)
+        };
+        self.write(lease::zero(), 0, at_length).await
+    }
+
     fn now(&self) -> Timestamp {
         (self.inner.surroundings.clock)()
     }

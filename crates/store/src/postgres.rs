@@ -27,7 +27,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 const PROBED_AFTER: Duration = Duration::from_secs(10);
 /// And asked again so often.
 const PROBED_EVERY: Duration = Duration::from_secs(5);
-/// How long a statement may take: far longer than any of ours does.
+/// How long a statement may take: far longer than any of ours does, but for those that are about whole tables ([`Tx::take_time`]).
 const STATEMENT_MILLIS: u32 = 30_000;
 
 /// Where the server is, who we are, and which schema is ours.
@@ -280,6 +280,10 @@ impl Tx for Postgres {
                 Ok(Row::new(values.collect::<Result<_, _>>()?))
             })
             .collect()
+    }
+
+    fn take_time(&mut self) -> Result<(), StoreError> {
+        self.script("SET LOCAL statement_timeout = 0")
     }
 
     fn touch(&mut self, account: AccountId) {

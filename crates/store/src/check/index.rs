@@ -2,7 +2,6 @@
 //! nothing is lost.
 
 use crate::backend::Sql;
-use crate::lease::zero;
 use crate::{Result, Store, params, statements};
 
 macro_rules! no_mail {
@@ -62,7 +61,7 @@ impl Store {
     /// Deletes what is of nothing, and counts what is left.
     pub(super) async fn mend_index(&self) -> Result<()> {
         for sql in [DROP_TEXTS, DROP_SUMMARIES, DROP_GRAMS, LOOSEN, COUNT_SEGMENTS] {
-            self.write(zero(), 0, move |tx| tx.execute(sql, params![]).map(drop)).await?;
+            self.write_whole(move |tx| tx.execute(sql, params![]).map(drop)).await?;
         }
         Ok(())
     }

@@ -4,7 +4,6 @@ use mail::id::{AccountId, MailboxId, Partition};
 use mail::time::Timestamp;
 
 use crate::backend::{Sql, Tx};
-use crate::lease::zero;
 use crate::mailboxes::{INBOX, INSERT_INBOX};
 use crate::{Result, Store, mailbox, params, statements};
 
@@ -139,8 +138,8 @@ impl Store {
     pub(super) async fn mend_mailboxes(&self) -> Result<()> {
         let now = self.now();
         let seconds = (now.as_millis() / 1000).clamp(1, i64::from(u32::MAX));
-        self.write(zero(), 0, move |tx| tx.execute(ADD_MAILBOXES, params![seconds]).map(drop)).await?;
-        self.write(zero(), 0, move |tx| add_inboxes(tx, seconds)).await?;
+        self.write_whole(move |tx| tx.execute(ADD_MAILBOXES, params![seconds]).map(drop)).await?;
+        self.write_whole(move |tx| add_inboxes(tx, seconds)).await?;
         let steps = [
             RAISE_UIDNEXT,
             RAISE_MODSEQ,
@@ -155,10 +154,10 @@ impl Store {
             DROP_MAILBOXES,
         ];
         for sql in steps {
-            self.write(zero(), 0, move |tx| tx.execute(sql, params![]).map(drop)).await?;
+            self.write_whole(move |tx| tx.execute(sql, params![]).map(drop)).await?;
         }
-        while self.write(zero(), 0, show_again).await? == PAGE {}
-        self.write(zero(), 0, move |tx| tx.execute(SET_COUNTERS, params![]).map(drop)).await
+        while self.write_whole(show_again).await? == PAGE {}
+        self.write_whole(move |tx| tx.execute(SET_COUNTERS, params![]).map(drop)).await
     }
 }
 

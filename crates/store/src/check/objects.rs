@@ -59,7 +59,7 @@ impl Store {
         // In this order: what is written while we look is noted before it is there.
         let listed = self.objects().list(None).map_ok(|object| object.location.to_string());
         let there: BTreeSet<String> = listed.try_collect().await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let names = self.read(read_names).await?;
+        let names = self.read_whole(read_names).await?;
         let mut violations = Vec::new();
         for (object, expected) in &names.named {
             if let Some(wrong) = self.look_at(object, expected, depth).await? {
@@ -75,7 +75,7 @@ impl Store {
             return Ok(Vec::new());
         }
         // What was freed or swept while we looked is no violation.
-        let again = self.read(read_names).await?;
+        let again = self.read_whole(read_names).await?;
         violations.retain(|(object, _wrong)| again.named.get(object) == names.named.get(object));
         Ok(violations.into_iter().map(|(object, wrong)| format!("an object {wrong}: {object}")).collect())
     }

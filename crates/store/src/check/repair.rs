@@ -115,7 +115,7 @@ impl Store {
 
     async fn mend_relations(&self) -> Result<()> {
         let now = self.now();
-        let one = async |sql: Sql| self.write(zero(), 0, move |tx| tx.execute(sql, params![]).map(drop)).await;
+        let one = async |sql: Sql| self.write_whole(move |tx| tx.execute(sql, params![]).map(drop)).await;
         self.mend_mailboxes().await?;
         self.mend_index().await?;
         for sql in [DROP_ENTRIES, DROP_ALIASES, KEEP_NAMED, DROP_LEASES] {
@@ -125,9 +125,9 @@ impl Store {
             tx.execute(LET_PARTS_GO, params![now])?;
             tx.execute(DROP_PARTS, params![]).map(drop)
         };
-        self.write(zero(), 0, let_go).await?;
+        self.write_whole(let_go).await?;
         let of_nobody =
-            self.read(|tx: &mut dyn Tx| tx.query(OF_NOBODY, params![PAGE])?.into_iter().map(|mut row| row.text()).collect()).await;
+            self.read_whole(|tx: &mut dyn Tx| tx.query(OF_NOBODY, params![PAGE])?.into_iter().map(|mut row| row.text()).collect()).await;
         let of_nobody: Vec<String> = of_nobody?;
         for account in of_nobody.iter().filter_map(|account| account.parse::<AccountId>().ok()) {
             // As the jobs do it with an arrival that they find without an account.
@@ -200,7 +200,7 @@ impl Store {
 
     /// The directory says what the accounts say.
     async fn mend_names(&self) -> Result<()> {
-        let wrong = self.read(names::wrong).await?;
+        let wrong = self.read_whole(names::wrong).await?;
         for (part, name, account) in wrong.strange {
             let drop_it = move |tx: &mut dyn Tx| tx.execute(DROP_NAME, params![part, name.as_str(), account.as_str()]).map(drop);
             self.write(zero(), 0, drop_it).await?;

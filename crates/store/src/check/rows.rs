@@ -66,7 +66,7 @@ type Found = (Key, Vec<String>);
 
 impl Store {
     pub(super) async fn check_rows(&self) -> Result<Vec<String>> {
-        let mut violations = self.read(partitions).await?;
+        let mut violations = self.read_whole(partitions).await?;
         let number = || Value::Int(-1);
         let text = || Value::from("");
         violations.extend(self.pages(TRANSFERS, vec![number(), text()], PAGE, transfer).await?);

@@ -5,9 +5,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use delivery::consent::Screening;
+use delivery::schedule::Jitter;
 use store::Store;
 use store::backend::{Access, Backend};
 use store::postgres::{Postgres, PostgresUrl};
+
+use crate::fixture::{self, Engine};
 
 /// Starts a server of our own that listens on a socket in a directory of its own, says where, and ends with us:
 /// when its standard input does. What else we have open (locks of whoever runs us, say) it does not hold.
@@ -124,4 +128,57 @@ on_both_engines! {
             }
         });
     }
+}
+
+/// Refuses a statement that may not take as long as it needs. Nothing here is large enough to take half a minute.
+const UNHURRIED: &str = "
+    CREATE FUNCTION is_unhurried() RETURNS BOOLEAN LANGUAGE plpgsql VOLATILE COST 0.0001 AS $$ BEGIN
+        IF current_setting('statement_timeout') <> '0' THEN RAISE EXCEPTION 'a statement about a whole table has a bound'; END IF;
+        RETURN TRUE;
+    END $$;
+    CREATE FUNCTION only_unhurried() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM is_unhurried();
+        RETURN NULL;
+    END $$;";
+
+#[test]
+fn what_reads_or_writes_whole_tables_takes_as_long_as_it_needs() {
+    fixture::run(Engine::Postgres, async |it: &mut fixture::Fixture| {
+        it.account("alice@a.test", Screening::Off).await;
+        // One table for each kind of look, each with a row.
+        it.meddle("INSERT INTO orphan (part, object, since) VALUES (0, '0000/x', 0)");
+        it.meddle(UNHURRIED);
+        for table in ["lease", "directory", "orphan"] {
+            it.meddle(&format!("ALTER TABLE {table} RENAME TO {table}_rows"));
+            it.meddle(&format!("CREATE VIEW {table} AS SELECT * FROM {table}_rows WHERE is_unhurried()"));
+        }
+        for table in ["mailbox", "account", "search_segment", "entry"] {
+            it.meddle(&format!(
+                "CREATE TRIGGER unhurried AFTER UPDATE OR DELETE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION only_unhurried()"
+            ));
+        }
+        assert_eq!(it.store.check().await.unwrap(), Vec::<String>::new());
+        // A repair also finishes what was begun with single names, by an index.
+        it.meddle("DROP VIEW directory; ALTER TABLE directory_rows RENAME TO directory");
+        // Something to repair, so that all is looked at.
+        it.meddle("INSERT INTO lease_rows (part, owner, epoch, until) VALUES (5000, '', 0, -1)");
+        let aside: std::sync::Arc<dyn object_store::ObjectStore> = std::sync::Arc::new(object_store::memory::InMemory::new());
+        assert_eq!(it.store.repair(&aside, Jitter::NONE).await.unwrap().repaired.len(), 1);
+        assert_eq!(it.store.renew_after_restore().await.unwrap().mailboxes, 1);
+    });
+}
+
+#[test]
+fn a_migration_takes_as_long_as_it_needs() {
+    let url = fresh_schema();
+    with_postgres(&url, |backend| {
+        backend.begin(Access::Write).unwrap();
+        backend.run_script(UNHURRIED).unwrap();
+        // Before the first step, as if the program had made it.
+        backend.run_script("CREATE TABLE migration (part BIGINT NOT NULL, version BIGINT NOT NULL, PRIMARY KEY (part, version))").unwrap();
+        backend.run_script("CREATE TRIGGER unhurried AFTER INSERT ON migration EXECUTE FUNCTION only_unhurried()").unwrap();
+        backend.commit().unwrap();
+        store::schema::migrate(backend).unwrap();
+    });
+    drop_schema(&url);
 }
