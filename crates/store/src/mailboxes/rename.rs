@@ -1,6 +1,6 @@
 //! Mailboxes get another name, and those inside them with them (RFC 9051 section 6.3.6).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mail::id::{AccountId, MailboxId, Partition};
 use mail::time::Timestamp;
@@ -84,10 +84,12 @@ fn rename(
     }
     let all = list(tx, account)?;
     let is_moved = |row: &MailboxRow| row.name == from || row.name.starts_with(&inside);
-    let (moved, stay): (Vec<_>, Vec<_>) = all.into_iter().partition(is_moved);
+    let (mut moved, stay): (Vec<_>, Vec<_>) = all.into_iter().partition(is_moved);
     if moved.is_empty() {
         return Ok(Renamed::NoMailbox);
     }
+    // A name may be free only once another of these has left it, one that goes up as well: that one's is shorter, and it goes first.
+    moved.sort_by_key(|row| row.name.len());
     let taken: BTreeSet<&str> = stay.iter().map(|row| row.name.as_str()).collect();
     let names: Vec<String> = moved.iter().map(|row| format!("{to}{}", row.name.get(from.len()..).unwrap_or_default())).collect();
     if !is_name(to) || !names.iter().all(|name| is_name(name)) {
@@ -112,12 +114,15 @@ fn rename(
     let part = Partition::of(account);
     tx.touch(account);
     let freed = tx.one(FREED, params![part, account])?.map_or(Ok(0), |mut row| row.int())?;
+    let mut left = BTreeMap::new();
     for (row, name) in moved.iter().zip(&names) {
         // Another mailbox may have had the name, with the UIDs up to that one.
         let own = i64::from(row.uid_validity);
-        let validity = if own > freed { own } else { fresh_validity(tx, account, now)?.unwrap_or(own) };
+        let before = left.get(name.as_str()).copied().unwrap_or(freed).max(freed);
+        let validity = if own > before { own } else { fresh_validity(tx, account, now)?.unwrap_or(own) };
         tx.execute(SET_NAME, params![part, account, row.id, name, validity])?;
         free_validity(tx, account, own)?;
+        left.insert(row.name.as_str(), own);
     }
     Ok(Renamed::Done)
 }

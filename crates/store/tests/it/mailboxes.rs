@@ -144,6 +144,20 @@ on_both_engines! {
         assert_eq!(names(&it.store, alice).await, ["INBOX", "ab", "n", "o/a", "o/a/b", "o/a/b/c", "x"]);
     }
 
+    async fn renaming_upwards_leaves_a_name_before_another_takes_it(it: &mut Fixture) {
+        let alice = it.account("alice@a.test", Screening::Off).await;
+        // Made first: its UIDVALIDITY is the smaller one.
+        let deep = create(it, alice, "a/x/x/z").await;
+        let shallow = create(it, alice, "a/x/z").await;
+        let above = it.store.mailbox_named(alice, "a").await.unwrap().unwrap();
+        assert_eq!(it.store.delete_mailbox(alice, above.id).await.unwrap(), Gone::Done);
+        assert_eq!(it.store.rename_mailbox(alice, "a/x", "a", it.now()).await.unwrap(), Renamed::Done);
+        assert_eq!(names(&it.store, alice).await, ["INBOX", "a", "a/x", "a/x/z", "a/z"]);
+        let deep = row(&it.store, alice, deep.id).await;
+        assert_eq!((deep.name.as_str(), row(&it.store, alice, shallow.id).await.name.as_str()), ("a/x/z", "a/z"));
+        assert!(deep.uid_validity > shallow.uid_validity, "the name had other messages under that one");
+    }
+
     async fn renaming_inbox_moves_its_messages_and_leaves_it_and_what_is_inside(it: &mut Fixture) {
         let alice = it.account("alice@a.test", Screening::Off).await;
         let inbox = MailboxId::inbox_of(alice);
