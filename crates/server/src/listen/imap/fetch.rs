@@ -24,10 +24,11 @@ use proto::imap::response::{Condition, Data, Status, Vanishing};
 use proto::imap::sequence_set::Messages;
 use proto::imap::server::Extension;
 use proto::imap::view::Message;
+use store::StoreError;
 use store::items::FlagsSet;
 
 use super::contents;
-use super::talk::{Talk, Trouble, ok};
+use super::talk::{Talk, Trouble, no_answer, ok};
 use opened::{Answer, Opened};
 use page::{Loaded, Shelf};
 use plan::Plan;
@@ -37,8 +38,10 @@ pub(super) use octets::LARGE_MESSAGES_AT_ONCE;
 pub use page::packed;
 
 /// What could not be told.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 struct Lacking {
+    /// Why the first of those messages is left out whose content cannot be read.
+    unreadable: Option<StoreError>,
     /// Messages that another session has expunged.
     is_gone: bool,
     /// Parts in an encoding that nobody can undo.
@@ -65,7 +68,15 @@ pub(super) async fn fetch(talk: &mut Talk, fetch: Fetch) -> Result<Status, Troub
 }
 
 impl Lacking {
+    fn leave_out(&mut self, uid: u32, error: StoreError) {
+        tracing::warn!(uid, %error, "a message cannot be read");
+        self.unreadable.get_or_insert(error);
+    }
+
     fn status(self, numbering: Numbering) -> Status {
+        if let Some(error) = self.unreadable {
+            return no_answer(&error);
+        }
         if self.is_undecodable {
             // RFC 3516 section 4.3.
             return Status::new(Condition::No, "a part has an encoding that is not known here").with(CodeWord::UnknownCte);
@@ -180,18 +191,33 @@ async fn tell_message(
     talk: &mut Talk,
     plan: &Plan,
     shelf: &Shelf<'_>,
-    loaded: Loaded,
+    mut loaded: Loaded,
     read_now: &BTreeSet<u32>,
     lacking: &mut Lacking,
 ) -> Result<(), Trouble> {
+    let unreadable = loaded.unreadable.take();
     let (uid, has_condstore) = (loaded.uid, talk.has(Extension::CondStore));
     let Talk { conversation, selected: Some(selected), .. } = talk else { return Ok(()) };
     let (Some(message), Some(number)) = (selected.view.message(uid), selected.view.number_of(uid)) else { return Ok(()) };
     let message = &selected.view.as_told(message);
     let session = &mut conversation.session;
     let number = if plan.numbering == Numbering::Uid { message.uid } else { number };
-    session.open_fetch(number, plan.numbering)?;
     let mut opened = Opened::new(shelf, loaded, plan.reads_utf8);
+    // A response that is begun can only be ended with all that was announced, or with the connection.
+    let readable = match unreadable {
+        Some(error) => Err(error),
+        None => opened.try_out(&plan.items, message).await,
+    };
+    if let Err(error) = readable {
+        lacking.leave_out(uid, error);
+        if read_now.contains(&uid) {
+            session.open_fetch(number, plan.numbering)?;
+            flags_of(message, plan.tells(&FetchItem::Uid), has_condstore).iter().try_for_each(|value| session.fetch_value(value))?;
+            session.close_fetch()?;
+        }
+        return Ok(conversation.ease().await?);
+    }
+    session.open_fetch(number, plan.numbering)?;
     for item in &plan.items {
         match opened.answer(item, message).await? {
             Answer::Value(value) => conversation.session.fetch_value(&value)?,
@@ -217,6 +243,15 @@ async fn tell_message(
     }
     conversation.session.close_fetch()?;
     Ok(conversation.ease().await?)
+}
+
+/// What is told of a message that is left out, and has got another flag.
+fn flags_of(message: &Message, tells_uid: bool, has_condstore: bool) -> Vec<FetchedValue> {
+    let mut values = Vec::new();
+    values.extend(tells_uid.then_some(FetchedValue::Uid(message.uid)));
+    values.push(FetchedValue::Flags(message.flags.iter().cloned().collect()));
+    values.extend(has_condstore.then_some(FetchedValue::ModSeq(message.modseq)));
+    values
 }
 
 /// Flags that changed by this very command.

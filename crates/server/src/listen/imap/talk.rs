@@ -201,12 +201,17 @@ impl Trouble {
             Self::Refused(status) => Ok(status),
             Self::Store(error) => {
                 tracing::warn!(%error, "the store did not answer");
-                Ok(match error {
-                    StoreError::Full(_) => no(CodeWord::Unavailable, "the server has no room, try again later"),
-                    StoreError::Damaged(_) => no(CodeWord::Corruption, "what is stored is damaged; an administrator was told"),
-                    StoreError::Unavailable(_) | StoreError::LeaseLost => no(CodeWord::Unavailable, "local trouble, try again later"),
-                })
+                Ok(no_answer(&error))
             }
         }
+    }
+}
+
+/// What a client is told where the store did not answer.
+pub fn no_answer(error: &StoreError) -> Status {
+    match error {
+        StoreError::Full(_) => no(CodeWord::Unavailable, "the server has no room, try again later"),
+        StoreError::Damaged(_) => no(CodeWord::Corruption, "what is stored is damaged; an administrator was told"),
+        StoreError::Unavailable(_) | StoreError::LeaseLost => no(CodeWord::Unavailable, "local trouble, try again later"),
     }
 }

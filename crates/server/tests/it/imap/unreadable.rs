@@ -49,6 +49,57 @@ async fn append(client: &mut Client, mailbox: &str, message: &str) {
     assert!(answer.contains("x OK"), "{answer}");
 }
 
+/// All that is answered, whatever it holds.
+async fn ask(client: &mut Client, command: &str) -> String {
+    client.exchange(format!("y {command}\r\n").as_bytes(), "y ").await
+}
+
+#[test]
+fn a_message_that_cannot_be_read_is_left_out_and_the_others_are_told() {
+    fixture::run(async |server: &Server| {
+        let mut alice = server.alice().await;
+        append(&mut alice, "INBOX", "Subject: before\r\n\r\n").await;
+        let object = Object::append(server, &mut alice, "INBOX", "gone").await;
+        append(&mut alice, "INBOX", "Subject: behind\r\n\r\n").await;
+        alice.ask("SELECT INBOX").await;
+        let fetches = [
+            "BODY.PEEK[]",
+            "RFC822.HEADER",
+            "(FLAGS BODY.PEEK[1] BINARY.SIZE[1])",
+            "ENVELOPE",
+            "(FLAGS INTERNALDATE BODYSTRUCTURE BODY.PEEK[TEXT]<0.10>)",
+            "(UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])",
+        ];
+        for (code, word) in [("CORRUPTION", "missing"), ("UNAVAILABLE", "unavailable")] {
+            if word == "missing" {
+                object.is_missing(server).await
+            } else {
+                object.is_unavailable(server).await
+            }
+            for fetch in fetches {
+                let answer = ask(&mut alice, &format!("FETCH 1:* {fetch}")).await;
+                assert!(answer.contains(&format!("\ny NO [{code}] ")), "{fetch}, {word}: {answer}");
+                let told = answer.lines().filter(|line| line.contains(" FETCH ("));
+                let told: Vec<&str> = told.map(|line| line.split(' ').nth(1).unwrap()).collect();
+                assert_eq!(told, ["1", "3"], "{fetch}, {word}");
+            }
+            // What does not need its content is told of it as well.
+            assert_eq!(alice.ask("FETCH 2 (UID RFC822.SIZE)").await.len(), 2);
+        }
+        // Cut off behind what is read first, it is left out where its end is asked for.
+        let whole: Vec<u8> = object.octets.iter().flat_map(|octets| octets.to_vec()).collect();
+        server.objects.put(&object.path, PutPayload::from(whole[..100_000].to_vec())).await.unwrap();
+        assert!(ask(&mut alice, "FETCH 2 BODY.PEEK[]").await.starts_with("y NO ["));
+        assert!(ask(&mut alice, "FETCH 2 BODY.PEEK[]<0.10>").await.starts_with("* 2 FETCH (BODY[]<0> {10}\r\n"));
+        object.is_missing(server).await;
+        // Who reads it, marks it so; that it could not be read does not hide that.
+        let answer = ask(&mut alice, "UID FETCH 2 BODY[]").await;
+        assert!(answer.starts_with("* 2 FETCH (UID 2 FLAGS (\\Seen \\Recent))\r\ny NO [CORRUPTION] "), "{answer}");
+        object.is_back(server).await;
+        assert!(ask(&mut alice, "FETCH 2 BODY[]").await.ends_with("some words\r\n)\r\ny OK fetched\r\n"));
+    });
+}
+
 #[test]
 fn what_cannot_be_read_keeps_nothing_else_out_of_the_index() {
     fixture::run(async |server: &Server| {

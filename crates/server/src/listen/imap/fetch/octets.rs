@@ -172,6 +172,15 @@ impl Chunks {
         self.0.iter().map(Chunk::count).sum()
     }
 
+    /// Where the last octet is of those that are read of the message.
+    pub(super) fn last_read(&self) -> Option<Range<u64>> {
+        let ends = self.0.iter().filter_map(|chunk| match chunk {
+            Chunk::Held(_) => None,
+            Chunk::Range(range) | Chunk::Decoded { range, .. } => Some(range.end).filter(|end| *end > range.start),
+        });
+        ends.max().map(|end| end - 1..end)
+    }
+
     /// Some of them, by their place.
     #[must_use]
     pub(super) fn cut(self, offset: u64, octets_max: u64) -> Self {

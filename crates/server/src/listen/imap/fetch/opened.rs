@@ -1,5 +1,6 @@
 //! One message, and what FETCH asks of it.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::Range;
 
@@ -43,6 +44,8 @@ pub(super) struct Opened<'a> {
     header: Option<Vec<u8>>,
     /// Of its parts; made out once.
     structure: Option<Box<Part>>,
+    /// How many octets some of them are, decoded; counted once.
+    decoded: BTreeMap<(u64, u64), u64>,
     reads_utf8: bool,
 }
 
@@ -51,7 +54,7 @@ impl<'a> Opened<'a> {
     pub(super) fn new(shelf: &'a Shelf<'a>, mut loaded: Loaded, reads_utf8: bool) -> Self {
         let octets = loaded.octets.take().unwrap_or_else(|| Octets::here(Vec::new()));
         let structure = loaded.parts.take();
-        Self { shelf, loaded, octets, header: None, structure, reads_utf8 }
+        Self { shelf, loaded, octets, header: None, structure, decoded: BTreeMap::new(), reads_utf8 }
     }
 
     /// Its octets, for what was found in them.
@@ -62,6 +65,23 @@ impl<'a> Opened<'a> {
     /// The octets of an answer.
     pub(super) fn pieces(&self, chunks: Chunks) -> Pieces<'_> {
         chunks.pieces(&self.octets, self.shelf.store)
+    }
+
+    /// Whether what is told of it can be read: of a large message, where it begins and where it ends. What is found is not kept,
+    /// for that may be the same many times.
+    pub(super) async fn try_out(&mut self, items: &[FetchItem], message: &Message) -> Result<(), StoreError> {
+        if self.octets.held().is_some() {
+            return Ok(());
+        }
+        for item in items {
+            if let Answer::Octets(_, octets) = self.answer(item, message).await? {
+                if let Some(last) = octets.last_read() {
+                    self.octets.read(self.shelf.store, last).await?;
+                }
+                self.pieces(octets).next().await?;
+            }
+        }
+        Ok(())
     }
 
     /// What is told of it.
@@ -216,7 +236,11 @@ impl<'a> Opened<'a> {
     }
 
     /// How many octets a part of a large message is, decoded: a literal is announced with that.
-    async fn decoded_octets(&self, range: Range<u64>, encoding: TransferEncoding) -> Result<u64, StoreError> {
+    async fn decoded_octets(&mut self, range: Range<u64>, encoding: TransferEncoding) -> Result<u64, StoreError> {
+        let key = (range.start, range.end);
+        if let Some(count) = self.decoded.get(&key) {
+            return Ok(*count);
+        }
         let (mut decoder, mut count, mut out) = (Decoder::new(encoding), 0, Vec::new());
         let mut pieces = self.octets.pieces(self.shelf.store, range);
         while let Some(piece) = pieces.next().await? {
@@ -225,7 +249,9 @@ impl<'a> Opened<'a> {
             out.clear();
         }
         decoder.finish(&mut out);
-        Ok(count + out.len() as u64)
+        count += out.len() as u64;
+        self.decoded.insert(key, count);
+        Ok(count)
     }
 
     async fn structure(&mut self) -> Result<&Part, StoreError> {

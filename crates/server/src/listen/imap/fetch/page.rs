@@ -33,6 +33,8 @@ pub(super) struct Loaded {
     pub(super) octets: Option<Octets>,
     /// The parts of a message whose octets are not held.
     pub(super) parts: Option<Box<Part>>,
+    /// Why its octets could not be read, where that was needed.
+    pub(super) unreadable: Option<StoreError>,
 }
 
 impl Shelf<'_> {
@@ -88,30 +90,36 @@ impl Shelf<'_> {
         } else {
             self.store.items_of(self.account, self.mailbox, missing).await?
         };
-        for (uid, Outline { envelope, fields, structure, preview }) in self.make_outlines(&items).await? {
-            let outline = KeptOutline {
-                envelope: Some(Box::new(envelope)),
-                fields: Some(fields),
-                structure: Some(Box::new(structure)),
-                preview: Some(preview),
-                told: None,
-            };
-            loaded.entry(uid).or_insert_with(|| Loaded { uid, ..Loaded::default() }).outline = outline;
+        for (uid, made) in self.make_outlines(&items).await? {
+            let loaded = loaded.entry(uid).or_insert_with(|| Loaded { uid, ..Loaded::default() });
+            match made {
+                Ok(Outline { envelope, fields, structure, preview }) => {
+                    loaded.outline = KeptOutline {
+                        envelope: Some(Box::new(envelope)),
+                        fields: Some(fields),
+                        structure: Some(Box::new(structure)),
+                        preview: Some(preview),
+                        told: None,
+                    };
+                }
+                Err(error) => loaded.unreadable = Some(error),
+            }
         }
         // What has a row and no mail is on its way out.
-        loaded.retain(|_, loaded| loaded.outline != KeptOutline::default());
+        loaded.retain(|_, loaded| loaded.unreadable.is_some() || loaded.outline != KeptOutline::default());
         Ok(())
     }
 
-    /// Reads messages, and keeps their outlines for the next time.
-    async fn make_outlines(&self, items: &[Item]) -> Result<Vec<(u32, Outline)>, StoreError> {
+    /// Reads messages, and keeps their outlines for the next time; of those that cannot be read, says why.
+    async fn make_outlines(&self, items: &[Item]) -> Result<Vec<(u32, Result<Outline, StoreError>)>, StoreError> {
         let mut made = Vec::with_capacity(items.len());
         for items in items.chunks(OUTLINES_AT_ONCE) {
             let mails = self.mails(items).await?;
             let mut outlines = BTreeMap::new();
             for (id, mail) in mails {
                 let octets = Octets::of(mail);
-                outlines.insert(id, Outline::read(octets.whole(self.store, self.large).await?.octets()));
+                let outline = octets.whole(self.store, self.large).await.map(|whole| Outline::read(whole.octets()));
+                outlines.insert(id, outline);
             }
             self.keep(&outlines).await;
             made.extend(items.iter().filter_map(|item| Some((item.uid, outlines.get(&item.mail)?.clone()))));
@@ -119,8 +127,8 @@ impl Shelf<'_> {
         Ok(made)
     }
 
-    async fn keep(&self, outlines: &BTreeMap<MailId, Outline>) {
-        let packed = outlines.iter().map(|(id, outline)| (*id, packed(outline))).collect();
+    async fn keep(&self, outlines: &BTreeMap<MailId, Result<Outline, StoreError>>) {
+        let packed = outlines.iter().filter_map(|(id, outline)| Some((*id, packed(outline.as_ref().ok()?)))).collect();
         if let Err(error) = self.store.keep_outlines(self.account, packed).await {
             // They are made again the next time.
             tracing::warn!(%error, "outlines of messages were not kept");
@@ -152,9 +160,12 @@ impl Shelf<'_> {
         }
         let without = |item: &Item| loaded.get(&item.uid).is_some_and(|loaded| loaded.parts.is_none());
         let unread: Vec<Item> = large.into_iter().filter(without).collect();
-        for (uid, outline) in self.make_outlines(&unread).await? {
+        for (uid, made) in self.make_outlines(&unread).await? {
             if let Some(loaded) = loaded.get_mut(&uid) {
-                loaded.parts = Some(Box::new(outline.structure));
+                match made {
+                    Ok(outline) => loaded.parts = Some(Box::new(outline.structure)),
+                    Err(error) => loaded.unreadable = Some(error),
+                }
             }
         }
         Ok(())
