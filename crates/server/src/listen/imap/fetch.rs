@@ -118,10 +118,12 @@ fn cut(uids: &[u32], PartialRange { end, from, to }: PartialRange) -> Vec<u32> {
 async fn tell_vanished(talk: &mut Talk, messages: &Messages, since: u64) -> Result<(), Trouble> {
     let account = talk.account.id;
     let Messages::Set(set) = messages else { return Ok(()) };
-    let Some(mailbox) = talk.selected()?.stored().map(|row| row.id) else { return Ok(()) };
+    let Some((mailbox, known_to)) = talk.selected()?.stored().map(|row| (row.id, row.uid_next)) else { return Ok(()) };
     let Some(since) = contents::since(talk.node(), account, mailbox, since).await? else { return Ok(()) };
     let view = &talk.selected()?.view;
-    let last = since.row.uid_next.saturating_sub(1);
+    // What the view does not name is gone only as far as the view goes: what is behind may have come since.
+    let uid_next = if since.is_complete { since.row.uid_next } else { known_to };
+    let last = uid_next.saturating_sub(1);
     let wanted = set.resolve(NonZeroU32::new(last)).within(&(1..=last));
     let mut vanished = Numbers::default();
     for range in wanted.ranges() {
