@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod furnishing;
 mod recent;
 mod rename;
 mod subscriptions;
@@ -54,7 +55,8 @@ statements! {
 
 /// Every statement about mailboxes.
 pub(crate) fn all_statements() -> Vec<Sql> {
-    [STATEMENTS, create::STATEMENTS, delete::STATEMENTS, recent::STATEMENTS, rename::STATEMENTS, subscriptions::STATEMENTS].concat()
+    let of_parts = [create::STATEMENTS, delete::STATEMENTS, furnishing::STATEMENTS, recent::STATEMENTS, rename::STATEMENTS];
+    [STATEMENTS, &of_parts.concat(), subscriptions::STATEMENTS].concat()
 }
 
 /// A mailbox.

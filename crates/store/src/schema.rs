@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/0020.sql"),
     include_str!("schema/0021.sql"),
     include_str!("schema/0022.sql"),
+    include_str!("schema/0023.sql"),
 ];
 
 const FIRST: &str = "CREATE TABLE IF NOT EXISTS migration (part BIGINT NOT NULL, version BIGINT NOT NULL, PRIMARY KEY (part, version))";

@@ -19,13 +19,12 @@ const MADE: [(&str, SpecialUse); 5] = [
     ("Archive", SpecialUse::Archive),
 ];
 
-/// Makes those mailboxes for an account whose INBOX nobody has subscribed to yet, and subscribes to all there are.
+/// Makes those mailboxes for an account that has never had them, and subscribes to all there are.
 ///
 /// # Errors
 /// The store's. The next login goes on.
 pub async fn make(node: &Node, account: AccountId) -> Result<(), StoreError> {
-    let subscribed = node.store.subscriptions(account).await?;
-    if subscribed.iter().any(|name| name == INBOX) {
+    if node.store.is_furnished(account).await? {
         return Ok(());
     }
     // What came by import, or was made on delivery.
@@ -45,6 +44,7 @@ pub async fn make(node: &Node, account: AccountId) -> Result<(), StoreError> {
         }
         node.store.subscribe(account, name, Subscription::On).await?;
     }
-    // Last: it says that all of this is done.
-    node.store.subscribe(account, INBOX, Subscription::On).await.map(drop)
+    node.store.subscribe(account, INBOX, Subscription::On).await?;
+    // Last: whoever was cut short begins again, and whoever was not leaves to its owner what becomes of them.
+    node.store.furnish(account).await
 }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use delivery::consent::Screening;
 use mail::digest::ContentDigest;
 use mail::id::{AccountId, MailId, MailboxId, Partition};
 use object_store::memory::InMemory;
 use store::Account;
+use store::made::Made;
+use store::mailboxes::Subscription;
 use store::sqlite::SqliteFile;
 use store::threads::Database;
 
@@ -112,4 +115,27 @@ fn a_store_of_an_older_program_keeps_its_mail_and_its_uids_on_sqlite() {
 #[test]
 fn a_store_of_an_older_program_keeps_its_mail_and_its_uids_on_postgres() {
     is_brought_up_to_date(Engine::Postgres);
+}
+
+on_both_engines! {
+    async fn who_had_logged_in_before_that_was_written_down_is_not_taken_for_new(it: &mut Fixture) {
+        let names = ["new@a.test", "rules@a.test", "subscribed@a.test", "unsubscribed@a.test"];
+        let [new, rules, subscribed, unsubscribed] = [
+            it.account(names[0], Screening::Off).await,
+            it.account(names[1], Screening::Off).await,
+            it.account(names[2], Screening::Off).await,
+            it.account(names[3], Screening::Off).await,
+        ];
+        it.store.subscribe(rules, "Lists", Subscription::On).await.unwrap();
+        it.store.subscribe(subscribed, "INBOX", Subscription::On).await.unwrap();
+        it.store.refresh_made(unsubscribed, Made::Requests, it.now()).await.unwrap();
+        it.stop();
+        it.meddle("ALTER TABLE account DROP COLUMN furnished; DELETE FROM migration WHERE version >= 23;");
+        it.start();
+        for (account, furnished) in [(new, false), (rules, false), (subscribed, true), (unsubscribed, true)] {
+            assert_eq!(it.store.is_furnished(account).await.unwrap(), furnished);
+        }
+        it.store.furnish(new).await.unwrap();
+        assert!(it.store.is_furnished(new).await.unwrap());
+    }
 }
