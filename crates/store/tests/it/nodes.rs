@@ -23,7 +23,7 @@ on_both_engines! {
         it.store.keep(it.message(alice, "alice@a.test", &["bob@b.test"], b"hello")).await.unwrap();
         let other = it.store.lease("there", it.now(), until).await.unwrap();
         assert!(it.store.due(&other, it.now(), 10).await.unwrap().transfers.unwrap().is_empty());
-        assert_eq!(it.store.due(&other, mail::time::Timestamp::EPOCH, 10).await.unwrap().next, None);
+        assert_eq!(it.store.due(&other, Timestamp::EPOCH, 10).await.unwrap().next, None);
         assert_eq!(it.store.due(&renewed, it.now(), 10).await.unwrap().transfers.unwrap().len(), 1);
         it.wait(Duration::from_mins(3));
         let other = it.store.lease("there", it.now(), it.now() + Duration::from_mins(1)).await.unwrap();

@@ -72,9 +72,9 @@ fn a_message_that_cannot_be_read_is_left_out_and_the_others_are_told() {
         ];
         for (code, word) in [("CORRUPTION", "missing"), ("UNAVAILABLE", "unavailable")] {
             if word == "missing" {
-                object.is_missing(server).await
+                object.is_missing(server).await;
             } else {
-                object.is_unavailable(server).await
+                object.is_unavailable(server).await;
             }
             for fetch in fetches {
                 let answer = ask(&mut alice, &format!("FETCH 1:* {fetch}")).await;
