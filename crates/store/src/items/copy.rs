@@ -1,8 +1,9 @@
 //! COPY and MOVE: more items of the same mail, whose octets nobody touches.
 
-use std::collections::BTreeSet;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 
-use mail::id::{AccountId, MailboxId, Partition};
+use mail::id::{AccountId, MailId, MailboxId, Partition};
 use mail::time::Timestamp;
 
 use super::{Item, Listed, Tally, Target, change, expunge, hundred, hundreds, some, sorted, with};
@@ -76,9 +77,19 @@ impl Store {
         let mut next = Some(lists.next().unwrap_or_default());
         while let Some(uids) = next {
             let uids = uids.to_vec();
-            let copied =
-                self.write(Partition::of(account), 0, move |tx| copy(tx, account, (from, to), &uids, copying, now, &quota)).await?;
-            match copied {
+            let tried = Cell::new(None);
+            let copy_once = move |tx: &mut dyn Tx| {
+                let before: Option<Tried> = tried.take();
+                let committed = before.as_ref().map_or(Ok(false), |before| before.is_committed(tx, account, to));
+                tried.set(before.clone());
+                if let (true, Some(Tried { copied, .. })) = (committed?, before) {
+                    return Ok(copied);
+                }
+                let (copied, mails) = copy(tx, account, (from, to), &uids, copying, now, &quota)?;
+                tried.set(Some(Tried { copied: copied.clone(), mails, saved: now }));
+                Ok(copied)
+            };
+            match self.write(Partition::of(account), 0, copy_once).await? {
                 Copied::Done { uid_validity, pairs } => {
                     validity = uid_validity;
                     all.extend(pairs);
@@ -88,6 +99,27 @@ impl Store {
             next = lists.next();
         }
         Ok(Copied::Done { uid_validity: validity, pairs: all })
+    }
+}
+
+/// What a transaction has copied that may have to be run again: its connection may have broken behind its commit.
+#[derive(Debug, Clone)]
+struct Tried {
+    copied: Copied,
+    /// In the order of the pairs.
+    mails: Vec<MailId>,
+    saved: Timestamp,
+}
+
+impl Tried {
+    /// Whether it was committed: some of the items lie under the UIDs that were theirs, where another transaction would have put other
+    /// mail, or at another time. All of them may be gone again already; then there is nothing by which to tell.
+    fn is_committed(&self, tx: &mut dyn Tx, account: AccountId, to: MailboxId) -> Result<bool> {
+        let Copied::Done { pairs, .. } = &self.copied else { return Ok(false) };
+        let mails: BTreeMap<u32, MailId> = pairs.iter().map(|(_, uid)| *uid).zip(self.mails.iter().copied()).collect();
+        let uids: Vec<u32> = mails.keys().copied().collect();
+        let there = some(tx, account, to, &uids)?;
+        Ok(there.iter().any(|item| item.saved == self.saved && mails.get(&item.uid) == Some(&item.mail)))
     }
 }
 
@@ -108,19 +140,20 @@ fn copy(
     copying: Copying,
     now: Timestamp,
     quota: &quota::Quota,
-) -> Result<Copied> {
+) -> Result<(Copied, Vec<MailId>)> {
+    let refused = |why| Ok((why, Vec::new()));
     let part = Partition::of(account);
-    let (Some(_), Some(target)) = (by_id(tx, account, from)?, by_id(tx, account, to)?) else { return Ok(Copied::NoMailbox) };
+    let (Some(_), Some(target)) = (by_id(tx, account, from)?, by_id(tx, account, to)?) else { return refused(Copied::NoMailbox) };
     let found = some(tx, account, from, uids)?;
     if found.is_empty() {
-        return Ok(Copied::Done { uid_validity: target.uid_validity, pairs: Vec::new() });
+        return Ok((Copied::Done { uid_validity: target.uid_validity, pairs: Vec::new() }, Vec::new()));
     }
     if copying == Copying::Copy && !quota::admits(tx, account, quota, found.len() as u64, octets(&found))? {
-        return Ok(Copied::OverQuota);
+        return refused(Copied::OverQuota);
     }
     let keywords: BTreeSet<_> = found.iter().flat_map(|item| item.flags.keywords.iter().cloned()).collect();
     if !super::flags::learn(tx, account, &target, &keywords)? {
-        return Ok(Copied::TooManyKeywords);
+        return refused(Copied::TooManyKeywords);
     }
     let mut tally = Tally::default();
     for item in &found {
@@ -141,5 +174,6 @@ fn copy(
     if copying == Copying::Move {
         expunge::remove(tx, account, from, &there, Listed::All, expunge::Mail::LiesElsewhere)?;
     }
-    Ok(Copied::Done { uid_validity: after.uid_validity, pairs })
+    let mails = found.iter().map(|item| item.mail).collect();
+    Ok((Copied::Done { uid_validity: after.uid_validity, pairs }, mails))
 }

@@ -17,6 +17,7 @@ mod destination;
 mod engines;
 mod filing;
 mod import;
+mod lost_answers;
 mod made;
 mod mailboxes;
 mod nodes;
