@@ -326,7 +326,7 @@ def lost(row):
 
 @CASES.add
 def where_dns_leads():
-    """The first MX is dead and the second alive; a null MX; no such domain; SERVFAIL; MX records that change; IPv6."""
+    """The first MX is dead and the second alive; a null MX; no such domain; no address; SERVFAIL; MX records that change; IPv6."""
     with stage() as here:
         alive = here.peer("two.test", host="second.two.test")
         here.dns.publish("two.test", "MX", (5, "first.two.test"))
@@ -335,6 +335,8 @@ def where_dns_leads():
         moved = here.peer("old.test", publish=False, host="mx.new.test")
         here.dns.publish("mx.new.test", "A", moved.server_address[0])
         here.dns.publish("moving.test", "MX", (10, "nowhere.moving.test"))
+        here.dns.publish("nowhere.moving.test", "A", "127.0.0.39")
+        here.dns.publish("gone.test", "MX", (10, "nowhere.gone.test"))
         here.peer("failing.test")
         v6 = here.peer("six.test", address="::1") if socket.has_ipv6 else None
         here.start()
@@ -346,6 +348,7 @@ def where_dns_leads():
         here.alice.wait_sent(message, "bob@two.test", "relayed")
         fails(here, "bob@null.test", "5.1.10")
         fails(here, "bob@missing.test", "5.1.2")
+        fails(here, "bob@gone.test", "5.1.2")
         _, message = here.alice.write("bob@moving.test")
         wait_for("the reason", lambda: here.alice.transfers(message)["bob@moving.test"]["detail"])
         here.dns.replace("moving.test", "MX", (10, "mx.new.test"))
