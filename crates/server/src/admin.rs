@@ -282,6 +282,16 @@ impl Desk {
         }
     }
 
+    /// Whether an address can be made here. Longer ones than that are taken where others made them.
+    fn require_fit(&self, address: &Mailbox) -> Result<(), AdminError> {
+        if address.local().len() > Mailbox::LOCAL_MADE_OCTETS_MAX {
+            let most = Mailbox::LOCAL_MADE_OCTETS_MAX;
+            let message = format!("{address} has more than {most} octets before the @: not every server would send mail there");
+            return Err(AdminError::refused("too-long", message));
+        }
+        self.require_local(address.domain())
+    }
+
     fn require_local(&self, domain: &Domain) -> Result<(), AdminError> {
         if self.config.domains.contains(domain) {
             return Ok(());

@@ -65,7 +65,7 @@ pub(super) async fn add(
     screening: Option<Screening>,
     legacy: Option<Legacy>,
 ) -> Result<Response, AdminError> {
-    desk.require_local(address.domain())?;
+    desk.require_fit(&address)?;
     let taken = || AdminError::refused("taken", format!("{address} is taken"));
     if desk.store.account(&address).await?.is_some() {
         return Err(taken());
@@ -111,7 +111,7 @@ pub(super) async fn list(desk: &Desk) -> Result<Response, AdminError> {
 pub(super) async fn alias(desk: &Desk, address: &Mailbox, text: &str) -> Result<Response, AdminError> {
     let alias = parsed(text)?;
     match &alias {
-        Alias::Address(alias) => desk.require_local(alias.domain())?,
+        Alias::Address(alias) => desk.require_fit(alias)?,
         Alias::CatchAll(domain) => desk.require_local(domain)?,
     }
     let account = desk.account(address).await?;

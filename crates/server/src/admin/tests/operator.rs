@@ -241,6 +241,13 @@ async fn aliases_are_taken_back_passwords_changed_and_a_mailbox_shown() {
     let taken = json!({ "command": "account-alias", "address": "bob@a.test", "alias": "sales@a.test" });
     office.ask(taken).await.unwrap();
 
+    let long = format!("{}@a.test", "b".repeat(65));
+    let add = json!({ "command": "account-add", "address": long, "password": "secret" });
+    let alias = json!({ "command": "account-alias", "address": "bob@a.test", "alias": long });
+    for command in [add, alias] {
+        assert_eq!(office.refusal(command).await, (Fault::Refused, "too-long".to_owned()));
+    }
+
     let before = office.desk.store.credentials(&"bob@a.test".parse().unwrap()).await.unwrap().unwrap();
     let password = |password: &str| json!({ "command": "account-password", "address": "bob@a.test", "password": password });
     office.ask(password("another")).await.unwrap();
