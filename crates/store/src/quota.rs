@@ -149,9 +149,28 @@ fn used(tx: &mut dyn Tx, account: AccountId) -> Result<Usage> {
     tx.one(USED, params![Partition::of(account), account, one, other])?.map_or_else(|| Ok(Usage::default()), read)
 }
 
+impl Quota {
+    /// With room for so much more.
+    fn with_grace(self, messages: u64, octets: u64) -> Self {
+        let Self { octets_max, messages_max } = self;
+        let more = |max: Option<u64>, grace: u64| max.map(|max| max.saturating_add(grace));
+        Self { octets_max: more(octets_max, octets), messages_max: more(messages_max, messages) }
+    }
+}
+
 /// Whether an account has room for so much more. Where nothing is limited, nothing is counted.
 pub(crate) fn admits(tx: &mut dyn Tx, account: AccountId, default: &Quota, messages: u64, octets: u64) -> Result<bool> {
     let quota = limits(tx, account, *default)?;
+    admits_within(tx, account, quota, messages, octets)
+}
+
+/// Whether an account has room for one more message, if it may go over its limits by one of the largest.
+pub(crate) fn admits_once_more(tx: &mut dyn Tx, account: AccountId, default: &Quota, octets: u64, largest_octets: u64) -> Result<bool> {
+    let quota = limits(tx, account, *default)?.with_grace(1, largest_octets);
+    admits_within(tx, account, quota, 1, octets)
+}
+
+fn admits_within(tx: &mut dyn Tx, account: AccountId, quota: Quota, messages: u64, octets: u64) -> Result<bool> {
     if quota == Quota::default() {
         return Ok(true);
     }

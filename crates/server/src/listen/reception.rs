@@ -41,6 +41,8 @@ const RETURNED_MAX: usize = 4;
 pub struct Reception {
     /// The accounts of the open transaction's recipients, each once, by the first address that RCPT named.
     addressees: Vec<(AccountId, Mailbox)>,
+    /// The size of its message, as MAIL says it; 0 if it does not.
+    announced_octets: u64,
     /// Whether one of them gives absence replies.
     has_absence: bool,
     incoming: Option<Incoming<PushedFacts>>,
@@ -86,8 +88,8 @@ impl Door for Exchange {
 
 impl Reception {
     /// MAIL: anybody may write.
-    pub fn begin(&mut self) -> Reply {
-        *self = Self::default();
+    pub fn begin(&mut self, announced_octets: Option<u64>) -> Reply {
+        *self = Self { announced_octets: announced_octets.unwrap_or(0), ..Self::default() };
         replies::reverse_path_ok()
     }
 
@@ -97,7 +99,8 @@ impl Reception {
         if !node.is_local(recipient.mailbox.domain()) {
             return relaying_denied();
         }
-        let addressee = match addressees::addressee(node, &recipient.mailbox, &network_name(conversation.peer_ip())).await {
+        let network = network_name(conversation.peer_ip());
+        let addressee = match addressees::addressee(node, &recipient.mailbox, &network, self.announced_octets).await {
             Ok(Some(addressee)) => addressee,
             Ok(None) => return no_mailbox(),
             Err(error) => return trouble(&error),
@@ -132,7 +135,7 @@ impl Reception {
 
     /// The whole message is here: it is answered for when every recipient's part is committed.
     pub async fn message(&mut self, conversation: &Conversation, inquirer: &mut Inquirer, envelope: &Envelope) -> Reply {
-        let Self { addressees, has_absence, incoming } = std::mem::take(self);
+        let Self { addressees, has_absence, incoming, .. } = std::mem::take(self);
         let Some((first, _)) = addressees.first() else { return replies::recipient_first() };
         // Content of no octets never announced itself.
         let incoming = incoming.unwrap_or_else(|| Incoming::new(*first));
@@ -272,6 +275,7 @@ impl Whole<'_> {
             content,
             skip_octets: u64::try_from(head.replaces).unwrap_or(u64::MAX),
             subject: subject.clone(),
+            largest_octets: self.conversation.node.settings.limits.message_octets_max,
             now: self.conversation.node.world.now(),
         }
     }

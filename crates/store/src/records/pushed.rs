@@ -76,6 +76,8 @@ pub struct Receive {
     pub skip_octets: u64,
     /// Subject, decoded, for listings.
     pub subject: String,
+    /// The largest that a message may be: by so much the last one may go over a quota.
+    pub largest_octets: u64,
     /// Now.
     pub now: Timestamp,
 }
@@ -91,6 +93,6 @@ pub enum Received {
     Dropped,
     /// The account is gone since RCPT.
     NoMailbox,
-    /// The mailbox has become full since RCPT.
+    /// The mailbox has become full since RCPT, and more than that.
     OverQuota,
 }

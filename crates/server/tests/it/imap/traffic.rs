@@ -65,6 +65,7 @@ impl Server {
             head: b"Return-Path: <>\r\n".to_vec(),
             skip_octets: 0,
             subject: "Pushed".to_owned(),
+            largest_octets: 100,
             content: StoredContent { size_octets: octets.len() as u64, digest: ContentDigest::of(&octets), place: Place::Row(octets) },
             now: node.world.now(),
         };
