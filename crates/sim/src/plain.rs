@@ -22,6 +22,8 @@ pub struct Manners {
     pub drops_once_in: u64,
     /// One message in so many is put off at its end, and not taken; 0: none is.
     pub defers_once_in: u64,
+    /// Whether it is closing: whoever wants to give it a message is told so, and hung up on.
+    pub is_closing: bool,
     /// What it does about TLS.
     pub tls: Tls,
 }
@@ -169,6 +171,7 @@ impl Session {
                     transaction = Transaction::default();
                     self.say("250 ok").await?;
                 }
+                "MAIL" if self.host.state().manners.is_closing => return self.say("421 4.3.2 closing").await,
                 "MAIL" => {
                     transaction = Transaction { reverse_path: path(rest), recipients: vec![] };
                     self.say("250 2.1.0 ok").await?;

@@ -61,7 +61,7 @@ pub async fn run(node: Arc<Node>, lease: Lease, destination: Destination, record
     let mut open = by_message(records);
     if let Some(link) = round.node.outgoing.take(&round.destination) {
         // It may have ended while it waited: what it does not take goes over a new one.
-        round.work(link, &mut open).await?;
+        round.work(link, Others::Left, &mut open).await?;
     }
     if open.is_empty() {
         return Ok(());
@@ -89,11 +89,12 @@ impl Round {
         let mut detail = String::new();
         let (mut reached, mut dialled, mut busy) = (0, 0, 0);
         let count = hops.len();
-        for hop in hops {
+        for (place, hop) in hops.into_iter().enumerate() {
+            let others = if place + 1 < count { Others::Left } else { Others::None };
             match hop.open(&self.node, inquirer).await {
                 Ok(link) => {
                     reached += 1;
-                    if let Some(reason) = self.work(link, &mut open).await? {
+                    if let Some(reason) = self.work(link, others, &mut open).await? {
                         detail = reason;
                     }
                 }
@@ -162,7 +163,7 @@ impl Round {
     }
 
     /// Gives this server all it takes; what is left stays open. Says why, if the session ended early.
-    async fn work(&self, link: Link, open: &mut Vec<Batch>) -> Result<Option<String>, StoreError> {
+    async fn work(&self, link: Link, others: Others, open: &mut Vec<Batch>) -> Result<Option<String>, StoreError> {
         let Link { mut peer, remote } = link;
         let mut left = Vec::new();
         let mut settled: Vec<Settling> = Vec::new();
@@ -175,7 +176,7 @@ impl Round {
                 continue;
             };
             // The outcomes of the last message are recorded while this one is sent.
-            let (recorded, sent) = join(self.record(std::mem::take(&mut settled)), self.send(&mut peer, remote.as_ref(), letter)).await;
+            let (recorded, sent) = join(self.record(std::mem::take(&mut settled)), self.send((&mut peer, remote.as_ref(), others), letter)).await;
             let Sent { outcomes, surplus, elsewhere, after } = sent;
             settled = outcomes;
             recorded?;
@@ -197,7 +198,7 @@ impl Round {
     }
 
     /// One transaction.
-    async fn send(&self, peer: &mut PeerSession, remote: Option<&Domain>, letter: Letter) -> Sent {
+    async fn send(&self, (peer, remote, others): (&mut PeerSession, Option<&Domain>, Others), letter: Letter) -> Sent {
         let needs = needs_of(&letter);
         let form = match Form::choose(&needs, &offers_of(peer)) {
             Ok(form) => form,
@@ -228,6 +229,11 @@ impl Round {
                 Outcome::Surplus(_) => surplus.push(record),
                 Outcome::Broken(why) => {
                     reason = Some(format!("{host}: {why}"));
+                    broken.push(record);
+                }
+                // It is closing (RFC 5321 section 3.8), which says nothing of the other servers.
+                Outcome::Deferred(reply) if reply.code == 421 && others == Others::Left => {
+                    reason = Some(format!("{host} said: {reply}"));
                     broken.push(record);
                 }
                 over => sent.outcomes.push(settling(record, over, &host, remote, has_dsn)),
@@ -299,6 +305,13 @@ impl Round {
         }
         Ok(())
     }
+}
+
+/// Whether there are servers to try after this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Others {
+    Left,
+    None,
 }
 
 /// Why content is not there to be sent.

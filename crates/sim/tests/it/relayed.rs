@@ -100,6 +100,26 @@ fn what_a_server_says_of_one_recipient_is_what_the_author_is_told() {
 }
 
 #[test]
+fn a_server_that_is_closing_does_not_keep_mail_from_the_next_one() {
+    let mut sim = Sim::seeded(15);
+    let [alice] = sim.accounts(["alice@a.test"]);
+    let (first, second) = (sim.plain_host("legacy.test"), sim.plain_host("other.test"));
+    first.set_manners(Manners { is_closing: true, ..Manners::default() });
+    let exchange = |preference, host: &str| Record::Mx(Mx { preference, exchange: Some(Name::new(host).unwrap()) });
+    let both = vec![exchange(10, "mx.legacy.test"), exchange(20, "mx.other.test")];
+    sim.lie_in_dns(Name::new("legacy.test").unwrap(), Kind::Mx, both);
+    let message = alice.submit(dave(), "Hello");
+    sim.run_until(crate::SOON, "it is passed on", |_| alice.sent_status(&message) == SentStatus::Relayed);
+    assert_eq!((first.taken_since(0).len(), second.taken_since(0).len()), (0, 1));
+    // Where there is no other, its word is what the author would be told of in the end.
+    second.set_manners(Manners { is_closing: true, ..Manners::default() });
+    let late = alice.submit(dave(), "Hello again");
+    sim.run_for(crate::SOON);
+    let told: Vec<_> = alice.diagnostics(&late).into_iter().flatten().collect();
+    assert_eq!(told, ["421 4.3.2 closing"]);
+}
+
+#[test]
 fn mail_for_a_domain_whose_hosts_certainly_have_no_address_fails_at_once() {
     let mut sim = Sim::seeded(14);
     let [alice] = sim.accounts(["alice@a.test"]);
