@@ -1,8 +1,9 @@
-//! What is to be sent for an account because a message came: committed with that message, done by a job, once.
+//! What is to be sent for an account because a message came, or a sender was let in: committed with that, done by a job, once.
 //!
 //! An errand has the id of the message that it will send; who finds it again after a crash hands in the same message, which
 //! `keep` knows. The mail that one sends on stays in the store until it is done, whoever expunges it meanwhile.
 
+use delivery::schedule::Timers;
 use mail::address::Mailbox;
 use mail::auto_reply::Answered;
 use mail::digest::ContentDigest;
@@ -24,12 +25,12 @@ statements! {
     ERASE = "DELETE FROM errand WHERE part = ?1 AND account = ?2";
 }
 
-/// Something to send.
+/// Something to send, or to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Errand {
     /// For whom.
     pub account: AccountId,
-    /// The message that will be sent.
+    /// The message that will be sent; for a question, only a name.
     pub message: MessageId,
     /// What it is.
     pub task: Task,
@@ -58,6 +59,15 @@ pub enum Task {
         /// To what.
         answered: Answered,
     },
+    /// PENDING: the question what else waits, at the origin of somebody who was let in.
+    Pending {
+        /// Who was.
+        from: Mailbox,
+        /// By whom, as their notice named it.
+        to: Mailbox,
+        /// Until when it is worth asking: then the origin has given its notices again by itself.
+        until: Timestamp,
+    },
 }
 
 impl Task {
@@ -66,6 +76,7 @@ impl Task {
         let name = match self {
             Self::Forward { .. } => "forward",
             Self::Answer { .. } => "answer",
+            Self::Pending { .. } => "pending",
         };
         MessageId::new(now, entropy_of(&format!("{name} {mail}")))
     }
@@ -102,10 +113,30 @@ impl Store {
 pub(crate) fn add(tx: &mut dyn Tx, account: AccountId, mail: MailId, task: &Task, now: Timestamp) -> Result<()> {
     let pinned = match task {
         Task::Forward { mail, .. } => Some(*mail),
-        Task::Answer { .. } => None,
+        Task::Answer { .. } | Task::Pending { .. } => None,
     };
-    let values = params![Partition::of(account), account, task.message(mail, now), pinned, to_json(task)?, now];
-    tx.execute(INSERT, values).map(drop)
+    insert(tx, account, task.message(mail, now), pinned, task, now)
+}
+
+/// This sender was let in, and at their origin more may wait than what is known here (protocol section 4, Listed).
+pub(crate) fn ask_for_more(
+    tx: &mut dyn Tx,
+    account: AccountId,
+    from: &Mailbox,
+    to: &Mailbox,
+    now: Timestamp,
+    timers: &Timers,
+) -> Result<()> {
+    let repeat = timers.notice_repeat.first().copied().unwrap_or(timers.retention);
+    let task = Task::Pending { from: from.clone(), to: to.clone(), until: now + repeat };
+    let id = MessageId::new(now, entropy_of(&format!("pending {} {}", from.key(), to.key())));
+    // What is known here is retrieved first, and need not be told again.
+    let a_little = timers.retrieve.get(1).copied().unwrap_or_default();
+    insert(tx, account, id, None, &task, now + a_little)
+}
+
+fn insert(tx: &mut dyn Tx, account: AccountId, id: MessageId, pinned: Option<MailId>, task: &Task, due_at: Timestamp) -> Result<()> {
+    tx.execute(INSERT, params![Partition::of(account), account, id, pinned, to_json(task)?, due_at]).map(drop)
 }
 
 /// What is due in leased partitions, earliest first.

@@ -41,12 +41,12 @@ impl Store {
             let Some(account) = directory::recipient(tx, &recipient)? else { return Ok(None) };
             let Some((screening, legacy)) = accounts::modes(tx, account)? else { return Ok(None) };
             let legacy = legacy.unwrap_or(Legacy::default_for(screening));
+            // Mail that is let in goes past what is kept aside; whose it is, nobody knows yet.
+            let is_full = legacy != Legacy::Refuse && !quota::admits(tx, account, &quota, 1, octets)?;
             let room = match legacy {
-                Legacy::Refuse => Room::Some,
-                // Mail that is let in goes past what is kept aside; whose it is, nobody knows yet.
-                Legacy::Deliver | Legacy::Keep if !quota::admits(tx, account, &quota, 1, octets)? => Room::OverQuota,
+                _any if is_full => Room::OverQuota,
                 Legacy::Keep => kept::room(tx, account, &network)?,
-                Legacy::Deliver => Room::Some,
+                Legacy::Deliver | Legacy::Refuse => Room::Some,
             };
             // What can't be read is told when the message is filed.
             let has_absence = rules::load(tx, account).is_ok_and(|wishes| wishes.is_some_and(|wishes| wishes.absence.is_some()));

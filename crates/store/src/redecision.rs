@@ -3,6 +3,8 @@
 //! The first page is in the transaction of the change itself. If there is more, a row says where to go on, so
 //! that a crash in between loses nothing.
 
+use std::collections::BTreeMap;
+
 use delivery::arrival::Stage;
 use delivery::consent::{EntryList, Who};
 use delivery::mutant::Mutant;
@@ -14,7 +16,7 @@ use mail::time::Timestamp;
 use crate::arrival_row::{self, arrival_columns};
 use crate::backend::Tx;
 use crate::kept::release::{self, Change};
-use crate::{ArrivalKey, ArrivalRecord, Result, Store, StoreError, destination, params, statements};
+use crate::{ArrivalKey, ArrivalRecord, Result, Store, StoreError, destination, errands, params, statements};
 
 /// Arrivals that one transaction decides again.
 const REDECIDED_MAX: usize = 500;
@@ -159,11 +161,18 @@ fn redecide_page(
     let page = undecided(tx, account, scope, after, REDECIDED_MAX)?;
     let next = page.last().filter(|_| page.len() == REDECIDED_MAX).map(|last| cursor(&last.key));
     let mut released = 0;
+    let mut let_in = BTreeMap::new();
     for record in page {
         let was_due = matches!(record.arrival.stage, Stage::Due { .. });
-        let after = destination::redecide(tx, record, now, jitter, timers)?;
-        let is_due = after.is_some_and(|record| matches!(record.arrival.stage, Stage::Due { .. }));
-        released += u32::from(is_due && !was_due);
+        let Some(record) = destination::redecide(tx, record, now, jitter, timers)? else { continue };
+        if matches!(record.arrival.stage, Stage::Due { .. }) && !was_due {
+            released += 1;
+            let (from, to) = (record.notice.from, record.notice.to);
+            let_in.insert((from.key(), to.key()), (from, to));
+        }
+    }
+    for (from, to) in let_in.values() {
+        errands::ask_for_more(tx, account, from, to, now, timers)?;
     }
     Ok((released, next))
 }

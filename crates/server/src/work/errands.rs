@@ -1,13 +1,16 @@
 //! What is to be sent because a message came: what rules send on, and absence replies. Each goes out through `submit`, once.
+//! And what is to be asked because a sender was let in.
 //!
 //! The errand was committed with the message that caused it, and names the message that it will send: who does it again after
 //! a crash hands in the same message again, which changes nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join;
 use futures_util::stream::{self, StreamExt as _};
-use mail::address::{Mailbox, ReversePath};
+use mail::address::{Domain, Mailbox, ReversePath};
 use mail::auto_reply::{Answered, AutoReply};
 use mail::downgrade::HeaderSurvey;
 use mail::envelope::{Body, Envelope, Recipient, ReportWish, Way};
@@ -15,6 +18,7 @@ use mail::id::MailId;
 use mail::message::HeaderSection;
 use mail::notice::Kind;
 use mail::sent_on;
+use mail::time::Timestamp;
 use mail::trace::{Protocol, Received, received_field};
 use store::content::{ContentReader, ContentWriter, StoredContent};
 use store::{Account, Errand, StoreError, Task};
@@ -22,6 +26,7 @@ use store::{Account, Errand, StoreError, Task};
 use crate::listen::incoming::{Authorship, HeaderFacts, RETURNED_HEADER_OCTETS_MAX};
 use crate::node::Node;
 use crate::submit::{Submission, submit};
+use crate::work::pending;
 
 /// Errands under way at once: each holds a megabyte of content at most.
 const AT_ONCE: usize = 8;
@@ -34,8 +39,43 @@ const RETRY_AFTER: Duration = Duration::from_mins(5);
 /// # Errors
 /// The store's; what is not done is still due.
 pub(super) async fn run(node: Arc<Node>, errands: Vec<Errand>) -> Result<(), StoreError> {
-    let done = stream::iter(errands).map(|errand| settle(&node, errand)).buffer_unordered(AT_ONCE);
-    done.collect::<Vec<_>>().await.into_iter().collect()
+    let (questions, messages): (Vec<_>, Vec<_>) = errands.into_iter().partition(|errand| matches!(errand.task, Task::Pending { .. }));
+    let mut by_origin: BTreeMap<Domain, Vec<Question>> = BTreeMap::new();
+    for errand in questions {
+        let Task::Pending { from, to, until } = errand.task.clone() else { continue };
+        by_origin.entry(from.domain().clone()).or_default().push(Question { errand, from, to, until });
+    }
+    let sent = stream::iter(messages).map(|errand| settle(&node, errand)).buffer_unordered(AT_ONCE).collect::<Vec<_>>();
+    let asked = stream::iter(by_origin).map(|(origin, questions)| ask(&node, origin, questions)).buffer_unordered(AT_ONCE);
+    let (sent, asked) = join(sent, asked.collect::<Vec<_>>()).await;
+    sent.into_iter().chain(asked).collect()
+}
+
+/// What waits, at one origin.
+struct Question {
+    errand: Errand,
+    from: Mailbox,
+    to: Mailbox,
+    until: Timestamp,
+}
+
+/// Asks an origin, over one connection, what waits from all of its senders who were let in.
+async fn ask(node: &Arc<Node>, origin: Domain, questions: Vec<Question>) -> Result<(), StoreError> {
+    let pairs: Vec<_> = questions.iter().map(|question| (question.from.clone(), question.to.clone())).collect();
+    // What waits on this server itself was never lost on a way.
+    let asked = if node.is_local(&origin) { Ok(()) } else { pending::ask(node, &origin, &pairs).await };
+    if let Err(reason) = &asked {
+        tracing::info!(%origin, reason, "not asked what waits");
+    }
+    let again_at = node.world.after(node.settings.timers.retrieve.last().copied().unwrap_or(RETRY_AFTER));
+    for Question { errand, until, .. } in questions {
+        if asked.is_ok() || again_at > until {
+            node.store.finish_errand(&errand).await?;
+        } else {
+            node.store.put_off_errand(&errand, again_at).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn settle(node: &Node, errand: Errand) -> Result<(), StoreError> {
@@ -53,6 +93,8 @@ async fn send(node: &Node, errand: &Errand) -> Result<(), StoreError> {
     let submission = match &errand.task {
         Task::Forward { mail, to, smtputf8 } => forward(node, errand, account, (*mail, *smtputf8), to).await?,
         Task::Answer { to, from, answered } => answer(node, errand, account, (from, to), answered).await?,
+        // Is asked, not sent.
+        Task::Pending { .. } => None,
     };
     match submission {
         Some(submission) => submit(node, submission).await,

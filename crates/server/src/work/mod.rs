@@ -11,6 +11,7 @@ mod in_turn;
 pub mod index;
 pub mod local;
 pub mod notify;
+mod pending;
 pub mod relay;
 mod resume;
 pub mod retrieve;

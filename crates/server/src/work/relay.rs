@@ -176,7 +176,8 @@ impl Round {
                 continue;
             };
             // The outcomes of the last message are recorded while this one is sent.
-            let (recorded, sent) = join(self.record(std::mem::take(&mut settled)), self.send((&mut peer, remote.as_ref(), others), letter)).await;
+            let (recorded, sent) =
+                join(self.record(std::mem::take(&mut settled)), self.send((&mut peer, remote.as_ref(), others), letter)).await;
             let Sent { outcomes, surplus, elsewhere, after } = sent;
             settled = outcomes;
             recorded?;

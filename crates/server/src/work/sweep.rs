@@ -5,16 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use delivery::discovery::{self, Route};
 use mail::address::{Domain, Mailbox};
-use proto::twoway::{Command, Pending};
 use store::{AllowedPair, LastSeen, StoreError};
 
-use crate::inquiry::Inquirer;
 use crate::node::Node;
-use crate::peer::{PeerError, PeerSession, none_reached};
-use crate::work::resume;
-use crate::work::retrieve::unfit;
+use crate::work::{pending, resume};
 use crate::world::first;
 
 /// Between two removals of orphans.
@@ -88,54 +83,10 @@ async fn catch_up(node: &Arc<Node>, left: &LastSeen) -> Result<(), StoreError> {
             if node.stop.is_raised() {
                 return Ok(());
             }
-            if let Err(reason) = ask(node, &origin, &pairs).await {
+            if let Err(reason) = pending::ask(node, &origin, &pairs).await {
                 tracing::info!(%origin, reason, "not asked what waits; the origin gives its notices again by itself");
             }
         }
         after = Some(last);
     }
-}
-
-/// PENDING for each pair, at the first of the origin's targets that answers.
-async fn ask(node: &Arc<Node>, origin: &Domain, pairs: &[(Mailbox, Mailbox)]) -> Result<(), String> {
-    let mut inquirer = Inquirer::default();
-    let chance = u64::from_be_bytes(node.world.random());
-    let step = discovery::retrieval_service(origin, &node.settings.dialling, chance);
-    let targets = match inquirer.decide(&*node.world, step).await {
-        Route::Targets(targets) => targets,
-        Route::Nowhere(why) => return Err(why.to_string()),
-        Route::Temporary(reason) => return Err(reason),
-    };
-    let mut reason = String::new();
-    let (mut is_reached, mut is_dialled) = (false, false);
-    for target in targets {
-        let asked = async {
-            let mut peer = PeerSession::open(node, &mut inquirer, origin, &target).await?;
-            is_reached = true;
-            if let Some(reason) = unfit(&peer) {
-                peer.quit().await;
-                return Ok(Err(reason));
-            }
-            for (from, to) in pairs {
-                peer.send(Command::Pending(Pending { from: from.clone(), to: to.clone(), after: None }))?;
-                // The notices themselves come to our exchange port: what is counted here is for the log.
-                let reply = peer.reply().await?;
-                tracing::debug!(%from, %to, %reply, "asked what waits");
-            }
-            peer.quit().await;
-            Ok::<_, PeerError>(Ok(()))
-        };
-        match asked.await {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(unfit)) => reason = unfit,
-            Err(error) => {
-                is_dialled |= !error.is_rest();
-                reason = error.to_string();
-            }
-        }
-    }
-    if is_dialled && !is_reached {
-        none_reached(node, origin);
-    }
-    Err(reason)
 }

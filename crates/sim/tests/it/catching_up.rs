@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use delivery::consent::Screening;
 use delivery::report::SentStatus;
 use sim::{Message, Sim, User};
 
@@ -78,4 +79,29 @@ fn what_is_kept_after_a_restore_is_not_held_back_as_if_it_might_have_been_notice
     assert_eq!(alice.sent_status(&since), SentStatus::Relayed);
     assert_eq!(alice.sent_status(&before), SentStatus::Kept, "a notice of it may have been heard by a server that has forgotten");
     assert_eq!(plain.taken_since(0).len(), 1);
+}
+
+#[test]
+fn letting_a_sender_in_brings_what_their_server_knows_and_ours_has_forgotten() {
+    let mut sim = Sim::seeded(13);
+    sim.set_timers(|timers| timers.notice_repeat = vec![]);
+    let [alice, bob] = sim.accounts(["alice@a.test", "bob@b.test"]);
+    bob.screen(Screening::On);
+    let before = alice.submit(bob.address(), "Before");
+    sim.run_for(SOON);
+    let backup = sim.back_up("b.test").unwrap();
+    let since = alice.submit(bob.address(), "Since");
+    sim.run_for(SOON);
+    assert_eq!(acceptances(&sim), 2);
+    // After the restore nobody is asked what waits from whom Bob does not let in.
+    sim.restore("b.test", backup);
+    sim.run_for(SOON);
+    // The origin can't be reached when it is first asked.
+    sim.part("a.test", "b.test");
+    bob.allow(alice.address());
+    sim.run_for(LATER);
+    sim.heal();
+    sim.run_for(LATER * 30);
+    assert_eq!(bob.inbox(), [before.clone(), since.clone()]);
+    assert_eq!([&before, &since].map(|message| alice.sent_status(message)), [SentStatus::Delivered; 2]);
 }

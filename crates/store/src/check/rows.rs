@@ -202,7 +202,7 @@ fn errand(mut row: Row) -> Result<Found> {
         Ok(task) => {
             let needed = match task {
                 Task::Forward { mail, .. } => Some(mail.to_string()),
-                Task::Answer { .. } => None,
+                Task::Answer { .. } | Task::Pending { .. } => None,
             };
             if needed != pinned {
                 wrong.push(format!("an errand keeps another mail than it sends on: {id}"));
