@@ -5,6 +5,7 @@ mod review;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use delivery::consent::{Entry, EntryList, Legacy, Screening, Who};
 use delivery::report::SentStatus;
@@ -173,15 +174,20 @@ impl User {
     /// # Errors
     /// The server is down or dies.
     pub fn try_enter(&self, list: EntryList, who: Who) -> Result<(), String> {
-        self.enter(list, who, None)
+        self.enter(list, who, None, None)
     }
 
     /// Expects mail from there that carries a reference.
     pub fn expect_mail(&self, who: Who, reference: &NoticeId) {
-        self.sim.sure(self.enter(EntryList::Expected, who, Some(reference.to_string())));
+        self.sim.sure(self.enter(EntryList::Expected, who, Some(reference.to_string()), None));
     }
 
-    fn enter(&self, list: EntryList, who: Who, reference: Option<String>) -> Result<(), String> {
+    /// Expects mail from there for a while.
+    pub fn expect_for(&self, who: Who, long: Duration) {
+        self.sim.sure(self.enter(EntryList::Expected, who, None, Some(long)));
+    }
+
+    fn enter(&self, list: EntryList, who: Who, reference: Option<String>, long: Option<Duration>) -> Result<(), String> {
         let account = self.account;
         let owner = self.address();
         self.ask(move |node| {
@@ -191,7 +197,7 @@ impl User {
                     id: node.new_entry_id(),
                     list,
                     who: who.clone(),
-                    until: None,
+                    until: long.map(|long| now + long),
                     remaining: None,
                     reference,
                     list_domain: None,

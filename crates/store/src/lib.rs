@@ -55,6 +55,7 @@ mod rules;
 pub mod search_index;
 mod settle;
 mod transfer_row;
+mod wanted;
 pub mod watch;
 
 use std::sync::Arc;
@@ -80,6 +81,7 @@ pub use mailboxes::{MAILBOXES_MAX, MailboxRow};
 pub use outline::{KeptOutline, OutlineWant};
 pub use records::*;
 pub use rules::{Wished, Wishes};
+pub use wanted::Wanted;
 
 /// Why an operation failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -96,15 +96,6 @@ impl Store {
         self.read(move |tx| Ok(Usage { quota: limits(tx, account, default)?, ..used(tx, account)? })).await
     }
 
-    /// Whether an account has room for one more message of this size.
-    ///
-    /// # Errors
-    /// The store is not available.
-    pub async fn has_room(&self, account: AccountId, octets: u64) -> Result<bool> {
-        let default = self.quota();
-        self.read(move |tx| admits(tx, account, &default, 1, octets)).await
-    }
-
     /// Sets what is given. `false` if there is no such account.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use delivery::arrival::{ArrivalEvent, Received, Stage};
 use delivery::mutant::Mutant;
-use futures_util::future::try_join_all;
+use futures_util::future::{join, try_join_all};
 use mail::digest::ContentDigest;
 use mail::time::Timestamp;
 use proto::smtp::reply::Reply;
@@ -88,26 +88,20 @@ impl<'a> Fetch<'a> {
 
     /// Retrieves all, as far as the session lasts.
     pub(super) async fn run(mut self) -> Result<Vec<Fetched>, StoreError> {
-        let mut brought = self.retrieve_small().await;
-        let is_broken = brought.iter().any(Brought::is_broken);
+        let small = self.retrieve_small().await;
+        let is_broken = small.iter().any(Brought::is_broken);
         let large = std::mem::take(&mut self.large);
+        let (round, host) = (self.round, self.peer.host.clone());
         if is_broken {
-            brought.extend(large.into_iter().map(|(record, received)| open(record, received, None)));
-        } else {
-            brought.extend(self.retrieve_large(large).await?);
+            let mut fetched = store_all(round, &host, small).await?;
+            fetched.extend(large.into_iter().map(|(record, received)| Fetched::Open { record, received, reason: None }));
+            return Ok(fetched);
         }
-        let host = self.peer.host.clone();
-        try_join_all(brought.into_iter().map(|one| async {
-            match one {
-                Brought::Complete(complete) => {
-                    let record = complete.record.clone();
-                    let stored = store(self.round, &host, *complete).await;
-                    stored.or_else(|error| put_off(record, error))
-                }
-                Brought::Other(fetched) => Ok(*fetched),
-            }
-        }))
-        .await
+        // What is here is not to wait, in memory alone, for what may take half an hour.
+        let (fetched, large) = join(store_all(round, &host, small), self.retrieve_large(large)).await;
+        let mut fetched = fetched?;
+        fetched.extend(store_all(round, &host, large?).await?);
+        Ok(fetched)
     }
 
     async fn retrieve_small(&mut self) -> Vec<Brought> {
@@ -166,6 +160,8 @@ impl<'a> Fetch<'a> {
                 brought.push(open(record, received, None));
                 continue;
             }
+            // Those before it may have taken half an hour each.
+            let Some((record, received)) = self.round.wanted(vec![(record, received)]).await?.pop() else { continue };
             let again = record.clone();
             let one = match self.read_large(record, received).await {
                 Ok(one) => one,
@@ -275,6 +271,20 @@ impl From<PeerError> for Cut {
     fn from(error: PeerError) -> Self {
         Self { received: Received::Nothing, error }
     }
+}
+
+async fn store_all(round: &Round, host: &str, brought: Vec<Brought>) -> Result<Vec<Fetched>, StoreError> {
+    try_join_all(brought.into_iter().map(|one| async {
+        match one {
+            Brought::Complete(complete) => {
+                let record = complete.record.clone();
+                let stored = store(round, host, *complete).await;
+                stored.or_else(|error| put_off(record, error))
+            }
+            Brought::Other(fetched) => Ok(*fetched),
+        }
+    }))
+    .await
 }
 
 /// Checks what came, and stores it: after this it is confirmed, or declined.

@@ -49,7 +49,7 @@ async fn notify_one(node: &Arc<Node>, lease: &Lease, record: TransferRecord) -> 
     Ok(())
 }
 
-/// Retrieves, confirms and declines what waits on this server itself.
+/// Retrieves, confirms and declines what waits on this server itself. Those who come to this are wanted.
 ///
 /// # Errors
 /// The store's.
@@ -84,10 +84,6 @@ async fn put_off(node: &Arc<Node>, lease: &Lease, record: &ArrivalRecord, error:
 }
 
 async fn fetch(node: &Arc<Node>, lease: &Lease, record: &ArrivalRecord) -> Result<(), StoreError> {
-    if !node.store.has_room(record.key.account, record.notice.size_octets).await? {
-        let event = ArrivalEvent::Deferred { received: Received::Nothing };
-        return settle_arrival(node, lease, record, event, MAILBOX_FULL).await;
-    }
     let found = node.store.transfer(&record.key.id).await?;
     // As for a peer: the id alone is not enough, it must be that recipient's.
     let is_theirs = |transfer: &TransferRecord| transfer.recipient.mailbox == record.notice.to && transfer.from == record.notice.from;

@@ -1,4 +1,5 @@
-//! Retrieves what one origin keeps for us, stores it, and confirms: over one session, target by target.
+//! Retrieves what one origin keeps for us, stores it, and confirms: over one session, target by target. What leaves its origin
+//! is wanted in that moment.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use mail::status::Status;
 use proto::smtp::reply::Reply;
 use proto::twoway::decline::{Reason, Refusal};
 use proto::twoway::{Command, Confirm, Decline};
-use store::{ArrivalRecord, Lease, StoreError, Writer};
+use store::{ArrivalRecord, Lease, StoreError, Wanted, Writer};
 
 use crate::events::Event;
 use crate::inquiry::Inquirer;
@@ -25,12 +26,12 @@ use crate::work::local;
 /// # Errors
 /// The store's; what was not recorded is still due.
 pub async fn run(node: Arc<Node>, lease: Lease, origin: Domain, records: Vec<ArrivalRecord>) -> Result<(), StoreError> {
-    if node.is_local(&origin) {
-        return local::retrieve(&node, &lease, records).await;
-    }
     let round = Round { node, lease, origin };
     let mut open = Open::of(records);
-    round.leave_where_full(&mut open).await?;
+    open.fetches = round.wanted(open.fetches).await?;
+    if round.node.is_local(&round.origin) {
+        return local::retrieve(&round.node, &round.lease, open.into_records()).await;
+    }
     round.over_kept(&mut open).await?;
     if open.is_empty() {
         return Ok(());
@@ -48,6 +49,9 @@ pub async fn run(node: Arc<Node>, lease: Lease, origin: Domain, records: Vec<Arr
 
 /// The word on a message for which there is no room.
 pub(super) const MAILBOX_FULL: &str = "the mailbox is full";
+
+/// The word on a message that would be one too many: what it is let in by counts those that are on their way.
+pub(super) const NOT_SO_MANY: &str = "as many as are let in are on their way";
 
 /// What is the same for all arrivals of a round.
 pub(super) struct Round {
@@ -84,6 +88,11 @@ impl Open {
         open
     }
 
+    fn into_records(self) -> Vec<ArrivalRecord> {
+        let Self { fetches, tells } = self;
+        fetches.into_iter().map(|(record, _)| record).chain(tells.into_iter().map(|tell| tell.record)).collect()
+    }
+
     fn is_empty(&self) -> bool {
         self.fetches.is_empty() && self.tells.is_empty()
     }
@@ -108,16 +117,26 @@ impl Tell {
 }
 
 impl Round {
-    /// What there is no room for stays where it is, and is tried again later: its origin has handed over nothing.
-    async fn leave_where_full(&self, open: &mut Open) -> Result<(), StoreError> {
-        let mut full = Open::default();
-        let asked = open.fetches.iter().map(|(record, _)| self.node.store.has_room(record.key.account, record.notice.size_octets));
-        let rooms = try_join_all(asked).await?;
-        for (fetch, has_room) in std::mem::take(&mut open.fetches).into_iter().zip(rooms) {
-            let line = if has_room { &mut open.fetches } else { &mut full.fetches };
-            line.push(fetch);
+    /// Those that are to be retrieved now. The rest stays where it is: its origin has handed over nothing.
+    pub(super) async fn wanted(&self, fetches: Vec<(ArrivalRecord, Received)>) -> Result<Vec<(ArrivalRecord, Received)>, StoreError> {
+        let asked = fetches.iter().map(|(record, _)| (record.key.account, record.notice.clone())).collect();
+        let answers = self.node.store.wanted(asked, self.node.world.now()).await?;
+        let (mut now, mut full, mut later) = (Vec::with_capacity(fetches.len()), Vec::new(), Vec::new());
+        for (fetch, wanted) in fetches.into_iter().zip(answers) {
+            match wanted {
+                Wanted::Now => now.push(fetch),
+                Wanted::NoRoom => full.push(fetch),
+                Wanted::Later => later.push(fetch),
+                Wanted::NoLonger => {
+                    let (key, node) = (&fetch.0.key, &self.node);
+                    node.store.decide(key, &self.lease, node.world.now(), node.jitter()).await?;
+                }
+            }
         }
-        self.defer(full, MAILBOX_FULL).await
+        for (fetches, why) in [(full, MAILBOX_FULL), (later, NOT_SO_MANY)] {
+            self.defer(Open { fetches, tells: Vec::new() }, why).await?;
+        }
+        Ok(now)
     }
 
     /// Does what can be done over a session that waits, if there is one. It may have ended meanwhile; what it did not do goes
@@ -142,6 +161,8 @@ impl Round {
             match opened {
                 Ok(peer) => match unfit(&peer) {
                     None => {
+                        // Finding and dialling it may have taken minutes.
+                        open.fetches = self.wanted(open.fetches).await?;
                         if let Err(reason) = self.work(peer, &mut open).await? {
                             detail = reason;
                         }

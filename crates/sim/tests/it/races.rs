@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use delivery::consent::Who;
 use delivery::report::SentStatus;
 use sim::{Message, Sim, User};
 
@@ -23,6 +24,21 @@ fn what_is_taken_back_while_it_waits_is_never_delivered() {
     sim.run_for(SOON);
     assert_eq!(bob.inbox(), []);
     assert_eq!(alice.sent_status(&message), SentStatus::Withdrawn);
+}
+
+#[test]
+fn what_is_expected_no_longer_when_it_could_be_retrieved_stays_at_its_origin() {
+    let mut sim = Sim::seeded(4);
+    sim.set_timers(|timers| timers.retrieve = vec![Duration::ZERO, SOON]);
+    let [alice, bob] = sim.accounts(["alice@a.test", "bob@b.test"]);
+    bob.expect_for(Who::Address(alice.address()), SOON / 2);
+    sim.lose_command("RETRIEVE");
+    let message = alice.submit(bob.address(), "Hello");
+    sim.run_for(SOON / 4);
+    assert_eq!((sim.planned_faults(), bob.contact_attempts()), (vec![], vec![]), "it is due, and was not retrieved");
+    sim.run_for(SOON * 2);
+    assert_eq!(bob.contact_attempts(), [alice.address()]);
+    assert!(alice.withdraw(&message), "it never left");
 }
 
 #[test]

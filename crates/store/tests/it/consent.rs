@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use mail::flag::{FlagChange, SystemFlags};
 use mail::id::{AccountId, MailboxId};
 use store::consent::ENTRIES_MAX;
-use store::{ArrivalKey, ConsentAct, Delivered, Received};
+use store::{ArrivalKey, ConsentAct, Delivered, Received, Wanted};
 
 use crate::fixture::{Engine, Fixture, in_a_row, key_of, mailbox, run};
 
@@ -93,6 +93,10 @@ on_both_engines! {
             assert!(matches!(arrival.arrival.stage, Stage::Due { .. }));
             keys.push(arrival.key);
         }
+        // Nor does a question: how many may be asked for at once is counted with each.
+        let notice = it.store.arrival(&keys[0]).await.unwrap().unwrap().notice;
+        let wanted = async || it.store.wanted(vec![(bob, notice.clone()); 3], it.now()).await.unwrap();
+        assert_eq!(wanted().await, [Wanted::Now, Wanted::Now, Wanted::Later]);
         let mut stored = Vec::new();
         for key in &keys {
             let delivery = it.delivery(key, in_a_row(b"hello")).await;
@@ -101,6 +105,7 @@ on_both_engines! {
         assert_eq!(stored, [Delivered::Stored, Delivered::Stored, Delivered::NotDue]);
         assert_eq!(stage(it, &keys[2]).await, Stage::Listed);
         assert_eq!(it.store.entries(bob, EntryList::Expected).await.unwrap()[0].remaining, Some(0));
+        assert_eq!(wanted().await, [Wanted::NoLonger; 3]);
     }
 
     async fn a_list_is_bound_to_the_domain_it_was_first_stored_from(it: &mut Fixture) {

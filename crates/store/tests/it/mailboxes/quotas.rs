@@ -5,7 +5,7 @@ use delivery::consent::{Legacy, Screening};
 use mail::id::MailboxId;
 use store::items::{AppendRefusal, Appended, Copied, Copying};
 use store::quota::{Limit, Quota};
-use store::{Delivered, Imported, Received, Room};
+use store::{Delivered, Imported, Received, Room, Wanted};
 
 use super::{create, new_item};
 use crate::fixture::{in_a_row, mailbox};
@@ -21,7 +21,9 @@ on_both_engines! {
         assert_eq!((usage.octets, usage.messages, usage.quota), (40, 1, Quota { octets_max: Some(100), messages_max: Some(3) }));
         // 30 octets of head, and 40 more.
         let arrival = it.arrival(alice, "carol@c.test", "alice@a.test").await;
-        assert!(!it.store.has_room(alice, 61).await.unwrap() && it.store.has_room(alice, 60).await.unwrap());
+        assert!(!usage.admits(1, 61) && usage.admits(1, 60));
+        let noticed = |size_octets| (alice, mail::notice::Notice { size_octets, ..arrival.notice.clone() });
+        assert_eq!(it.store.wanted(vec![noticed(60), noticed(61)], it.now()).await.unwrap(), [Wanted::Now, Wanted::NoRoom]);
         let delivery = it.delivery(&arrival.key, in_a_row(&[b'y'; 40])).await;
         assert_eq!(it.store.deliver(delivery.clone()).await.unwrap(), Delivered::OverQuota);
         let stage = it.store.arrival(&arrival.key).await.unwrap().unwrap().arrival.stage;
@@ -41,10 +43,10 @@ on_both_engines! {
         let inbox = MailboxId::inbox_of(alice);
         assert!(it.store.set_quota(alice, Some(Limit::Of(100)), None).await.unwrap());
         it.store.append_messages(alice, inbox, vec![new_item(it, &[b'x'; 90], &["\\Deleted"])], it.now()).await.unwrap();
-        assert!(!it.store.has_room(alice, 11).await.unwrap());
+        assert!(!it.store.usage(alice).await.unwrap().admits(1, 11));
         assert_eq!(it.store.expunge(alice, inbox, Some(vec![1])).await.unwrap(), [1]);
         let usage = it.store.usage(alice).await.unwrap();
-        assert_eq!((usage.octets, usage.messages, it.store.has_room(alice, 100).await.unwrap()), (0, 0, true));
+        assert_eq!((usage.octets, usage.messages, usage.admits(1, 100)), (0, 0, true));
         let there = async || it.store.rows().await.unwrap()["mail"];
         assert_eq!(there().await, 1);
         it.store.sweep_mailboxes(it.now()).await.unwrap();
