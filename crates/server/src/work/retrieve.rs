@@ -241,7 +241,7 @@ impl Round {
         };
         let broken = asked.await.err().map(|error| error.to_string());
         let told = here.into_iter().enumerate().map(|(index, tell)| (tell, replies.get(index)));
-        let (heard, unheard): (Vec<_>, Vec<_>) = told.partition(|(_, reply)| reply.is_some_and(knows));
+        let (heard, unheard): (Vec<_>, Vec<_>) = told.partition(|(tell, reply)| reply.is_some_and(|reply| knows(&tell.command, reply)));
         let settled = heard.into_iter().map(|(tell, reply)| async move {
             let detail = reply.map(ToString::to_string).unwrap_or_default();
             self.settle(&tell.record, ArrivalEvent::OriginKnows, detail).await
@@ -280,14 +280,35 @@ pub(super) fn unfit(peer: &PeerSession) -> Option<String> {
     peer.twoway().is_none().then(|| format!("{} does not offer two-way mail", peer.host))
 }
 
-/// 250, or the 550 of a target that served and has forgotten (protocol section 4, Stored).
-fn knows(reply: &Reply) -> bool {
-    reply.is_success() || reply.code == 550
+/// 250; or, of what is stored, the 550 of a target that served it and has forgotten (protocol section 4, Stored). Who is to
+/// hear of a refusal may only be without an answer from DNS, and knew us before.
+fn knows(told: &Command, reply: &Reply) -> bool {
+    reply.is_success() || reply.code == 550 && !matches!(told, Command::Decline(_))
 }
 
 const fn tell_name(command: &Command) -> &'static str {
     match command {
         Command::Decline(_) => "decline",
         Command::Assert(_) | Command::Notice(_) | Command::Pending(_) | Command::Retrieve(_) | Command::Confirm(_) => "confirm",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mail::id::NoticeId;
+
+    use super::*;
+
+    #[test]
+    fn a_confirmation_is_known_to_who_has_forgotten_and_a_refusal_only_to_who_says_so() {
+        let id = NoticeId::new(mail::id::Partition::new(7).unwrap(), [7; 16]);
+        let to: mail::address::Mailbox = "bob@b.test".parse().unwrap();
+        let confirm = Command::Confirm(Confirm { id: id.clone(), to: to.clone() });
+        let status = Refusal::new(Status::permanent(7, 1)).unwrap();
+        let decline = Command::Decline(Decline { id, to, status, text: Reason::new("no") });
+        for (code, of_confirm, of_decline) in [(250, true, true), (550, true, false), (451, false, false), (554, false, false)] {
+            let reply = Reply::new(code, None, "");
+            assert_eq!((knows(&confirm, &reply), knows(&decline, &reply)), (of_confirm, of_decline), "{code}");
+        }
     }
 }
