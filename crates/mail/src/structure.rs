@@ -101,9 +101,9 @@ impl Part {
     }
 
     /// What delimits the parts of a multipart, if it says so.
-    pub(crate) fn boundary(&self) -> Option<&str> {
-        let said = self.parameters.iter().find(|parameter| parameter.name.eq_ignore_ascii_case("boundary"))?;
-        Some(said.value.trim_end()).filter(|boundary| !boundary.is_empty())
+    pub(crate) fn boundary(&self) -> Option<String> {
+        let said = field::value_of(&self.parameters, "boundary")?;
+        Some(said.trim_end().to_owned()).filter(|boundary| !boundary.is_empty())
     }
 
     /// The part with this path, `[1, 2]` for `1.2` (RFC 9051 section 6.4.5.1); of no numbers, itself.
@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
     fn body(&mut self, part: &mut Part, start: usize) -> Stop {
         let may_nest = self.depth < DEPTH_MAX && self.parts < PARTS_MAX;
         let identity = matches!(part.encoding.to_ascii_lowercase().as_str(), "7bit" | "8bit" | "binary");
-        let boundary = part.boundary().map(|boundary| boundary.as_bytes().to_vec());
+        let boundary = part.boundary().map(String::into_bytes);
         let (stop, end) = match (part.kind.as_str(), boundary) {
             ("multipart", Some(boundary)) if may_nest => self.multipart(part, boundary),
             ("message", _) if matches!(part.subtype.as_str(), "rfc822" | "global") && identity && may_nest => {

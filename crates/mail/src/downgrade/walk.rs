@@ -261,7 +261,7 @@ impl Walker {
             (Kind::Multipart, Some(boundary)) => {
                 let is_sealed = matches!(part.subtype.as_str(), "signed" | "encrypted");
                 let is_digest = part.subtype == "digest";
-                self.open.push(Open { boundary: boundary.as_bytes().to_vec(), is_sealed, is_digest, front: Front::Ascii });
+                self.open.push(Open { boundary: boundary.into_bytes(), is_sealed, is_digest, front: Front::Ascii });
                 State::Preamble
             }
             (Kind::Multipart, None) => State::Lost,

@@ -55,6 +55,16 @@ pub(crate) fn part(header: &HeaderSection<'_>, in_digest: bool) -> Part {
     }
 }
 
+/// The value of a parameter, whole: as it stands, or put together of the pieces of RFC 2231 section 3 (`name*0`, `name*1`).
+pub(super) fn value_of(parameters: &[Parameter], name: &str) -> Option<String> {
+    let named = |wanted: &str| parameters.iter().find(|parameter| parameter.name.eq_ignore_ascii_case(wanted));
+    if let Some(whole) = named(name) {
+        return Some(whole.value.clone());
+    }
+    let pieces = (0..PARAMETERS_MAX).map_while(|number| named(&format!("{name}*{number}")));
+    Some(pieces.map(|piece| piece.value.as_str()).collect::<String>()).filter(|value| !value.is_empty())
+}
+
 fn words(value: &str) -> Vec<String> {
     value.split(',').map(str::trim).filter(|word| !word.is_empty()).take(PARAMETERS_MAX).map(str::to_owned).collect()
 }

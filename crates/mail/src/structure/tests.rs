@@ -89,6 +89,11 @@ fn malformed_messages_have_some_structure() {
             "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\n\r\na\r\n--x\r\n\r\nb\r\n--x--",
             "multipart/mixed(multipart/mixed(text/plain[1]) text/plain[1])",
         ),
+        // RFC 2231 section 3.
+        (
+            "Content-Type: multipart/mixed;\r\n boundary*1=\"b c\";\r\n boundary*0=a\r\n\r\n--ab c\r\n\r\nx\r\n--ab c--",
+            "multipart/mixed(text/plain[1])",
+        ),
         // Text behind a boundary, and a boundary that begins like another.
         (
             "Content-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\n\r\na\r\n--q b\r\n\r\nc\r\n--q--d\r\ne",
