@@ -264,16 +264,27 @@ impl ContentReader {
             Place::Row(octets) => piece_of(octets, self.offset, end),
             Place::Object(name) => {
                 let path = Path::from(name.as_str());
-                self.store.objects().get_range(&path, self.offset..end).await.map_err(failed)?.to_vec()
+                match self.store.objects().get_range(&path, self.offset..end).await {
+                    Ok(piece) => piece.to_vec(),
+                    Err(error) => return Err(self.why(&path, error).await),
+                }
             }
             Place::Unread => return Err(StoreError::Damaged("content was not read with its listing".to_owned())),
             Place::Freed => return Err(StoreError::Damaged("content was freed".to_owned())),
         };
         if piece.len() as u64 != end - self.offset {
-            return Err(StoreError::Damaged("content is shorter than it was".to_owned()));
+            return Err(shortened());
         }
         self.offset = end;
         Ok(piece)
+    }
+
+    /// Why a piece could not be read: what is asked for behind the end of an object is refused in words of each store's own.
+    async fn why(&self, path: &Path, error: object_store::Error) -> StoreError {
+        match self.store.objects().head(path).await {
+            Ok(object) if object.size < self.size_octets => shortened(),
+            Ok(_) | Err(_) => failed(error),
+        }
     }
 
     /// Shows every piece that is left.
@@ -289,6 +300,10 @@ impl ContentReader {
             take(&piece);
         }
     }
+}
+
+fn shortened() -> StoreError {
+    StoreError::Damaged("content is shorter than it was".to_owned())
 }
 
 fn piece_of(octets: &[u8], from: u64, to: u64) -> Vec<u8> {

@@ -6,7 +6,9 @@ use delivery::arrival::ArrivalEvent;
 use delivery::consent::Screening;
 use mail::digest::ContentDigest;
 use store::content::{ContentReader, ContentWriter, PartialContent, Place, StoredContent, remove_staged};
-use store::{Delivered, Store};
+use store::{Delivered, Store, StoreError};
+
+use crate::fixture::{Engine, Fixture};
 
 async fn read(store: &Store, content: &StoredContent) -> Vec<u8> {
     let mut reader = ContentReader::new(store, content, 0);
@@ -123,6 +125,27 @@ on_both_engines! {
             assert_eq!(read(&it.store, &content).await, octets);
         }
     }
+}
+
+#[tokio::test]
+async fn an_object_that_lost_its_end_is_damaged_and_not_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let objects = object_store::local::LocalFileSystem::new_with_prefix(directory.path()).unwrap();
+    let mut it = Fixture::new(Engine::Sqlite);
+    it.surroundings.objects = std::sync::Arc::new(objects);
+    it.restart();
+    let carol = it.account("carol@b.test", Screening::Off).await;
+    let mut writer = ContentWriter::new(&it.store, carol);
+    writer.write(&octets(600_000)).await.unwrap();
+    let content = writer.finish().await.unwrap();
+    let Place::Object(name) = &content.place else { panic!("{content:?}") };
+    let file = std::fs::OpenOptions::new().write(true).open(directory.path().join(name)).unwrap();
+    for left in [590_000, 300_000, 0] {
+        file.set_len(left).unwrap();
+        let failed = ContentReader::new(&it.store, &content, 0).each(|_piece| ()).await.unwrap_err();
+        assert!(matches!(&failed, StoreError::Damaged(_)), "{left}: {failed}");
+    }
+    it.stop();
 }
 
 #[test]
