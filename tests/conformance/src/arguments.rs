@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
 use crate::case::{self, Case, Verdict};
@@ -110,13 +110,13 @@ struct Run {
 pub(crate) struct Shown {
     /// Only cases whose id contains this.
     #[arg(long)]
-    only: Option<String>,
+    pub(crate) only: Option<String>,
     /// Show every dialogue, not only those of failures.
     #[arg(long)]
-    trace: bool,
+    pub(crate) trace: bool,
     /// Print the dialogues as a document.
     #[arg(long)]
-    markdown: bool,
+    pub(crate) markdown: bool,
 }
 
 /// How long to wait.
@@ -136,7 +136,7 @@ pub(crate) struct Waits {
     notice_again: u64,
 }
 
-/// Runs the program. 0: every case that ran passed; 1: some failed; 2: it could not run.
+/// Runs the program. 0: every case that ran passed; 1: some failed; 2: it could not run, or nothing was checked.
 pub fn main() -> ExitCode {
     match carry_out(Arguments::parse().command) {
         Ok(code) => code,
@@ -179,6 +179,9 @@ fn carry_out(command: Command) -> Result<ExitCode> {
 pub(crate) fn check(target: &Target, peers: &Peers, shown: &Shown) -> Result<ExitCode> {
     let wanted = |case: &&'static Case| shown.only.as_ref().is_none_or(|only| case.id.contains(only.as_str()));
     let chosen: Vec<&'static Case> = cases::all().filter(wanted).collect();
+    if let (Some(only), true) = (&shown.only, chosen.is_empty()) {
+        bail!("--only {only}: no case has that in its id; `conformance list` shows them");
+    }
     let mut tell = |outcome: &case::Outcome| {
         if shown.markdown {
             println!("{}", report::markdown(outcome));
@@ -189,6 +192,9 @@ pub(crate) fn check(target: &Target, peers: &Peers, shown: &Shown) -> Result<Exi
     let outcomes = case::run(&chosen, target, peers, &mut tell)?;
     println!("{}", report::summary(&outcomes));
     let failed = outcomes.iter().any(|outcome| matches!(outcome.verdict, Verdict::Failed(_)));
+    if outcomes.iter().all(|outcome| matches!(outcome.verdict, Verdict::Skipped(_))) {
+        bail!("every case was skipped: nothing was checked");
+    }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::arguments::{Shown, check};
 use crate::case::{self, Case, Verdict};
 use crate::cases;
 use crate::certificates::{self, PeerFile, planned_peer};
@@ -98,6 +99,16 @@ fn cases_fail_where_they_do_not_and_show_what_was_said() {
     assert_eq!(skipped, "needs --command");
     let text = report::line(&outcomes[0], false);
     assert!(text.contains("C: NOTICE FROM:<") && text.contains("S: 550 5.1.1") && text.contains("-- expected"), "{text}");
+}
+
+#[test]
+fn a_run_in_which_nothing_is_checked_is_no_success() {
+    let bench = Bench::new();
+    for (only, why) in [("no-such-case", "no case has that"), ("notice-blocked-same-octets", "every case was skipped")] {
+        let shown = Shown { only: Some(only.to_owned()), trace: false, markdown: false };
+        let error = check(&bench.target, &bench.peers, &shown).unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+    }
 }
 
 /// Keeps a message at the bench's first peer and lets our own client retrieve it once.
