@@ -3,12 +3,14 @@
 
 use std::ops::Range;
 
-use mail::downgrade::{Downgrade, Survey};
+use mail::downgrade::{Downgrade, HeaderSurvey, Survey};
 use mail::structure::{Inside, Part};
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     // Whatever we relay begins with a field of ours.
     let content = &[b"Received: by mx.a.test\r\n".as_slice(), octets].concat();
+    let has_utf8_header = surveyed(content, usize::MAX);
+    assert_eq!([surveyed(content, 1), surveyed(content, 7)], [has_utf8_header; 2]);
     let Some(whole) = convert(content, usize::MAX) else {
         assert_eq!(convert(content, 3), None);
         return;
@@ -22,7 +24,9 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     assert!(rest.is_ascii());
     // A message with more than ASCII in its fields is encoded like any file (RFC 6532 section 3.7), whatever parts are in it.
     if !has(content, b"global") {
-        assert_eq!(parts(&Part::read(content)), parts(&read));
+        let before = Part::read(content);
+        assert_eq!(parts(&before), parts(&read));
+        assert_eq!(has_utf8_header, headers(&before).into_iter().any(|header| !content[header].is_ascii()));
     }
     // A second time there is nothing left to do.
     if whole.is_ascii() {
@@ -51,6 +55,12 @@ fn headers(whole: &Part) -> Vec<Range<usize>> {
         Inside::Parts(inside) => inside.iter().flat_map(headers).collect(),
     };
     [vec![whole.header.clone()], inside].concat()
+}
+
+fn surveyed(content: &[u8], piece_octets: usize) -> bool {
+    let mut survey = HeaderSurvey::default();
+    content.chunks(piece_octets.min(content.len().max(1))).for_each(|piece| survey.take(piece));
+    survey.finish()
 }
 
 fn convert(content: &[u8], piece_octets: usize) -> Option<Vec<u8>> {

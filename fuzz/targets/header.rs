@@ -3,8 +3,8 @@
 //! fields that mail-parser finds, and says the same: no two programs may disagree on what a message is.
 #![no_main]
 
-use mail::message::HeaderSection;
 use mail::message::edit::HeaderEdit;
+use mail::message::{EndSearch, HeaderSection};
 use mail_parser::{DateTime, HeaderName, MessageParser};
 
 libfuzzer_sys::fuzz_target!(|message: &[u8]| {
@@ -22,6 +22,12 @@ libfuzzer_sys::fuzz_target!(|message: &[u8]| {
         assert_eq!(begin, section.body_start());
         // The front is enough to find it again.
         assert_eq!(HeaderSection::read(&message[..begin]).body_start(), begin);
+    }
+    // However it comes in: whoever asks after each piece hears the same, as soon as it is so.
+    for octets in [1, 7] {
+        let mut search = EndSearch::default();
+        let pieces = (octets..message.len()).step_by(octets).chain([message.len()]);
+        assert_eq!(pieces.into_iter().find_map(|here| search.find(&message[..here])), HeaderSection::find_end(message));
     }
     assert_eq!(HeaderEdit::new(&section).finish().apply(message), message);
     if let Some(first) = section.fields().first().cloned() {
