@@ -1,6 +1,7 @@
 //! A server with a SQLite store, whose clients are in the same process and whose clock stands until a test moves it.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,6 +13,8 @@ use delivery::schedule::Timers;
 use mail::address::Mailbox;
 use mail::id::AccountId;
 use mail::time::Timestamp;
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use proto::sasl::Secret;
 use server::listen::imap::elsewhere;
@@ -51,11 +54,14 @@ pub(crate) struct Server {
     /// What its sessions share.
     pub(crate) node: Arc<Node>,
     /// Where its large messages are.
-    pub(crate) objects: Arc<InMemory>,
+    pub(crate) objects: Arc<dyn ObjectStore>,
     clock: Clock,
     threads: Option<Threads>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
+
+/// Below the directory of a server that is alone.
+const OBJECTS: &str = "objects";
 
 /// The URL of a schema of a PostgreSQL that nobody has used; nothing, if there is no PostgreSQL for tests.
 pub(crate) fn fresh_schema() -> Option<String> {
@@ -84,7 +90,7 @@ pub(crate) fn run_two(url: &str, body: impl AsyncFnOnce(&Server, &Server)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let database = Database::Postgres { url: url.to_owned(), lanes: 1 };
     let (clock, objects) = (Clock::new(), Arc::new(InMemory::new()));
-    let server = |chance| Server::over(&database, clock.clone(), Arc::clone(&objects), chance, tempfile::tempdir().unwrap());
+    let server = |chance| Server::over(&database, clock.clone(), Arc::clone(&objects) as _, chance, tempfile::tempdir().unwrap());
     let mut servers = runtime.block_on(async { [server(1), server(1 << 32)] });
     runtime.block_on(async {
         let [here, there] = &servers;
@@ -218,11 +224,13 @@ impl Server {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database = Database::Sqlite(SqliteFile::new(directory.path().join("twoway.sqlite")));
-        Self::over(&database, Clock::new(), Arc::new(InMemory::new()), 1, directory)
+        let objects = directory.path().join(OBJECTS);
+        std::fs::create_dir(&objects).unwrap();
+        Self::over(&database, Clock::new(), Arc::new(LocalFileSystem::new_with_prefix(objects).unwrap()), 1, directory)
     }
 
     /// Over a database that others may use as well, with chance of its own.
-    fn over(database: &Database, clock: Clock, objects: Arc<InMemory>, chance: u64, directory: tempfile::TempDir) -> Self {
+    fn over(database: &Database, clock: Clock, objects: Arc<dyn ObjectStore>, chance: u64, directory: tempfile::TempDir) -> Self {
         let world = Arc::new(TestWorld { clock: clock.clone(), chance: AtomicU64::new(chance) });
         let (ticks, chance) = (clock.clone(), Arc::clone(&world));
         let hostname: mail::address::Domain = "mx.a.test".parse().unwrap();
@@ -234,7 +242,7 @@ impl Server {
                 octets
             }),
             host: hostname.clone(),
-            objects: Arc::clone(&objects) as _,
+            objects: Arc::clone(&objects),
             timers: Arc::new(Timers::default()),
             quota: store::quota::Quota::default(),
         };
@@ -249,7 +257,12 @@ impl Server {
             routes: delivery::relay::Routes::default(),
         };
         let node = Arc::new(Node::new(world, store, settings, String::new(), [0; 32]));
-        Self { node, objects, clock, threads: Some(threads), _directory: directory }
+        Self { node, objects, clock, threads: Some(threads), directory }
+    }
+
+    /// Where the file of an object is.
+    pub(crate) fn file_of(&self, object: &object_store::path::Path) -> PathBuf {
+        self.directory.path().join(OBJECTS).join(object.as_ref())
     }
 
     /// Adds an account.

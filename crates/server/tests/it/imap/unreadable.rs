@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use object_store::path::Path;
-use object_store::{ObjectStore as _, ObjectStoreExt as _, PutPayload};
+use object_store::{ObjectStoreExt as _, PutPayload};
 use server::work::index;
 use store::StoreError;
 
@@ -34,9 +34,13 @@ impl Object {
         server.objects.delete(&self.path).await.unwrap();
     }
 
-    /// An object in memory that has not what is asked for is no more than trouble of the moment.
-    async fn is_unavailable(&self, server: &Server) {
-        server.objects.put(&self.path, PutPayload::new()).await.unwrap();
+    /// Its file cannot be opened, for a reason that says nothing of the object.
+    fn is_unavailable(&self, server: &Server) {
+        let file = server.file_of(&self.path);
+        if file.exists() {
+            std::fs::remove_file(&file).unwrap();
+        }
+        std::os::unix::fs::symlink(&file, &file).unwrap();
     }
 
     async fn is_back(&self, server: &Server) {
@@ -74,7 +78,7 @@ fn a_message_that_cannot_be_read_is_left_out_and_the_others_are_told() {
             if word == "missing" {
                 object.is_missing(server).await;
             } else {
-                object.is_unavailable(server).await;
+                object.is_unavailable(server);
             }
             for fetch in fetches {
                 let answer = ask(&mut alice, &format!("FETCH 1:* {fetch}")).await;
@@ -89,7 +93,7 @@ fn a_message_that_cannot_be_read_is_left_out_and_the_others_are_told() {
         // Cut off behind what is read first, it is left out where its end is asked for.
         let whole: Vec<u8> = object.octets.iter().flat_map(|octets| octets.to_vec()).collect();
         server.objects.put(&object.path, PutPayload::from(whole[..100_000].to_vec())).await.unwrap();
-        assert!(ask(&mut alice, "FETCH 2 BODY.PEEK[]").await.starts_with("y NO ["));
+        assert!(ask(&mut alice, "FETCH 2 BODY.PEEK[]").await.starts_with("y NO [CORRUPTION]"));
         assert!(ask(&mut alice, "FETCH 2 BODY.PEEK[]<0.10>").await.starts_with("* 2 FETCH (BODY[]<0> {10}\r\n"));
         object.is_missing(server).await;
         // Who reads it, marks it so; that it could not be read does not hide that.
@@ -113,7 +117,7 @@ fn what_cannot_be_read_keeps_nothing_else_out_of_the_index() {
             append(&mut alice, mailbox, "Subject: elsewhere\r\n\r\n").await;
         }
         missing.is_missing(server).await;
-        unavailable.is_unavailable(server).await;
+        unavailable.is_unavailable(server);
 
         let (account, store, now) = (server.account().await.id, &server.node.store, server.node.world.now());
         let lease = store.lease(&server.node.owner(), now, now + Duration::from_hours(1)).await.unwrap();
