@@ -114,6 +114,12 @@ impl Executor {
         drop(dead);
     }
 
+    /// Ends all tasks of everybody.
+    pub(crate) fn kill_all(&self) {
+        let dead = std::mem::take(&mut self.core().tasks);
+        drop(dead);
+    }
+
     /// How many tasks can run now.
     pub fn runnable(&self) -> usize {
         self.ready.lock().len()

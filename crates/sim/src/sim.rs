@@ -266,7 +266,8 @@ impl Drop for Sim {
         }
         // Nodes hold their world, which holds the network, which holds the nodes.
         self.0.servers.borrow_mut().iter_mut().for_each(|server| _ = server.crash(&self.0.network));
-        self.0.executor.kill(Owner::Test);
+        // Whoever was dialled a moment ago still listens.
+        self.0.executor.kill_all();
         // And so do the programs of others.
         self.0.network.close();
     }

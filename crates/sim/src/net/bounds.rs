@@ -40,7 +40,7 @@ const LEAPS: i64 = 5;
 const LEAPT: Duration = Duration::from_secs(15);
 
 /// Tables that have no rows when all is over.
-const GONE: [&str; 8] = ["message", "transfer", "arrival", "partial", "orphan", "redecision", "kept", "former_arrival"];
+const GONE: [&str; 9] = ["message", "transfer", "arrival", "partial", "orphan", "redecision", "kept", "former_arrival", "errand"];
 
 /// People that the peers of other kinds write as, at most.
 const OTHER_SENDERS: u64 = 50;
@@ -166,7 +166,8 @@ impl Life {
             ("beat", 0),
             ("acquaintance", 0),
             ("discarded", 0),
-            ("errand", 0),
+            // Who was let in, and whose server does not answer the question what else waits.
+            ("errand", acts),
             ("expunged", 0),
             ("made", 0),
             ("rules", 0),
