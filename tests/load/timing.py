@@ -24,6 +24,9 @@ CASES = Cases("time of replies")
 STATES = ("stranger", "allowed", "blocked", "open")
 MAILBOXES, MAILBOXES_LONG = 1, 5
 SAMPLES, SAMPLES_LONG = 100, 10_000
+# Those of them whose notices are not retrieved, which a sender would hear of.
+UNHEARD = ("stranger", "blocked")
+REPEATED = 50
 SENDER = "ann@giver.test"
 SOURCE = "127.0.0.9"
 
@@ -121,16 +124,16 @@ def a_mailbox(node, state):
     return account.address
 
 
-def measure(node, mailboxes, count):
+def measure(node, states, count, line_for):
     """So many times for each state, in nanoseconds, from one connection, and every reply there was; in random order."""
-    times, replies = {state: [] for state in mailboxes}, set()
+    times, replies = {state: [] for state in states}, set()
     with Giver(node, SOURCE) as session:
         gc.disable()
         try:
             # What is made once, at the first.
             for number in range(-20, count):
-                for state in random.sample(sorted(mailboxes), len(mailboxes)):
-                    line = f"{notice(SENDER, random.choice(mailboxes[state]))}\r\n".encode()
+                for state in random.sample(sorted(states), len(states)):
+                    line = line_for(state)
                     begun = time.perf_counter_ns()
                     session.socket.sendall(line)
                     reply = session.socket.recv(4096)
@@ -207,7 +210,32 @@ def slower(times, state):
 def states_look_alike(is_long):
     """A stranger's, an allowing, a blocking and an open mailbox answer by the same octets, and in the same time (--long)."""
     with ahead_of_others() if is_long else contextlib.nullcontext(), a_server(MAILBOXES_LONG if is_long else MAILBOXES) as (node, mailboxes):
-        times, replies = measure(node, mailboxes, SAMPLES_LONG if is_long else SAMPLES)
+        times, replies = measure(node, STATES, SAMPLES_LONG if is_long else SAMPLES, lambda state: line_to(random.choice(mailboxes[state])))
+    judge(times, replies, is_long)
+
+
+@CASES.add
+def repeats_look_alike(is_long):
+    """So do a stranger's and a blocking mailbox, when the same notices come again and again."""
+    with ahead_of_others() if is_long else contextlib.nullcontext(), a_server(MAILBOXES_LONG if is_long else MAILBOXES) as (node, mailboxes):
+        lines = {state: [line_to(random.choice(mailboxes[state])) for _ in range(REPEATED)] for state in UNHEARD}
+        with Giver(node, SOURCE) as session:
+            for line in itertools.chain(*lines.values()):
+                session.socket.sendall(line)
+                assert session.socket.recv(4096).startswith(b"250 2.0.0 ")
+        # Until consent is decided about all of them.
+        time.sleep(1)
+        times, replies = measure(node, UNHEARD, SAMPLES_LONG if is_long else SAMPLES, lambda state: random.choice(lines[state]))
+    judge(times, replies, is_long)
+
+
+def line_to(address):
+    """A notice, as it is sent."""
+    return f"{notice(SENDER, address)}\r\n".encode()
+
+
+def judge(times, replies, is_long):
+    """Says how long each state took; and fails where states can be told apart, or where that could not be seen."""
     assert len(replies) == 1 and all(reply.startswith(b"250 2.0.0 ") for reply in replies), replies
     for state, sample in times.items():
         cut = [quantile / 1000 for quantile in statistics.quantiles(sample, n=20)]
@@ -218,4 +246,4 @@ def states_look_alike(is_long):
             print(f"        {one} and {other}: distance {apart:.4f}, quantiles differ by up to {most:.2%}")
         found = list(compare(times))
         assert not found, "; ".join(found)
-        assert all(any(compare(slower(times, state))) for state in STATES), "a state that is 3 % slower is not noticed: too busy a machine"
+        assert all(any(compare(slower(times, state))) for state in times), "a state that is 3 % slower is not noticed: too busy a machine"

@@ -30,6 +30,10 @@ pub struct Arrival {
     pub expires: Timestamp,
     /// How far it has come.
     pub stage: Stage,
+    /// When consent is decided again, because the notice came again. The same in every stage that its origin cannot know, so
+    /// that neither the reply nor what is done after it tells one from another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_again_at: Option<Timestamp>,
 }
 
 /// How far an arrival has come.
@@ -209,24 +213,30 @@ pub enum ArrivalTask {
 impl Arrival {
     /// A notice just recorded.
     pub fn start(expires: Timestamp, decide_at: Timestamp) -> Self {
-        Self { expires, stage: Stage::Noted { decide_at } }
+        Self { expires, stage: Stage::Noted { decide_at }, look_again_at: None }
     }
 
     /// The arrival after `event`.
     #[must_use]
     pub fn on(self, event: ArrivalEvent, at: Moment<'_>) -> Self {
-        let Self { expires, stage } = self;
+        let Self { expires, stage, look_again_at } = self;
         let expires = match &event {
             ArrivalEvent::NoticeRepeated { expires: again, .. } => expires.max(*again),
             _ => expires,
         };
-        Self { expires, stage: stage.on(event, expires, at) }
+        let look_again_at = match &event {
+            ArrivalEvent::NoticeRepeated { decide_at, .. } => Some(look_again_at.map_or(*decide_at, |earlier| earlier.min(*decide_at))),
+            ArrivalEvent::Decided(_) => None,
+            _ => look_again_at,
+        };
+        let stage = stage.on(event, expires, at);
+        Self { expires, look_again_at: look_again_at.filter(|_time| stage.is_secret()), stage }
     }
 
     /// When this arrival next needs a look. For the index of what is due.
     pub fn due_at(&self, at: Moment<'_>) -> Timestamp {
         let settle_until = self.expires + at.timers.settle_grace;
-        match &self.stage {
+        let of_stage = match &self.stage {
             Stage::Noted { decide_at } => *decide_at,
             Stage::Listed => self.expires,
             Stage::Due { retry_at, received: Received::Nothing, .. } => (*retry_at).min(self.expires),
@@ -234,7 +244,8 @@ impl Arrival {
                 (*retry_at).min(settle_until)
             }
             Stage::Dropped { .. } | Stage::Ended(_) => self.forget_at(at),
-        }
+        };
+        self.look_again_at.map_or(of_stage, |time| time.min(of_stage))
     }
 
     /// When the row may go: no repeat can come any more.
@@ -263,6 +274,9 @@ impl Arrival {
         }
         if self.stage.is_over(self.expires, at) {
             return Some(ArrivalTask::Expire);
+        }
+        if self.look_again_at.is_some_and(|time| time <= at.now) {
+            return Some(ArrivalTask::Decide);
         }
         match &self.stage {
             Stage::Noted { .. } => Some(ArrivalTask::Decide),
@@ -296,6 +310,15 @@ impl Stage {
             Self::Noted { .. } | Self::Listed | Self::Due { received: Received::Nothing, .. } => expires <= at.now,
             Self::Due { received: Received::Octets, .. } | Self::Stored { .. } | Self::Declining { .. } => settle_until <= at.now,
             Self::Dropped { .. } | Self::Ended(_) => expires + at.timers.memory <= at.now,
+        }
+    }
+
+    /// Whether its origin cannot know of this stage: it looks like any other that waits.
+    fn is_secret(&self) -> bool {
+        match self {
+            Self::Listed | Self::Dropped { .. } | Self::Due { .. } => true,
+            // Decided soon in any case.
+            Self::Noted { .. } | Self::Stored { .. } | Self::Declining { .. } | Self::Ended(_) => false,
         }
     }
 
@@ -343,7 +366,6 @@ impl Stage {
             (DroppedBy::Rule | DroppedBy::Recipient, ArrivalEvent::Decided(Verdict::Retrieve)) if at.now < expires => Self::due(at),
             // Unblocked: shown, if it was not the recipient who put it away.
             (DroppedBy::Rule, ArrivalEvent::Decided(Verdict::List)) if at.now < expires => Self::Listed,
-            (DroppedBy::Rule, ArrivalEvent::NoticeRepeated { decide_at, .. }) => Self::Noted { decide_at },
             (DroppedBy::Rule | DroppedBy::Recipient, ArrivalEvent::Dismissed) => Self::Dropped { by: DroppedBy::Recipient },
             (by, _nothing_else_matters) => Self::Dropped { by },
         }

@@ -248,7 +248,7 @@ mod tests {
             Stage::Ended(ArrivalOutcome::Done { target }),
             Stage::Ended(ArrivalOutcome::Gone),
         ];
-        stages.map(|stage| Arrival { expires: START + DAY * 14, stage }).into()
+        stages.map(|stage| Arrival { expires: START + DAY * 14, stage, look_again_at: None }).into()
     }
 
     #[test]

@@ -39,6 +39,9 @@ statements! {
     OF_ACCOUNT = concat!("SELECT ", arrival_columns!(), " FROM arrival a WHERE a.part = ?1 AND a.account = ?2 LIMIT ?3");
     UPDATE = "UPDATE arrival SET expires = ?6, stage = ?7, due_at = ?8, detail = ?9, state = ?10 WHERE part = ?1 AND account = ?2 \
               AND origin = ?3 AND id = ?4 AND recipient_key = ?5";
+    /// The same within a stage: the index of contact attempts is left alone, which would make a repeat of theirs a write more.
+    UPDATE_WITHIN = "UPDATE arrival SET expires = ?6, due_at = ?7, detail = ?8, state = ?9 WHERE part = ?1 AND account = ?2 \
+                     AND origin = ?3 AND id = ?4 AND recipient_key = ?5";
     HEARD = "UPDATE arrival SET heard_at = ?6 WHERE part = ?1 AND account = ?2 AND origin = ?3 AND id = ?4 AND recipient_key = ?5";
     DELETE = "DELETE FROM arrival WHERE part = ?1 AND account = ?2 AND origin = ?3 AND id = ?4 AND recipient_key = ?5";
     PARTIALS = "SELECT object FROM partial WHERE part = ?1 AND account = ?2 AND origin = ?3 AND id = ?4 AND recipient_key = ?5";
@@ -140,9 +143,14 @@ pub(crate) fn update(tx: &mut dyn Tx, record: &ArrivalRecord, before: &Arrival, 
     let (part, arrival) = (Partition::of(*account), &record.arrival);
     let state = codec::to_json(arrival)?;
     let due_at = arrival.due_at(at);
-    let values = params![part, *account, origin, id, recipient, arrival.expires, stage(arrival), due_at, &record.detail, state];
-    tx.execute(UPDATE, values)?;
-    if matches!(before.stage, Stage::Listed) || matches!(arrival.stage, Stage::Listed) {
+    if stage(before) == stage(arrival) {
+        tx.execute(UPDATE_WITHIN, params![part, *account, origin, id, recipient, arrival.expires, due_at, &record.detail, state])?;
+    } else {
+        let values = params![part, *account, origin, id, recipient, arrival.expires, stage(arrival), due_at, &record.detail, state];
+        tx.execute(UPDATE, values)?;
+    }
+    let shown = |arrival: &Arrival| matches!(arrival.stage, Stage::Listed).then_some(arrival.expires);
+    if shown(before) != shown(arrival) {
         tx.touch(*account);
     }
     if matches!(before.stage, Stage::Due { .. }) && !matches!(arrival.stage, Stage::Due { .. }) {

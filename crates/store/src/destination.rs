@@ -166,7 +166,7 @@ pub(crate) fn redecide(
     let put_away = matches!(record.arrival.stage, Stage::Dropped { by: delivery::arrival::DroppedBy::Recipient });
     if put_away && matches!(decision.reason, Reason::Mode(_)) {
         // The recipient put it away. Letting its sender in brings it back; a change of mode does not.
-        return Ok(Some(record));
+        return transition(tx, record, ArrivalEvent::Decided(Verdict::Drop), now, jitter, timers).map(Some);
     }
     if is_first && decision.reason == Reason::Mode(Screening::Observe) {
         observed::note(tx, account, &record.notice.from, now)?;

@@ -33,7 +33,7 @@ fn arrivals() -> Vec<(&'static str, Arrival)> {
         ("declined", Stage::Ended(declined)),
         ("gone", Stage::Ended(ArrivalOutcome::Gone)),
     ];
-    stages.map(|(name, stage)| (name, Arrival { expires: start() + DAY * 14, stage })).into()
+    stages.map(|(name, stage)| (name, Arrival { expires: start() + DAY * 14, stage, look_again_at: None })).into()
 }
 
 fn events() -> Vec<ArrivalEvent> {
@@ -85,7 +85,7 @@ fn every_event_in_every_stage() {
     #[rustfmt::skip]
     let table = [
         //                  noted        listed       dropped      dismissed    due          begun        stored     declining     done      declined     gone
-        ("NoticeRepeated", ["=",         "=",         "noted",     "=",         "=",         "=",         "=",       "=",          "stored", "declining", "noted"]),
+        ("NoticeRepeated", ["=",         "listed*",   "dropped*",  "dismissed*","due*",      "begun*",    "=",       "=",          "stored", "declining", "noted"]),
         ("Retrieve",       ["due",       "due",       "due",       "due",       "=",         "=",         "=",       "=",          "=",      "=",         "="]),
         ("List",           ["listed",    "=",         "listed",    "=",         "listed",    "listed",    "=",       "=",          "=",      "=",         "="]),
         ("Drop",           ["dropped",   "dropped",   "=",         "=",         "dropped",   "dropped",   "=",       "=",          "=",      "=",         "="]),
@@ -110,6 +110,26 @@ fn every_event_in_every_stage() {
                 assert_eq!(decide_at, again, "a repeat does not put the decision off");
             }
             assert_eq!(in_short(&arrival, &after), expected, "{name} in {stage}");
+        }
+    }
+}
+
+#[test]
+fn a_repeat_is_looked_at_again_alike_in_every_stage_that_its_origin_cannot_know() {
+    let timers = Timers::default();
+    let decide_at = start() + Duration::from_mins(20);
+    let again = |arrival: Arrival| arrival.on(ArrivalEvent::NoticeRepeated { expires: start(), decide_at }, at(&timers, DAY));
+    for (stage, arrival) in arrivals().into_iter().filter(|(_, arrival)| arrival.stage.is_secret()) {
+        let heard = again(arrival.clone());
+        assert_eq!(
+            (&heard.stage, heard.look_again_at, heard.due_at(at(&timers, DAY))),
+            (&arrival.stage, Some(decide_at), heard.due_at(at(&timers, DAY)).min(decide_at)),
+            "{stage}"
+        );
+        assert_eq!(heard.task(at(&timers, DAY)), Some(ArrivalTask::Decide), "{stage}");
+        for verdict in [Verdict::Retrieve, Verdict::List, Verdict::Drop] {
+            let event = ArrivalEvent::Decided(verdict);
+            assert_eq!(heard.clone().on(event.clone(), at(&timers, DAY)), arrival.clone().on(event, at(&timers, DAY)), "{stage}");
         }
     }
 }

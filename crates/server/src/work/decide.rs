@@ -44,10 +44,10 @@ impl Delays {
 ///
 /// # Errors
 /// The store's.
-pub async fn run(node: &Arc<Node>, lease: &Lease, undecided: Vec<ArrivalKey>) -> Result<Vec<ArrivalRecord>, StoreError> {
-    let decisions = undecided.iter().map(|key| node.store.decide(key, lease, node.world.now(), node.jitter()));
+pub async fn run(node: &Arc<Node>, lease: &Lease, undecided: Vec<ArrivalRecord>) -> Result<Vec<ArrivalRecord>, StoreError> {
+    let decisions = undecided.iter().map(|record| node.store.decide(&record.key, lease, node.world.now(), node.jitter()));
     let mut due = Vec::new();
-    for decided in join_all(decisions).await {
+    for (before, decided) in undecided.iter().zip(join_all(decisions).await) {
         let record = match decided {
             Ok(Some(record)) => record,
             Ok(None) => continue,
@@ -60,6 +60,10 @@ pub async fn run(node: &Arc<Node>, lease: &Lease, undecided: Vec<ArrivalKey>) ->
         };
         let (transfer, from, to) = (record.key.id.clone(), record.notice.from.clone(), record.notice.to.clone());
         match record.arrival.stage {
+            // Its notice came again, and nothing has changed.
+            Stage::Listed if before.arrival.stage == Stage::Listed => {}
+            // Its own time comes, in the next round or later.
+            Stage::Due { .. } if matches!(before.arrival.stage, Stage::Due { .. }) => node.due.raise(),
             Stage::Listed => node.events.tell(&Event::Listed { transfer, from, to }),
             Stage::Due { .. } => {
                 node.events.tell(&Event::Due { transfer, from, to });

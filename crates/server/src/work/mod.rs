@@ -331,7 +331,7 @@ async fn dispatch_arrivals(
         match record.arrival.task(node.moment()) {
             Some(ArrivalTask::Decide) => match delays.decide_at(&record).filter(|at| now < *at) {
                 Some(at) => next_decision = next_decision.into_iter().chain([at]).min(),
-                None => undecided.push(record.key),
+                None => undecided.push(record),
             },
             Some(ArrivalTask::Expire) => over.push(record),
             Some(ArrivalTask::Retrieve | ArrivalTask::Confirm | ArrivalTask::Decline) => peers.add(record.key.origin.clone(), record),

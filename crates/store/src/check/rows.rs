@@ -215,12 +215,13 @@ fn errand(mut row: Row) -> Result<Found> {
 /// Whether a row is due when its state says.
 pub(super) fn is_due_right(arrival: &Arrival, due_at: Timestamp, expires: Timestamp) -> bool {
     // How long rows are kept is configured, and may have been otherwise when this one was written.
-    match &arrival.stage {
+    let is_right = match &arrival.stage {
         Stage::Noted { decide_at } => due_at == *decide_at,
         Stage::Listed => due_at == expires,
         Stage::Due { retry_at, .. } | Stage::Stored { retry_at, .. } | Stage::Declining { retry_at, .. } => due_at <= *retry_at,
         Stage::Dropped { .. } | Stage::Ended(_) => due_at >= expires,
-    }
+    };
+    arrival.look_again_at.map_or(is_right, |time| due_at == time || due_at < time && is_right)
 }
 
 fn arrival(mut row: Row) -> Result<Found> {

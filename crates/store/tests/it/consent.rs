@@ -270,7 +270,8 @@ on_both_engines! {
         it.wait(Duration::from_hours(25));
         let again = store::NewArrival { now: it.now(), decide_at: it.now(), ..hidden };
         it.store.record_notices(vec![again]).await.unwrap();
-        assert!(matches!(stage(it, &key).await, Stage::Noted { .. }));
+        let heard = it.store.arrival(&key).await.unwrap().unwrap().arrival;
+        assert_eq!((heard.stage, heard.look_again_at), (Stage::Dropped { by: DroppedBy::Rule }, Some(it.now())));
         let lease = it.lease().await;
         it.store.decide(&key, &lease, it.now(), Jitter::NONE).await.unwrap();
         assert_eq!(stage(it, &key).await, Stage::Listed);
@@ -285,6 +286,8 @@ on_both_engines! {
         it.store.settle_arrival(it.settle_arrival(&key, ArrivalEvent::Dismissed)).await.unwrap();
         it.store.record_notices(vec![notice]).await.unwrap();
         assert_eq!(stage(it, &key).await, Stage::Dropped { by: DroppedBy::Recipient });
+        let decided = it.store.decide(&key, &lease, it.now(), Jitter::NONE).await.unwrap().unwrap().arrival;
+        assert_eq!((decided.stage, decided.look_again_at), (Stage::Dropped { by: DroppedBy::Recipient }, None));
     }
 }
 

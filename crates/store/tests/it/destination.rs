@@ -81,17 +81,25 @@ on_both_engines! {
     async fn a_repeated_notice_is_written_whatever_became_of_it(it: &mut Fixture) {
         let bob = it.account("bob@b.test", Screening::On).await;
         it.add(bob, EntryList::Block, "mallory@a.test").await;
+        let mut written = Vec::new();
         for (from, is_listed) in [("alice@a.test", true), ("mallory@a.test", false)] {
             let notice = it.notice(bob, from, "bob@b.test");
             it.store.record_notices(vec![notice.clone()]).await.unwrap();
             let lease = it.lease().await;
-            let decided = it.store.decide(&key_of(&notice), &lease, it.now(), delivery::schedule::Jitter::NONE).await.unwrap().unwrap();
+            let key = key_of(&notice);
+            let decide = async |it: &crate::fixture::Fixture| it.store.decide(&key, &lease, it.now(), delivery::schedule::Jitter::NONE).await.unwrap().unwrap();
+            let decided = decide(it).await;
             assert_eq!(decided.arrival.stage == Stage::Listed, is_listed);
             it.wait(Duration::from_mins(1));
-            let written = it.octets_of_the_journal();
+            let before = it.octets_of_the_journal();
             it.store.record_notices(vec![NewArrival { now: it.now(), ..notice }]).await.unwrap();
-            assert!(written.is_none() || it.octets_of_the_journal() > written, "{from}");
+            let recorded = it.octets_of_the_journal();
+            // Nor by what is done afterwards: consent is decided again, whatever it was.
+            assert_eq!(decide(it).await.arrival, decided.arrival, "{from}");
+            written.push([recorded.zip(before), it.octets_of_the_journal().zip(recorded)].map(|pair| pair.map(|(after, before)| after - before)));
         }
+        assert_eq!(written[0], written[1]);
+        assert!(written[0].iter().all(|octets| octets.is_none_or(|octets| octets > 0)), "{written:?}");
     }
 
     async fn what_came_of_a_message_is_gone_on_with_or_retrieved_again_if_it_is_damaged(it: &mut Fixture) {

@@ -190,5 +190,5 @@ fn settled(arrival: Arrival) -> Arrival {
         Stage::Declining { target, status, text, .. } => Stage::Declining { since, attempts, retry_at, target, status, text },
         same @ (Stage::Listed | Stage::Dropped { .. } | Stage::Ended(_)) => same,
     };
-    Arrival { expires: arrival.expires, stage }
+    Arrival { expires: arrival.expires, stage, look_again_at: arrival.look_again_at.map(|_time| Timestamp::EPOCH) }
 }
