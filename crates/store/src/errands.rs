@@ -3,6 +3,8 @@
 //! An errand has the id of the message that it will send; who finds it again after a crash hands in the same message, which
 //! `keep` knows. The mail that one sends on stays in the store until it is done, whoever expunges it meanwhile.
 
+use std::time::Duration;
+
 use delivery::schedule::Timers;
 use mail::address::Mailbox;
 use mail::auto_reply::Answered;
@@ -70,6 +72,9 @@ pub enum Task {
     },
 }
 
+/// What is known here when a sender is let in is retrieved first, and need not be told again; its session waits so long.
+const PENDING_AFTER: Duration = Duration::from_secs(1);
+
 impl Task {
     /// The id of the message in which a task ends that came with this mail: always the same.
     fn message(&self, mail: MailId, now: Timestamp) -> MessageId {
@@ -130,9 +135,7 @@ pub(crate) fn ask_for_more(
     let repeat = timers.notice_repeat.first().copied().unwrap_or(timers.retention);
     let task = Task::Pending { from: from.clone(), to: to.clone(), until: now + repeat };
     let id = MessageId::new(now, entropy_of(&format!("pending {} {}", from.key(), to.key())));
-    // What is known here is retrieved first, and need not be told again.
-    let a_little = timers.retrieve.get(1).copied().unwrap_or_default();
-    insert(tx, account, id, None, &task, now + a_little)
+    insert(tx, account, id, None, &task, now + PENDING_AFTER)
 }
 
 fn insert(tx: &mut dyn Tx, account: AccountId, id: MessageId, pinned: Option<MailId>, task: &Task, due_at: Timestamp) -> Result<()> {

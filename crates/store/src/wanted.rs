@@ -12,7 +12,7 @@ use mail::time::Timestamp;
 
 use crate::backend::Tx;
 use crate::quota::Quota;
-use crate::{Result, Store, accounts, consent, quota};
+use crate::{Result, Store, StoreError, accounts, consent, quota};
 
 /// Whether a message that is due should be retrieved now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Wanted {
     Now,
     /// The mailbox has no room for it.
     NoRoom,
-    /// What lets it in lets in no more than others that are retrieved now.
+    /// What lets it in lets in no more than others that are retrieved now; or it can't be read.
     Later,
     /// Nothing lets it in any more.
     NoLonger,
@@ -40,9 +40,21 @@ impl Store {
         let default = self.quota();
         let ask = move |tx: &mut dyn Tx| {
             let mut counted = Counted::new();
-            due.iter().map(|(account, notice)| wanted(tx, *account, notice, (&default, now), &mut counted)).collect()
+            let ask = |(account, notice): &(AccountId, Notice)| wanted(tx, *account, notice, (&default, now), &mut counted);
+            due.iter().map(ask).map(or_later).collect()
         };
         self.read(ask).await
+    }
+}
+
+/// What can't be read of one mailbox must not keep the others from what waits for them.
+fn or_later(wanted: Result<Wanted>) -> Result<Wanted> {
+    match wanted {
+        Err(StoreError::Damaged(detail)) => {
+            tracing::warn!(detail, "what is due waits: whether it is still wanted can't be read");
+            Ok(Wanted::Later)
+        }
+        other => other,
     }
 }
 

@@ -102,6 +102,7 @@ impl Reception {
         let network = network_name(conversation.peer_ip());
         let addressee = match addressees::addressee(node, &recipient.mailbox, &network, self.announced_octets).await {
             Ok(Some(addressee)) => addressee,
+            Ok(None) if recipient.mailbox.local().len() > Mailbox::LOCAL_MADE_OCTETS_MAX => return no_such_name(),
             Ok(None) => return no_mailbox(),
             Err(error) => return trouble(&error),
         };
@@ -356,6 +357,11 @@ fn relaying_denied() -> Reply {
 
 fn no_mailbox() -> Reply {
     Reply::new(550, Some(Status::permanent(1, 1)), "no such mailbox")
+}
+
+/// RFC 5321 section 4.5.3.1.1: nobody here has a name of more octets.
+fn no_such_name() -> Reply {
+    Reply::new(553, Some(Status::permanent(1, 3)), "no mailbox here has so long a name")
 }
 
 /// The same for every sender: it says nothing of who is allowed.

@@ -9,17 +9,24 @@ use proto::twoway::pending::{Pending, Summary};
 
 use crate::inquiry::Inquirer;
 use crate::node::Node;
+use crate::outgoing::{Link, Purpose};
 use crate::peer::{PeerError, PeerSession, none_reached};
 use crate::work::retrieve::unfit;
 
 /// Answers of up to a hundred notices that are asked for on behalf of one pair. Who has more gives them again later.
 const ANSWERS_MAX: usize = 100;
 
-/// PENDING for each pair, at the first of the origin's targets that answers.
+/// PENDING for each pair: over the session that brought what was known to wait, or at the first of the origin's targets that
+/// answers.
 ///
 /// # Errors
 /// Why nobody answered.
 pub(super) async fn ask(node: &Arc<Node>, origin: &Domain, pairs: &[(Mailbox, Mailbox)]) -> Result<(), String> {
+    if let Some(Link { peer, .. }) = node.outgoing.take(Purpose::Retrievals(origin.clone()))
+        && ask_for_all(node, origin, peer, pairs).await.is_ok()
+    {
+        return Ok(());
+    }
     let mut inquirer = Inquirer::default();
     let chance = u64::from_be_bytes(node.world.random());
     let step = discovery::retrieval_service(origin, &node.settings.dialling, chance);
@@ -32,19 +39,13 @@ pub(super) async fn ask(node: &Arc<Node>, origin: &Domain, pairs: &[(Mailbox, Ma
     let (mut is_reached, mut is_dialled) = (false, false);
     for target in targets {
         let asked = async {
-            let mut peer = PeerSession::open(node, &mut inquirer, origin, &target).await?;
+            let peer = PeerSession::open(node, &mut inquirer, origin, &target).await?;
             is_reached = true;
             if let Some(reason) = unfit(&peer) {
                 peer.quit().await;
                 return Ok(Err(reason));
             }
-            let takes_utf8 = peer.takes_smtputf8();
-            let can_be_named = |mailbox: &Mailbox| takes_utf8 || !mailbox.needs_smtputf8();
-            for (from, to) in pairs.iter().filter(|(from, to)| can_be_named(from) && can_be_named(to)) {
-                ask_for_pair(&mut peer, from, to).await?;
-            }
-            peer.quit().await;
-            Ok::<_, PeerError>(Ok(()))
+            ask_for_all(node, origin, peer, pairs).await.map(Ok)
         };
         match asked.await {
             Ok(Ok(())) => return Ok(()),
@@ -59,6 +60,17 @@ pub(super) async fn ask(node: &Arc<Node>, origin: &Domain, pairs: &[(Mailbox, Ma
         none_reached(node, origin);
     }
     Err(reason)
+}
+
+/// All pairs that can be named to this server, and keeps the session.
+async fn ask_for_all(node: &Arc<Node>, origin: &Domain, mut peer: PeerSession, pairs: &[(Mailbox, Mailbox)]) -> Result<(), PeerError> {
+    let takes_utf8 = peer.takes_smtputf8();
+    let can_be_named = |mailbox: &Mailbox| takes_utf8 || !mailbox.needs_smtputf8();
+    for (from, to) in pairs.iter().filter(|(from, to)| can_be_named(from) && can_be_named(to)) {
+        ask_for_pair(&mut peer, from, to).await?;
+    }
+    node.outgoing.keep(node, Purpose::Retrievals(origin.clone()), Link { peer, remote: None });
+    Ok(())
 }
 
 /// One pair, until the origin says that there is no more.

@@ -51,7 +51,7 @@ pub async fn run(node: Arc<Node>, lease: Lease, origin: Domain, records: Vec<Arr
 pub(super) const MAILBOX_FULL: &str = "the mailbox is full";
 
 /// The word on a message that would be one too many: what it is let in by counts those that are on their way.
-pub(super) const NOT_SO_MANY: &str = "as many as are let in are on their way";
+pub(super) const NOT_SO_MANY: &str = "no more are let in until others have come";
 
 /// What is the same for all arrivals of a round.
 pub(super) struct Round {
@@ -129,7 +129,11 @@ impl Round {
                 Wanted::Later => later.push(fetch),
                 Wanted::NoLonger => {
                     let (key, node) = (&fetch.0.key, &self.node);
-                    node.store.decide(key, &self.lease, node.world.now(), node.jitter()).await?;
+                    match node.store.decide(key, &self.lease, node.world.now(), node.jitter()).await {
+                        Ok(_) => {}
+                        Err(StoreError::LeaseLost) => return Err(StoreError::LeaseLost),
+                        Err(error) => tracing::warn!(%error, "what is not wanted any more stays due for now"),
+                    }
                 }
             }
         }

@@ -108,6 +108,17 @@ on_both_engines! {
         assert_eq!(wanted().await, [Wanted::NoLonger; 3]);
     }
 
+    async fn what_can_not_be_read_of_one_mailbox_keeps_nothing_from_another(it: &mut Fixture) {
+        let (bob, carol) = (it.account("bob@b.test", Screening::Off).await, it.account("carol@b.test", Screening::Off).await);
+        let mut due = Vec::new();
+        for (account, address) in [(bob, "bob@b.test"), (carol, "carol@b.test")] {
+            due.push((account, it.arrival(account, "alice@a.test", address).await.notice));
+        }
+        it.meddle(&format!("UPDATE account SET screening = 'ajar' WHERE id = '{bob}'"));
+        assert_eq!(it.store.wanted(due, it.now()).await.unwrap(), [Wanted::Later, Wanted::Now]);
+        it.meddle(&format!("UPDATE account SET screening = 'off' WHERE id = '{bob}'"));
+    }
+
     async fn a_list_is_bound_to_the_domain_it_was_first_stored_from(it: &mut Fixture) {
         let bob = it.account("bob@b.test", Screening::On).await;
         it.add(bob, EntryList::Allow, "list:announce.lists.test").await;
