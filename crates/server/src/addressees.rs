@@ -20,13 +20,13 @@ pub async fn account(node: &Node, recipient: &Mailbox) -> Result<Option<Account>
     Ok(None)
 }
 
-/// The same, and how mail of so many octets is taken there that this network pushes.
+/// The same, and how mail is taken there that this network pushes.
 ///
 /// # Errors
 /// The store is not available.
-pub async fn addressee(node: &Node, recipient: &Mailbox, network: &str, octets: u64) -> Result<Option<Addressee>, StoreError> {
+pub async fn addressee(node: &Node, recipient: &Mailbox, network: &str) -> Result<Option<Addressee>, StoreError> {
     for mailbox in mailboxes(node, recipient) {
-        if let Some(found) = node.store.addressee(&mailbox, network.to_owned(), octets).await? {
+        if let Some(found) = node.store.addressee(&mailbox, network.to_owned()).await? {
             return Ok(Some(found));
         }
     }

@@ -31,18 +31,18 @@ statements! {
 }
 
 impl Store {
-    /// Whose mailbox pushed mail for this address goes to, and how a message of so many octets is taken there from this network.
+    /// Whose mailbox pushed mail for this address goes to, and how it is taken there from this network.
     ///
     /// # Errors
     /// The store is not available.
-    pub async fn addressee(&self, recipient: &Mailbox, network: String, octets: u64) -> Result<Option<Addressee>> {
+    pub async fn addressee(&self, recipient: &Mailbox, network: String) -> Result<Option<Addressee>> {
         let (recipient, quota) = (recipient.clone(), self.quota());
         let find = move |tx: &mut dyn Tx| {
             let Some(account) = directory::recipient(tx, &recipient)? else { return Ok(None) };
             let Some((screening, legacy)) = accounts::modes(tx, account)? else { return Ok(None) };
             let legacy = legacy.unwrap_or(Legacy::default_for(screening));
             // Mail that is let in goes past what is kept aside; whose it is, nobody knows yet.
-            let is_full = legacy != Legacy::Refuse && !quota::admits(tx, account, &quota, 1, octets)?;
+            let is_full = legacy != Legacy::Refuse && !quota::admits(tx, account, &quota, 1, 0)?;
             let room = match legacy {
                 _any if is_full => Room::OverQuota,
                 Legacy::Keep => kept::room(tx, account, &network)?,
@@ -88,8 +88,9 @@ fn receive(tx: &mut dyn Tx, part: Partition, new: &Receive, (timers, quota): (&T
         Pushed::Deliver => {
             let (author, flags) = (new.sender.to_string(), Flags::default());
             let mail = in_the_mailbox(new, &author, &flags);
-            // There was room at RCPT, for as much as was announced. One reply speaks for all recipients now: for want of the
-            // last octets in one mailbox, everybody else would get the message again.
+            // There was room at RCPT, if not for all of it: by asking for more and more, anybody could measure how much. One
+            // reply speaks for all recipients now: for want of the last octets in one mailbox, everybody else would get the
+            // message again.
             if !quota::admits_once_more(tx, new.account, quota, mail.size_octets(), new.largest_octets)? && !is_here(tx, part, new)? {
                 return Ok(Received::OverQuota);
             }

@@ -96,7 +96,7 @@ async fn answer_ordinary(
     event: Event,
 ) -> Result<(), WireError> {
     let reply = match event {
-        Event::Mail(mail) => reception.begin(mail.size_octets),
+        Event::Mail(_) => reception.begin(),
         Event::Recipient(recipient) => reception.recipient(conversation, recipient).await,
         Event::Content(octets) => {
             reception.take(conversation, &octets).await;

@@ -41,8 +41,6 @@ const RETURNED_MAX: usize = 4;
 pub struct Reception {
     /// The accounts of the open transaction's recipients, each once, by the first address that RCPT named.
     addressees: Vec<(AccountId, Mailbox)>,
-    /// The size of its message, as MAIL says it; 0 if it does not.
-    announced_octets: u64,
     /// Whether one of them gives absence replies.
     has_absence: bool,
     incoming: Option<Incoming<PushedFacts>>,
@@ -88,8 +86,8 @@ impl Door for Exchange {
 
 impl Reception {
     /// MAIL: anybody may write.
-    pub fn begin(&mut self, announced_octets: Option<u64>) -> Reply {
-        *self = Self { announced_octets: announced_octets.unwrap_or(0), ..Self::default() };
+    pub fn begin(&mut self) -> Reply {
+        *self = Self::default();
         replies::reverse_path_ok()
     }
 
@@ -100,7 +98,7 @@ impl Reception {
             return relaying_denied();
         }
         let network = network_name(conversation.peer_ip());
-        let addressee = match addressees::addressee(node, &recipient.mailbox, &network, self.announced_octets).await {
+        let addressee = match addressees::addressee(node, &recipient.mailbox, &network).await {
             Ok(Some(addressee)) => addressee,
             Ok(None) if recipient.mailbox.local().len() > Mailbox::LOCAL_MADE_OCTETS_MAX => return no_such_name(),
             Ok(None) => return no_mailbox(),
@@ -136,7 +134,7 @@ impl Reception {
 
     /// The whole message is here: it is answered for when every recipient's part is committed.
     pub async fn message(&mut self, conversation: &Conversation, inquirer: &mut Inquirer, envelope: &Envelope) -> Reply {
-        let Self { addressees, has_absence, incoming, .. } = std::mem::take(self);
+        let Self { addressees, has_absence, incoming } = std::mem::take(self);
         let Some((first, _)) = addressees.first() else { return replies::recipient_first() };
         // Content of no octets never announced itself.
         let incoming = incoming.unwrap_or_else(|| Incoming::new(*first));

@@ -160,7 +160,9 @@ async fn submitter(conversation: &Conversation) -> Result<Option<Account>, Reply
 /// Whoever receives an address's mail may write as it: the account's addresses, with a plus-tag or without, and what
 /// its catch-all catches.
 async fn may_write_as(conversation: &Conversation, account: &Account, mailbox: &Mailbox) -> Result<bool, Reply> {
-    if !conversation.node.is_local(mailbox.domain()) {
+    // What is made here has 64 octets before the @, tag and all: a longer one need not fit a reply to RETRIEVE.
+    let is_made_here = mailbox.local().len() <= Mailbox::LOCAL_MADE_OCTETS_MAX;
+    if !conversation.node.is_local(mailbox.domain()) || !is_made_here {
         return Ok(false);
     }
     let owner = conversation.node.store.resolve(mailbox).await.map_err(|error| trouble(&error))?;

@@ -110,9 +110,9 @@ on_both_engines! {
 
     async fn who_pushes_is_answered_if_somebody_vouches_for_them(it: &mut Fixture) {
         let bob = it.account("bob@b.test", Screening::Off).await;
-        assert!(!it.store.addressee(&mailbox("bob@b.test"), "192.0.2.0/24".to_owned(), 0).await.unwrap().unwrap().has_absence);
+        assert!(!it.store.addressee(&mailbox("bob@b.test"), "192.0.2.0/24".to_owned()).await.unwrap().unwrap().has_absence);
         set_away(it, bob).await;
-        assert!(it.store.addressee(&mailbox("bob@b.test"), "192.0.2.0/24".to_owned(), 0).await.unwrap().unwrap().has_absence);
+        assert!(it.store.addressee(&mailbox("bob@b.test"), "192.0.2.0/24".to_owned()).await.unwrap().unwrap().has_absence);
         let mut new = pushed(it, bob, "alice@a.test", "bob@b.test", in_a_row(b"\r\nhello"));
         new.head = HEAD.into();
         it.store.receive(new.clone()).await.unwrap();

@@ -273,7 +273,7 @@ on_both_engines! {
         let bob = it.account("bob@b.test", Screening::On).await;
         let room = async |address: &str| {
             let network = network_name(address.parse().unwrap());
-            it.store.addressee(&mailbox("bob+x@b.test"), network, 0).await.unwrap().unwrap().room
+            it.store.addressee(&mailbox("bob+x@b.test"), network).await.unwrap().unwrap().room
         };
         let share = KEPT_MESSAGES_MAX / NETWORK_SHARE;
         for _ in 1..share {

@@ -77,7 +77,7 @@ async fn an_absence_reply_is_set_shown_and_taken_away() {
     assert_eq!(office.ask(of("absence-show")).await.unwrap(), json!({ "absence": null, "on": false }));
     let set = office.ask(absence(&json!({ "text": "I am away.\r\n", "days": 3 }))).await.unwrap();
     assert_eq!(set, json!({ "absence": { "text": "I am away.", "days": 3 }, "on": true }));
-    assert!(office.desk.store.addressee(&"alice@a.test".parse().unwrap(), "n".to_owned(), 0).await.unwrap().unwrap().has_absence);
+    assert!(office.desk.store.addressee(&"alice@a.test".parse().unwrap(), "n".to_owned()).await.unwrap().unwrap().has_absence);
     let later = office.ask(absence(&json!({ "text": "I am away.", "from": "2100-01-01T00:00:00Z" }))).await.unwrap();
     assert_eq!((&later["on"], &later["absence"]["days"]), (&json!(false), &json!(7)));
     for wrong in [json!({ "text": " " }), json!({ "text": "x", "days": 0 }), json!({ "text": "x", "subject": "a\nb" })] {
