@@ -149,8 +149,8 @@ pub(crate) fn update(tx: &mut dyn Tx, record: &ArrivalRecord, before: &Arrival, 
         let values = params![part, *account, origin, id, recipient, arrival.expires, stage(arrival), due_at, &record.detail, state];
         tx.execute(UPDATE, values)?;
     }
-    let shown = |arrival: &Arrival| matches!(arrival.stage, Stage::Listed).then_some(arrival.expires);
-    if shown(before) != shown(arrival) {
+    // Not when it only expires later: a repeat of its notice would be a write more than one of what is not shown.
+    if (before.stage == Stage::Listed) != (arrival.stage == Stage::Listed) {
         tx.touch(*account);
     }
     if matches!(before.stage, Stage::Due { .. }) && !matches!(arrival.stage, Stage::Due { .. }) {

@@ -1,7 +1,7 @@
 //! The destination's side: notices recorded, consent decided, messages put into the mailbox.
 
 use delivery::absence::Author;
-use delivery::arrival::{Arrival, ArrivalEvent, ArrivalOutcome, Stage, Verdict};
+use delivery::arrival::{Arrival, ArrivalEvent, ArrivalOutcome, DroppedBy, Stage, Verdict};
 use delivery::consent::{Reason, Screening};
 use delivery::mutant::Mutant;
 use delivery::rules::Allowance;
@@ -69,6 +69,10 @@ impl Store {
         let decide = move |tx: &mut dyn Tx| {
             lease::require(tx, part, &lease)?;
             let Some(record) = arrival_row::load(tx, &key)? else { return Ok(None) };
+            if record.arrival.stage == (Stage::Dropped { by: DroppedBy::Recipient }) {
+                // Its notice came again. Put away stays put away, whoever let it in before: only a change of consent brings it back.
+                return transition(tx, record, ArrivalEvent::Decided(Verdict::Drop), now, jitter, &timers).map(Some);
+            }
             redecide(tx, record, now, jitter, &timers)
         };
         self.write(part, 0, decide).await
@@ -163,7 +167,7 @@ pub(crate) fn redecide(
     };
     let decision = consent::decision(tx, account, &record.notice, screening, now)?.0;
     let is_first = matches!(record.arrival.stage, Stage::Noted { .. });
-    let put_away = matches!(record.arrival.stage, Stage::Dropped { by: delivery::arrival::DroppedBy::Recipient });
+    let put_away = matches!(record.arrival.stage, Stage::Dropped { by: DroppedBy::Recipient });
     if put_away && matches!(decision.reason, Reason::Mode(_)) {
         // The recipient put it away. Letting its sender in brings it back; a change of mode does not.
         return transition(tx, record, ArrivalEvent::Decided(Verdict::Drop), now, jitter, timers).map(Some);

@@ -20,6 +20,8 @@ use crate::{ArrivalKey, ArrivalRecord, Result, Store, StoreError, destination, e
 
 /// Arrivals that one transaction decides again.
 const REDECIDED_MAX: usize = 500;
+/// Pairs of which it is asked what else waits, for one page of these.
+const ASKED_MAX: usize = 20;
 /// After every domain, in the order of octets.
 const LAST_ORIGIN: &str = "~";
 
@@ -171,7 +173,8 @@ fn redecide_page(
             let_in.insert((from.key(), to.key()), (from, to));
         }
     }
-    for (from, to) in let_in.values() {
+    // Who lets in everybody at once has few notices lost, and they come again.
+    for (from, to) in let_in.values().take(ASKED_MAX) {
         errands::ask_for_more(tx, account, from, to, now, timers)?;
     }
     Ok((released, next))

@@ -6,11 +6,14 @@
 use std::collections::BTreeMap;
 
 use delivery::arrival::Verdict;
+use delivery::consent::decide;
+use mail::address::Mailbox;
 use mail::id::{AccountId, EntryId};
 use mail::notice::Notice;
 use mail::time::Timestamp;
 
 use crate::backend::Tx;
+use crate::consent::Asked;
 use crate::quota::Quota;
 use crate::{Result, Store, StoreError, accounts, consent, quota};
 
@@ -42,6 +45,23 @@ impl Store {
             let mut counted = Counted::new();
             let ask = |(account, notice): &(AccountId, Notice)| wanted(tx, *account, notice, (&default, now), &mut counted);
             due.iter().map(ask).map(or_later).collect()
+        };
+        self.read(ask).await
+    }
+}
+
+impl Store {
+    /// Whether a mailbox lets in whatever this sender writes.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub async fn lets_in(&self, account: AccountId, from: &Mailbox, to: &Mailbox, now: Timestamp) -> Result<bool> {
+        let (from, to) = (from.clone(), to.clone());
+        let ask = move |tx: &mut dyn Tx| {
+            let Some(screening) = accounts::screening_of(tx, account)? else { return Ok(false) };
+            let asked = Asked { sender: &from, recipient: &to, list: None, reference: None };
+            let entries = asked.entries(tx, account)?;
+            Ok(decide(&asked.question(&entries, screening, now)).verdict == Verdict::Retrieve)
         };
         self.read(ask).await
     }

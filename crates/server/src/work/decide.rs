@@ -28,7 +28,10 @@ impl Delays {
 
     /// When consent is decided for an arrival, if it is to be decided. The same at every look.
     pub(super) fn decide_at(&self, record: &ArrivalRecord) -> Option<Timestamp> {
-        let Stage::Noted { decide_at } = record.arrival.stage else { return None };
+        let decide_at = match record.arrival.stage {
+            Stage::Noted { decide_at } => decide_at,
+            _ => record.arrival.look_again_at?,
+        };
         Some(if decide_at < self.since { self.anew(&record.key) } else { decide_at })
     }
 

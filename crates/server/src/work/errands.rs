@@ -61,9 +61,15 @@ struct Question {
 
 /// Asks an origin, over one connection, what waits from all of its senders who were let in.
 async fn ask(node: &Arc<Node>, origin: Domain, questions: Vec<Question>) -> Result<(), StoreError> {
-    let pairs: Vec<_> = questions.iter().map(|question| (question.from.clone(), question.to.clone())).collect();
+    let mut pairs = Vec::with_capacity(questions.len());
+    for Question { errand, from, to, .. } in &questions {
+        // They may have been kept out again since: then it would tell the origin what is not so.
+        if node.store.lets_in(errand.account, from, to, node.world.now()).await? {
+            pairs.push((from.clone(), to.clone()));
+        }
+    }
     // What waits on this server itself was never lost on a way.
-    let asked = if node.is_local(&origin) { Ok(()) } else { pending::ask(node, &origin, &pairs).await };
+    let asked = if pairs.is_empty() || node.is_local(&origin) { Ok(()) } else { pending::ask(node, &origin, &pairs).await };
     if let Err(reason) = &asked {
         tracing::info!(%origin, reason, "not asked what waits");
     }

@@ -161,8 +161,20 @@ impl<'a> Fetch<'a> {
                 continue;
             }
             // Those before it may have taken half an hour each.
-            let Some((record, received)) = self.round.wanted(vec![(record, received)]).await?.pop() else { continue };
             let again = record.clone();
+            let (record, received) = match self.round.wanted(vec![(record, received)]).await {
+                Ok(mut wanted) => match wanted.pop() {
+                    Some(wanted) => wanted,
+                    None => continue,
+                },
+                Err(StoreError::LeaseLost) => return Err(StoreError::LeaseLost),
+                // What was brought before is not to be lost for this.
+                Err(error) => {
+                    tracing::warn!(%error, id = %again.key.id, "not asked whether it is still wanted");
+                    brought.push(open(again, received, None));
+                    continue;
+                }
+            };
             let one = match self.read_large(record, received).await {
                 Ok(one) => one,
                 Err(StoreError::LeaseLost) => return Err(StoreError::LeaseLost),

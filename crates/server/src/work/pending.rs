@@ -1,6 +1,7 @@
 //! PENDING: asks the origin of senders who are let in what waits there. The notices themselves come to our exchange port.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use delivery::discovery::{self, Route};
 use mail::address::{Domain, Mailbox};
@@ -12,9 +13,13 @@ use crate::node::Node;
 use crate::outgoing::{Link, Purpose};
 use crate::peer::{PeerError, PeerSession, none_reached};
 use crate::work::retrieve::unfit;
+use crate::world::{First, first};
 
 /// Answers of up to a hundred notices that are asked for on behalf of one pair. Who has more gives them again later.
-const ANSWERS_MAX: usize = 100;
+const ANSWERS_MAX: usize = 10;
+
+/// How long one origin may keep us: who asks others, and who stops the server, waits no longer.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// PENDING for each pair: over the session that brought what was known to wait, or at the first of the origin's targets that
 /// answers.
@@ -22,6 +27,14 @@ const ANSWERS_MAX: usize = 100;
 /// # Errors
 /// Why nobody answered.
 pub(super) async fn ask(node: &Arc<Node>, origin: &Domain, pairs: &[(Mailbox, Mailbox)]) -> Result<(), String> {
+    let over = first(node.stop.raised(), node.world.sleep_until(node.world.after(PATIENCE)));
+    match first(ask_patiently(node, origin, pairs), over).await {
+        First::Left(asked) => asked,
+        First::Right(_over) => Err("it took too long".to_owned()),
+    }
+}
+
+async fn ask_patiently(node: &Arc<Node>, origin: &Domain, pairs: &[(Mailbox, Mailbox)]) -> Result<(), String> {
     if let Some(Link { peer, .. }) = node.outgoing.take(Purpose::Retrievals(origin.clone()))
         && ask_for_all(node, origin, peer, pairs).await.is_ok()
     {
@@ -80,6 +93,9 @@ async fn ask_for_pair(peer: &mut PeerSession, from: &Mailbox, to: &Mailbox) -> R
         peer.send(Command::Pending(Pending { from: from.clone(), to: to.clone(), after }))?;
         let reply = peer.reply().await?;
         tracing::debug!(%from, %to, %reply, "asked what waits");
+        if reply.is_temporary() {
+            return Err(PeerError::Refused(reply));
+        }
         let last = reply.lines.last().filter(|_| reply.is_success());
         after = last.and_then(|line| Summary::decode(line).ok()).and_then(|summary| summary.more);
         if after.is_none() {

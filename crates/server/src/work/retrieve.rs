@@ -132,7 +132,10 @@ impl Round {
                     match node.store.decide(key, &self.lease, node.world.now(), node.jitter()).await {
                         Ok(_) => {}
                         Err(StoreError::LeaseLost) => return Err(StoreError::LeaseLost),
-                        Err(error) => tracing::warn!(%error, "what is not wanted any more stays due for now"),
+                        Err(error) => {
+                            tracing::warn!(%error, "what is not wanted any more stays due for now");
+                            later.push(fetch);
+                        }
                     }
                 }
             }

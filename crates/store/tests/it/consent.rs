@@ -300,6 +300,19 @@ on_both_engines! {
         let decided = it.store.decide(&key, &lease, it.now(), Jitter::NONE).await.unwrap().unwrap().arrival;
         assert_eq!((decided.stage, decided.look_again_at), (Stage::Dropped { by: DroppedBy::Recipient }, None));
     }
+
+    async fn what_was_given_up_stays_so_when_its_notice_comes_again_though_its_sender_is_let_in(it: &mut Fixture) {
+        let bob = it.account("bob@b.test", Screening::On).await;
+        it.add(bob, EntryList::Allow, "alice@a.test").await;
+        let notice = it.notice(bob, "alice@a.test", "bob@b.test");
+        let (key, lease) = (key_of(&notice), it.lease().await);
+        it.store.record_notices(vec![notice.clone()]).await.unwrap();
+        it.store.decide(&key, &lease, it.now(), Jitter::NONE).await.unwrap();
+        it.store.settle_arrival(it.settle_arrival(&key, ArrivalEvent::GivenUp)).await.unwrap();
+        it.store.record_notices(vec![notice]).await.unwrap();
+        it.store.decide(&key, &lease, it.now(), Jitter::NONE).await.unwrap();
+        assert_eq!(stage(it, &key).await, Stage::Dropped { by: DroppedBy::Recipient });
+    }
 }
 
 /// On SQLite alone: the rule is the same text for both, and this many rows take PostgreSQL's tests too long.
