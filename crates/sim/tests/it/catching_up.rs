@@ -102,6 +102,7 @@ fn letting_a_sender_in_brings_what_their_server_knows_and_ours_has_forgotten() {
     sim.run_for(LATER);
     sim.heal();
     sim.run_for(LATER * 30);
-    assert_eq!(bob.inbox(), [before.clone(), since.clone()]);
+    let inbox = bob.inbox();
+    assert!(inbox.len() == 2 && inbox.contains(&before) && inbox.contains(&since), "{inbox:?}");
     assert_eq!([&before, &since].map(|message| alice.sent_status(message)), [SentStatus::Delivered; 2]);
 }
