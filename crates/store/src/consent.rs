@@ -37,6 +37,7 @@ statements! {
     // An id begins with its time, and the rows stand in the order of their ids: those that are kept are not looked at.
     FORGET_HISTORY = "DELETE FROM history WHERE part = ?1 AND account = ?2 AND id < ?3";
     HISTORY = "SELECT id, at, through, act, undone FROM history WHERE part = ?1 AND account = ?2 ORDER BY at DESC, id DESC";
+    LATEST = "SELECT at FROM history WHERE part = ?1 AND account = ?2 AND id >= ?3 ORDER BY at DESC LIMIT 1";
     CHANGE = "SELECT at, undone, undo FROM history WHERE part = ?1 AND account = ?2 AND id = ?3";
     UNDONE = "UPDATE history SET undone = 1 WHERE part = ?1 AND account = ?2 AND id = ?3";
 }
@@ -51,6 +52,9 @@ pub(crate) fn all_statements() -> Vec<Sql> {
 pub const ENTRIES_MAX: u32 = 20_000;
 /// How long changes are remembered; they can be undone for a day.
 const HISTORY_KEPT: Duration = Duration::from_hours(365 * 24);
+/// Ids of one time come in any order. A change at the time of another is written down a millisecond after it, so that
+/// the list tells which was the last; this far back others are looked for.
+const HISTORY_ORDERED: Duration = Duration::from_secs(1);
 
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -401,10 +405,12 @@ fn key_on(list: EntryList, who: &Who) -> String {
 
 fn write_history(tx: &mut dyn Tx, account: AccountId, id: EntryId, entry: (Timestamp, &str, &str), undo: &Undo) -> Result<()> {
     let (at, through, text) = entry;
-    let undo = codec::to_json(undo)?;
-    tx.execute(FORGET_HISTORY, params![Partition::of(account), account, EntryId::new(at - HISTORY_KEPT, [0; 10])])?;
+    let (part, undo) = (Partition::of(account), codec::to_json(undo)?);
+    tx.execute(FORGET_HISTORY, params![part, account, EntryId::new(at - HISTORY_KEPT, [0; 10])])?;
+    let latest = tx.one(LATEST, params![part, account, EntryId::new(at - HISTORY_ORDERED, [0; 10])])?;
+    let after_latest = latest.map(|mut row| row.time()).transpose()?.map(|latest| latest + Duration::from_millis(1));
     tx.touch(account);
-    tx.execute(WRITE_HISTORY, params![Partition::of(account), account, id, at, through, text, undo]).map(drop)
+    tx.execute(WRITE_HISTORY, params![part, account, id, at.max(after_latest.unwrap_or(at)), through, text, undo]).map(drop)
 }
 
 /// What came of undoing a change.

@@ -46,6 +46,16 @@ on_both_engines! {
         assert_eq!(stage(it, &from_below).await, Stage::Listed);
     }
 
+    async fn changes_of_one_moment_are_told_in_the_order_they_were_made(it: &mut Fixture) {
+        let bob = it.account("bob@b.test", Screening::On).await;
+        let people: Vec<_> = (0..12).map(|number| format!("p{number}@a.test")).collect();
+        for who in &people {
+            it.add(bob, EntryList::Allow, who).await;
+        }
+        let history = it.store.consent_history(bob).await.unwrap();
+        assert_eq!(history.iter().map(|item| item.text.clone()).collect::<Vec<_>>(), people.iter().rev().map(|who| format!("allow {who}")).collect::<Vec<_>>());
+    }
+
     async fn a_change_is_undone_within_a_day_and_only_once(it: &mut Fixture) {
         let bob = it.account("bob@b.test", Screening::On).await;
         let key = it.arrival(bob, "alice@a.test", "bob@b.test").await.key;
