@@ -162,7 +162,7 @@ pub fn keys_for(sender: &Mailbox, recipient: &Mailbox, list: Option<&str>) -> Ve
 /// A List-Id as entries keep it: what stands between the angle brackets, in lower case (RFC 2919 section 2).
 pub(super) fn list_id(text: &str) -> String {
     let inner = text.rsplit_once('<').map_or(text, |(_phrase, rest)| rest);
-    inner.trim().trim_end_matches('>').trim().to_ascii_lowercase()
+    inner.split('>').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// Whether everything below this domain belongs to strangers (publicsuffix.org, both of its sections).
@@ -249,7 +249,9 @@ mod tests {
         for text in ["alice@a.test", "@a.test", "@.a.test", "list:dev.lists.a.test"] {
             assert_eq!(who(text).to_string(), text);
         }
-        assert_eq!(who("list:Developers <Dev.Lists.A.Test>"), who("list:dev.lists.a.test"));
+        for text in ["list:Developers <Dev.Lists.A.Test>", "list:dev.lists.a.test>", "list: < dev.lists.a.test > (developers)>\r>>"] {
+            assert_eq!(who(text), who("list:dev.lists.a.test"), "{text}");
+        }
         assert_eq!(who("Alice@A.test").key(), "alice@a.test");
         for text in ["", "a.test", "@", "@.", "list:", "list:<>", "alice@"] {
             assert!(text.parse::<Who>().is_err(), "{text}");
